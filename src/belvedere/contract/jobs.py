@@ -1,0 +1,174 @@
+"""Request and response bodies of the seven operations and of our extensions to them.
+
+Field names on the wire are ModelArts' own. Fields marked *extension* are ours; clients that don't know them lose
+nothing. Source: ModelArts API reference, "Visualization Jobs"; decisions where it contradicts itself are explained in
+`docs/reference/contract.md`.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from belvedere.contract.reasons import Reason
+
+
+class FlavorRef(msgspec.Struct, frozen=True):
+    """A resource specification by its code."""
+
+    code: str
+
+
+class ScheduleItem(msgspec.Struct, frozen=True):
+    """When the job stops by itself: after `duration` time units of *running*.
+
+    `time_unit` is ``HOURS``, or as an extension ``MINUTES`` or ``SECONDS``. 0 means never. `timeUnit` is the spelling
+    of the documented response sample; it is accepted and, in answers, given beside `time_unit`.
+    """
+
+    type: str = ""
+    time_unit: str | UnsetType = UNSET
+    timeUnit: str | UnsetType = UNSET  # noqa: N815 - the wire's spelling
+    duration: int | UnsetType = UNSET
+
+
+class CreateJob(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /v1/{project_id}/visualization-jobs."""
+
+    job_name: str
+    train_url: str
+    job_desc: str | None = None
+    job_type: str | None = None
+    flavor: FlavorRef | None = None
+    schedule: ScheduleItem | list[ScheduleItem] | None = None
+    workspace_id: str | int | None = None
+    tags: list[str] | None = None  # extension
+    visibility: str | None = None  # extension: "project" (default) or "private"
+
+
+class UpdateJob(msgspec.Struct, frozen=True, kw_only=True):
+    """PUT …/{job_id}. `job_desc` is the documented field; the others are extensions. Absent means unchanged.
+
+    ``schedule: null`` or an empty list removes the auto-stop.
+    """
+
+    job_desc: str | UnsetType = UNSET
+    schedule: ScheduleItem | list[ScheduleItem] | None | UnsetType = UNSET
+    tags: list[str] | None | UnsetType = UNSET
+    visibility: str | UnsetType = UNSET
+
+
+class Success(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole answer of update, delete, stop and restart."""
+
+    is_success: bool = True
+
+
+class JobCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of create. `create_time` in epoch milliseconds."""
+
+    is_success: bool = True
+    job_id: int
+    job_name: str
+    status: int
+    create_time: int
+    service_url: str
+
+
+class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the log source has been read. Sizes in bytes; times in epoch milliseconds."""
+
+    state: str  # "listing", "copying", "current", "waiting" (a transient fault) or "failed"
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    requests: int = 0
+    checked_at: int | None = None
+    changed_at: int | None = None
+    reason: Reason | None = None
+
+
+class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of details, and one row of a list. Durations in milliseconds, times in epoch milliseconds."""
+
+    is_success: bool = True
+    job_id: int
+    job_name: str
+    job_desc: str
+    job_type: str
+    status: int
+    create_time: int
+    duration: int
+    remaining_duration: int | None
+    service_url: str
+    train_url: str
+    resource_id: str
+    schedule: list[dict[str, Any]]
+    flavor: FlavorRef
+    workspace_id: str = "0"
+    # Extensions
+    status_name: str
+    reason: Reason | None = None
+    tags: list[str] = []
+    visibility: str = "project"
+    owner: str = ""
+    started_time: int | None = None
+    ended_time: int | None = None
+    attempt: int = 1
+    allowed: list[str] = []
+    source: SourceProgress | None = None
+
+
+class JobList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of list. `quotas`: jobs a project may have; `job_count_limit`: how many more it may create."""
+
+    is_success: bool = True
+    job_total_count: int
+    job_count_limit: int
+    quotas: int
+    jobs: list[JobDetails]
+    next_marker: str | None = None  # extension: pass it as `marker` for the next page, at constant cost
+
+
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a job; `time` in epoch milliseconds."""
+
+    time: int
+    kind: str
+    text: str
+    attempt: int
+    reason: str | None = None
+
+
+class JobEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of …/events, oldest first."""
+
+    is_success: bool = True
+    events: list[JobEvent]
+
+
+class JobLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of …/logs: the viewer's last lines, oldest first."""
+
+    is_success: bool = True
+    lines: list[str]
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of …/ticket: `url` opens the viewer in a browser once, within `expires_in` seconds."""
+
+    is_success: bool = True
+    url: str
+    expires_in: int
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The error that every real client understands: the documented keys, Huawei's SDK core's and openstacksdk's."""
+
+    is_success: bool = False
+    error_code: str
+    error_message: str
+    error_msg: str
+    message: str
+    request_id: str

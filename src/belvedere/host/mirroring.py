@@ -1,0 +1,66 @@
+"""The seam between a host's viewers and their logs: a local folder that stands for a log source."""
+
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from belvedere.contract.jobs import SourceProgress
+from belvedere.contract.reasons import Reason
+from belvedere.sources.location import Location
+from belvedere.viewers.base import ViewerType
+
+
+class MirrorState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a mirror has, as a value."""
+
+    progress: SourceProgress
+    has_logs: bool = False  # at least one whole log file stands in the folder
+    complete: bool = False  # a first pass over the source has been finished
+    rewrites: int = 0  # grows when a file was replaced or removed: a viewer has to open its files anew
+    failure: Reason | None = None  # before the first complete pass: the source cannot be read at all
+    note: Reason | None = None  # to be told while things go on: nothing to show, transient faults
+
+
+class Mirror(Protocol):
+    """One source's folder, shared by all who opened it."""
+
+    @property
+    def folder(self) -> Path:
+        """What to show. Exists from the start; its files are at every moment valid prefixes of the source's."""
+        ...
+
+    @property
+    def state(self) -> MirrorState:
+        """As of now."""
+        ...
+
+    async def differs_from(self, state: MirrorState) -> MirrorState:
+        """The state, as soon as it is another than this one."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it. The last one to do so ends its passes; what was fetched stays on disk."""
+        ...
+
+
+class Mirrors(Protocol):
+    """All mirrors of a host."""
+
+    def open(self, project_id: str, location: Location, viewer: ViewerType) -> Mirror:
+        """The mirror of this location for this kind of viewer, shared within the project. Starts its passes."""
+        ...
+
+    @property
+    def bytes_fetched(self) -> int:
+        """Since the host started."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """To log sources, since the host started."""
+        ...
+
+    async def close(self) -> None:
+        """End all passes."""
+        ...

@@ -1,0 +1,61 @@
+"""The control API's words: what a runtime tells a viewer host, and what it answers. JSON over HTTP on a unix socket.
+
+GET    /v1/host                      HostInfo
+PUT    /v1/stores                    list[ObjectStore]: credentials for the mirrors, held in memory only
+PUT    /v1/viewers/{job_id}          ViewerSpec -> Seen; repeatable; a newer attempt replaces an older one's viewer
+GET    /v1/viewers                   dict[job id, Seen]: all
+DELETE /v1/viewers/{job_id}          Seen; repeatable; returns at once, STOPPING until all its processes are gone
+GET    /v1/viewers/{job_id}/logs     ?tail=N -> list[str]
+GET    /v1/changes?after=N           Changes: waits up to 25 s for one; N from the last answer, 0 at first
+GET    /v1/metrics                   HostMetrics
+POST   /v1/shutdown                  ends all viewers, then the host
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from belvedere.sources.location import Location
+
+PROTOCOL = 1  # grows when an older host could misunderstand us
+
+
+class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A viewer as wanted. `attempt` is the fencing token: a lower one than the present is refused."""
+
+    job_id: int
+    attempt: int
+    project_id: str
+    viewer_type: str
+    location: Location
+    path_prefix: str
+
+
+class HostInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Who answers. `host_id` is drawn at each start of a host."""
+
+    host_id: str
+    protocol: int
+    version: str
+    pid: int
+    started_at: datetime
+    viewers: int
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """Viewers that changed since `after`. A hint to look again; `cursor` goes into the next question.
+
+    An `after` from another host, or too old, answers with all job ids.
+    """
+
+    cursor: int
+    job_ids: list[int]
+
+
+class HostMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters since the host started."""
+
+    viewer_starts: int = 0
+    viewer_crashes: int = 0
+    mirror_bytes: int = 0
+    mirror_requests: int = 0

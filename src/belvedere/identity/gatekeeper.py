@@ -1,0 +1,73 @@
+"""Answers "who is this?" for tokens, sessions and tickets."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch
+from belvedere.identity.records import IdentityStore, Principal, SecretKind, SecretRecord
+
+SESSION_LIFE = timedelta(days=7)
+TICKET_LIFE = timedelta(minutes=2)
+SIGN_IN_TICKET_LIFE = timedelta(hours=1)  # the one that `serve` prints, for a person who has yet to read it
+_LONGEST_SECRET = 512  # characters; ours have 43
+
+
+class Gatekeeper:
+    """Checks and issues secrets. A new secret is returned once and kept as a digest only."""
+
+    def __init__(self, store: IdentityStore) -> None:
+        self._store = store
+
+    async def principal_of_token(self, token: str | None, now: datetime) -> Principal:
+        """Who sent this X-Auth-Token. Raises AuthenticationError without one, InvalidToken for an unknown one."""
+        if not token:
+            raise AuthenticationError("No token: send the token of bootstrap.json in the X-Auth-Token header.")
+        record = await self._find(SecretKind.TOKEN, token, now)
+        if record is None:
+            raise InvalidToken("The token is not valid here: send the token of this service's bootstrap.json.")
+        return record.principal
+
+    async def principal_of_session(self, secret: str | None, now: datetime) -> Principal | None:
+        """Whose browser session this is, or None."""
+        record = await self._find(SecretKind.SESSION, secret, now) if secret else None
+        return record.principal if record else None
+
+    async def issue(self, kind: SecretKind, principal: Principal, now: datetime, life: timedelta | None) -> str:
+        """A new secret. Durable when it is returned."""
+        secret = secrets.token_urlsafe(32)
+        expires_at = now + life if life else None
+        record = SecretRecord(
+            digest=_digest(secret), kind=kind, principal=principal, created_at=now, expires_at=expires_at
+        )
+        await self._store.add_secret(record)
+        return secret
+
+    async def redeem_ticket(self, ticket: str, now: datetime) -> str | None:
+        """A new session's secret for a ticket that has never been used; None otherwise."""
+        if len(ticket) > _LONGEST_SECRET:
+            return None
+        record = await self._store.take_secret(SecretKind.TICKET, _digest(ticket))
+        if record is None or _expired(record, now):
+            return None
+        return await self.issue(SecretKind.SESSION, record.principal, now, SESSION_LIFE)
+
+    async def _find(self, kind: SecretKind, secret: str, now: datetime) -> SecretRecord | None:
+        if len(secret) > _LONGEST_SECRET:
+            return None
+        record = await self._store.find_secret(kind, _digest(secret))
+        return None if record is None or _expired(record, now) else record
+
+
+def require_project(principal: Principal, project_id: str) -> None:
+    """Raise ProjectMismatch unless the principal may act in the project."""
+    if principal.project_id != project_id:
+        raise ProjectMismatch("The project id in the request URL does not match the token.")
+
+
+def _expired(record: SecretRecord, now: datetime) -> bool:
+    return record.expires_at is not None and now >= record.expires_at
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

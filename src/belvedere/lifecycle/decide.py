@@ -1,0 +1,198 @@
+"""The decision: from a job's facts and one look at the world to the next facts, an action and a time to look again.
+
+Level-triggered: only what *is* counts, never how one came to know of it. A lost or doubled hint therefore costs time,
+never truth. Every plan is safe to repeat.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.lifecycle.jobs import End, Event, Intent, Job, Run, StopCause
+from belvedere.lifecycle.schedule import running_time, stop_at
+from belvedere.lifecycle.seen import Phase, Seen
+
+LOOK_AGAIN = timedelta(seconds=1)  # while something is under way and hints might get lost
+LOOK_AGAIN_RUNNING = timedelta(seconds=30)  # a quiet viewer; the runtime's hints normally come first
+UNREACHABLE_LIMIT = timedelta(minutes=5)  # how long an engine may be silent before its job counts as lost
+DELETE_LIMIT = timedelta(seconds=30)  # after which a deletion that hangs is shown as failed (and still retried)
+LOSS_LIMIT = 5  # so many vanished viewers in one attempt, and the engine is given up
+
+
+class Action(StrEnum):
+    """What to do at the runtime. Both are repeatable."""
+
+    ENSURE = "ensure"  # make a viewer for this attempt stand
+    REMOVE = "remove"  # end whatever runs under this id
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from a look. `job` None: forget the job. `look_at` None: nothing to do until someone asks."""
+
+    job: Job | None
+    action: Action | None = None
+    look_at: datetime | None = None
+    events: tuple[Event, ...] = ()
+
+
+def decide(job: Job, seen: Seen, now: datetime) -> Plan:
+    """What to write, do and wait for. Pure."""
+    if job.intent is Intent.DELETE:
+        return _decide_delete(job, seen, now)
+    if job.run.end is not None:
+        return _decide_ended(job, seen, now)
+    if job.intent is Intent.RUN and _is_due(job, now):
+        job = replace(job, intent=Intent.STOP, intended_at=now, stop_cause=StopCause.SCHEDULE)
+    if job.intent is Intent.STOP:
+        return _decide_stop(job, seen, now)
+    return _decide_run(job, seen, now)
+
+
+def _is_due(job: Job, now: datetime) -> bool:
+    due = stop_at(job)
+    return due is not None and now >= due
+
+
+def _decide_delete(job: Job, seen: Seen, now: datetime) -> Plan:
+    if seen.phase is Phase.ABSENT:
+        return Plan(job=None)
+    late = now - job.intended_at >= DELETE_LIMIT
+    if late and job.run.delete_failed_at is None:
+        job = _with_run(job, delete_failed_at=now)
+    return Plan(job=job, action=Action.REMOVE, look_at=now + (DELETE_LIMIT if late else LOOK_AGAIN))
+
+
+def _decide_ended(job: Job, seen: Seen, now: datetime) -> Plan:
+    match seen.phase:
+        case Phase.ABSENT:
+            return Plan(job=job)
+        case Phase.UNKNOWN:
+            return Plan(job=job, look_at=now + LOOK_AGAIN_RUNNING)
+        case _:
+            return Plan(job=job, action=Action.REMOVE, look_at=now + LOOK_AGAIN)
+
+
+def _decide_stop(job: Job, seen: Seen, now: datetime) -> Plan:
+    if seen.phase is not Phase.ABSENT:
+        return Plan(job=job, action=Action.REMOVE, look_at=now + LOOK_AGAIN)
+    if job.stop_cause is StopCause.SCHEDULE:
+        return Plan(
+            job=_ended(job, End.SCHEDULE, _AUTO_STOPPED, now), events=(_event(job, "auto-stopped", _AUTO_STOPPED, now),)
+        )
+    return Plan(job=_ended(job, End.USER, _STOPPED, now), events=(_event(job, "stopped", _STOPPED, now),))
+
+
+def _decide_run(job: Job, seen: Seen, now: datetime) -> Plan:
+    if seen.phase is Phase.UNKNOWN:
+        return _unreachable(job, seen, now)
+    if job.run.taken_up_at is None or job.run.unreachable_since is not None:
+        job = _with_run(job, taken_up_at=job.run.taken_up_at or now, unreachable_since=None)
+    if seen.phase is not Phase.ABSENT and seen.attempt != job.attempt:
+        return _submit(job, now)  # the runtime replaces an older attempt's viewer
+    match seen.phase:
+        case Phase.ABSENT:
+            return _absent(job, seen, now)
+        case Phase.STOPPING:
+            return Plan(job=job, look_at=now + LOOK_AGAIN)
+        case Phase.WAITING:
+            return Plan(job=_with_run(job, waiting=seen.reason or _NO_CAPACITY), look_at=now + LOOK_AGAIN)
+        case Phase.STARTING:
+            return Plan(job=_with_run(job, waiting=None, note=seen.reason), look_at=now + LOOK_AGAIN)
+        case Phase.READY | Phase.RECOVERING:
+            return _running(job, seen, now)
+        case Phase.FAILED:
+            return _failed(job, seen, now)
+
+
+def _submit(job: Job, now: datetime) -> Plan:
+    job = _with_run(job, submitted_at=job.run.submitted_at or now)
+    return Plan(job=job, action=Action.ENSURE, look_at=now + LOOK_AGAIN)
+
+
+def _absent(job: Job, seen: Seen, now: datetime) -> Plan:
+    if job.run.running_since is None:
+        return _submit(job, now)
+    job = _close_spell(job, seen.alive_until, now)
+    job = _with_run(job, losses=job.run.losses + 1)
+    if job.run.losses >= LOSS_LIMIT:
+        return Plan(job=_ended(job, End.LOST, _LOST, now), events=(_event(job, "lost", _LOST, now),))
+    plan = _submit(job, now)
+    return replace(plan, events=(_event(job, "vanished", _VANISHED, now),))
+
+
+def _running(job: Job, seen: Seen, now: datetime) -> Plan:
+    events: tuple[Event, ...] = ()
+    if job.run.running_since is None and seen.phase is Phase.READY:
+        since = min(seen.ready_at or now, now)
+        since = max(since, job.run.submitted_at or since)
+        job = _with_run(job, running_since=since, first_ran_at=job.run.first_ran_at or since, waiting=None)
+        events = (Event(at=now, kind="running", text="The viewer answers.", attempt=job.attempt),)
+    if seen.reason != job.run.note:
+        job = _with_run(job, note=seen.reason)
+        events += (_event(job, "note", seen.reason, now),) if seen.reason else ()
+    look_at = now + LOOK_AGAIN_RUNNING
+    due = stop_at(job)
+    return Plan(job=job, look_at=min(look_at, due) if due else look_at, events=events)
+
+
+def _failed(job: Job, seen: Seen, now: datetime) -> Plan:
+    reason = seen.reason or _CRASHED
+    job = _ended(job, seen.end or End.VIEWER, reason, now)
+    return Plan(job=job, action=Action.REMOVE, look_at=now + LOOK_AGAIN, events=(_event(job, "failed", reason, now),))
+
+
+def _unreachable(job: Job, seen: Seen, now: datetime) -> Plan:
+    since = job.run.unreachable_since or now
+    if now - since < UNREACHABLE_LIMIT:
+        note = seen.reason or _UNREACHABLE
+        job = _with_run(job, unreachable_since=since, taken_up_at=job.run.taken_up_at or now)
+        job = _with_run(job, note=note) if job.run.running_since else _with_run(job, waiting=note)
+        return Plan(job=job, look_at=now + LOOK_AGAIN)
+    reason = seen.reason or _UNREACHABLE
+    if job.run.first_ran_at is None:
+        return Plan(job=_ended(job, End.SUBMIT, reason, now), events=(_event(job, "failed", reason, now),))
+    job = _close_spell(job, seen.alive_until or since, now)
+    return Plan(job=_ended(job, End.LOST, reason, now), events=(_event(job, "lost", reason, now),))
+
+
+def _close_spell(job: Job, alive_until: datetime | None, now: datetime) -> Job:
+    """Stop the running clock at the last moment at which the viewer was known to run."""
+    until = min(alive_until or now, now)
+    return _with_run(job, ran_before=running_time(job, until), running_since=None)
+
+
+def _ended(job: Job, end: End, reason: Reason, now: datetime) -> Job:
+    job = _close_spell(job, None, now)
+    return _with_run(job, end=end, end_reason=reason, ended_at=now, waiting=None, note=None, unreachable_since=None)
+
+
+def _with_run(job: Job, **changes: object) -> Job:
+    run: Run = replace(job.run, **changes)
+    return job if run == job.run else replace(job, run=run)
+
+
+def _event(job: Job, kind: str, reason: Reason, now: datetime) -> Event:
+    return Event(at=now, kind=kind, text=reason.text, attempt=job.attempt, reason=reason.code.value)
+
+
+_STOPPED = Reason(
+    code=ReasonCode.STOPPED_BY_USER, text="Stopped by a user. Restart it to see it again under the same URL."
+)
+_AUTO_STOPPED = Reason(
+    code=ReasonCode.AUTO_STOPPED,
+    text="Its running time was up. Restart it to see it again under the same URL.",
+)
+_NO_CAPACITY = Reason(code=ReasonCode.NO_CAPACITY, text="Waits for capacity.")
+_CRASHED = Reason(code=ReasonCode.VIEWER_CRASHED, text="The viewer ended and could not be kept alive.")
+_VANISHED = Reason(code=ReasonCode.RUNTIME_LOST, text="The viewer host went away; the viewer is being started again.")
+_LOST = Reason(
+    code=ReasonCode.RUNTIME_LOST,
+    text="The viewer vanished from its host again and again. Restart the job; if it recurs, see the host's log.",
+)
+_UNREACHABLE = Reason(
+    code=ReasonCode.RUNTIME_UNREACHABLE,
+    text="The viewer host can't be reached. It is tried again by itself; ask the operator if this lasts.",
+)

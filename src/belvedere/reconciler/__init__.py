@@ -1,0 +1,4 @@
+"""The loop around `decide()`: claim, look, decide, act, write guarded, look again.
+
+`server` runs it. It has no rules and no HTTP.
+"""

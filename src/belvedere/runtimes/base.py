@@ -1,0 +1,47 @@
+"""The seam to an engine."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Protocol
+
+from belvedere.host.protocol import HostMetrics, ViewerSpec
+from belvedere.lifecycle.seen import Seen
+
+
+class Runtime(Protocol):
+    """Makes viewers stand, looks at them, removes them.
+
+    All calls are repeatable and none raises for an engine's fault: what can't be asked is answered with
+    `Phase.UNKNOWN` and a reason.
+    """
+
+    async def ensure(self, spec: ViewerSpec) -> Seen:
+        """Make a viewer stand for this job and attempt, replacing one of an older attempt; what is seen right after."""
+        ...
+
+    async def look(self, job_ids: Collection[int]) -> Mapping[int, Seen]:
+        """What is, for each of the ids, in one call to the engine."""
+        ...
+
+    async def look_at_all(self) -> Mapping[int, Seen] | None:
+        """Everything that runs under any id, to find what nothing asked for; None if the engine can't be asked."""
+        ...
+
+    async def remove(self, job_id: int) -> Seen:
+        """End what runs under this id; ABSENT once nothing of it is left."""
+        ...
+
+    async def logs(self, job_id: int, tail: int) -> Sequence[str]:
+        """The viewer's last lines, oldest first; empty if there is none."""
+        ...
+
+    async def metrics(self) -> HostMetrics | None:
+        """Counters of the engine, if it can be asked."""
+        ...
+
+    def changes(self) -> AsyncIterator[Collection[int]]:
+        """Hints: ids of jobs whose viewers changed. Endless; may miss some; survives faults of the engine."""
+        ...
+
+    async def close(self, *, end_viewers: bool) -> None:
+        """Let go of the engine; with `end_viewers` everything it runs is ended first."""
+        ...

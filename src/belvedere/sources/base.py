@@ -1,0 +1,74 @@
+"""The seam to a log source, and what it may raise.
+
+SourceError                 with a Reason: what is wrong, and what to do
+├── SourceMissing           no such bucket, no such path
+├── SourceDenied            forbidden, or wrong keys
+└── SourceUnavailable       transient: unreachable, throttled, cut; try again
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from belvedere.contract.reasons import Reason, ReasonCode
+
+
+class SourceError(Exception):
+    """Root: a log source could not do what was asked."""
+
+    transient: ClassVar[bool] = False
+
+    def __init__(self, code: ReasonCode, text: str) -> None:
+        super().__init__(text)
+        self.reason = Reason(code=code, text=text)
+
+
+class SourceMissing(SourceError):
+    """The bucket or the path does not exist."""
+
+
+class SourceDenied(SourceError):
+    """The source refuses us."""
+
+
+class SourceUnavailable(SourceError):
+    """It may work later."""
+
+    transient = True
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a source. `key` is relative to the location, with ``/`` between its parts.
+
+    `tag` changes when the content does (an ETag; for a local file its inode), or is "" where nothing is known.
+    """
+
+    key: str
+    size: int  # bytes
+    modified: datetime
+    tag: str = ""
+
+
+class LogSource(Protocol):
+    """One location, to be listed and read. Safe to use from several tasks of one event loop."""
+
+    async def probe(self) -> None:
+        """Return when the location exists and may be read; raise SourceError otherwise. One or two requests."""
+        ...
+
+    def list(self) -> AsyncIterator[Sequence[Entry]]:
+        """All files below the location, in pages, in no particular order. Raises SourceError."""
+        ...
+
+    def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes `start` to `end` (exclusive) of a file, in order, in chunks of at most some MiB.
+
+        Yields fewer bytes if the file is shorter. Raises SourceError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,168 @@
+"""The seam to the database. Calls are coroutines; each is one transaction, durable when it returns."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from belvedere.contract.statuses import JobStatus
+from belvedere.lifecycle.jobs import AutoStop, Event, Job, Visibility
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job to be created; id, resource id and times come from the store and the clock."""
+
+    project_id: str
+    name: str
+    description: str
+    job_type: str
+    train_url: str
+    flavor: str
+    owner: str
+    tags: tuple[str, ...] = ()
+    visibility: Visibility = Visibility.PROJECT
+    auto_stop: AutoStop | None = None
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A create request's key, and a digest of its body."""
+
+    key: str
+    digest: str
+    keep: timedelta = timedelta(hours=24)
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to another request."""
+
+
+class SortKey(StrEnum):
+    """What a list can be sorted by."""
+
+    ID = "job_id"
+    NAME = "job_name"
+    DESCRIPTION = "job_desc"
+    CREATED = "create_time"
+    STATUS = "status"
+    DURATION = "duration"
+    TRAIN_URL = "log_dir"
+
+
+class JobQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs of a project, in which order. `marker` (from the last page) takes precedence over `page`."""
+
+    project_id: str
+    viewer: str = ""  # who asks: private jobs of others are left out
+    statuses: frozenset[JobStatus] = frozenset()
+    search: str = ""  # in name, description and URL; case-insensitive
+    tags: frozenset[str] = frozenset()  # all of them
+    owner: str | None = None
+    job_type: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    sort: SortKey = SortKey.ID
+    descending: bool = False
+    page: int = 1
+    per_page: int = 10
+    marker: str | None = None
+
+
+class JobPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. `total` counts all that match."""
+
+    jobs: Sequence[Job]
+    total: int
+    next_marker: str | None = None
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A job taken for one pass of the reconciler, until `until`."""
+
+    job: Job
+    token: str
+    until: datetime
+
+
+class JobStore(Protocol):
+    """Jobs and what happened to them."""
+
+    async def create(
+        self, new: NewJob, *, now: datetime, key: IdempotencyKey | None = None, quota: int
+    ) -> tuple[Job, bool]:
+        """The job, and whether it is new (False: the same key and body came before).
+
+        Raises KeyReused; raises contract.errors.QuotaExceeded when the project already has `quota` jobs. The first
+        event ("created") is written with it, and the job is due at once.
+        """
+        ...
+
+    async def get(self, project_id: str, job_id: int) -> Job | None:
+        """The job, if it is this project's."""
+        ...
+
+    async def find(self, job_id: int) -> Job | None:
+        """The job by id alone: for the reconciler and the gateway, never to answer a project's request."""
+        ...
+
+    async def query(self, query: JobQuery) -> JobPage:
+        """A page of jobs. Raises ValueError for a marker that isn't ours."""
+        ...
+
+    async def count(self, project_id: str) -> int:
+        """How many jobs the project has. Constant cost."""
+        ...
+
+    async def count_by_status(self) -> dict[JobStatus, int]:
+        """How many jobs there are in each status, over all projects. Constant cost."""
+        ...
+
+    async def replace(self, job: Job, *, events: Sequence[Event] = (), look_at: datetime | None) -> Job | None:
+        """Write a job read before, guarded by its `version`; the job as stored, or None if it changed meanwhile.
+
+        A user's change: it ends any claim, and `look_at` makes the job due.
+        """
+        ...
+
+    async def claim_due(self, owner: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
+        """Take jobs whose time to be looked at has come and that nobody holds (or whose holder's lease ran out)."""
+        ...
+
+    async def settle(
+        self, claim: Claim, job: Job | None, *, events: Sequence[Event] = (), look_at: datetime | None, now: datetime
+    ) -> Job | None:
+        """End a claim: write the job (None: delete it, its events and keys). Guarded by claim and version.
+
+        The job as stored; None if it was deleted, or if the guard failed: then nothing was written and the job is due
+        again.
+        """
+        ...
+
+    async def next_look(self) -> datetime | None:
+        """The earliest time at which a job wants to be looked at."""
+        ...
+
+    async def make_due(self, job_ids: Collection[int], now: datetime) -> None:
+        """Look at these soon: a hint came."""
+        ...
+
+    async def running(self) -> Sequence[Job]:
+        """All jobs with intent RUN that have not ended, over all projects: what a runtime should be holding."""
+        ...
+
+    async def known(self, job_ids: Collection[int]) -> set[int]:
+        """Which of these ids exist."""
+        ...
+
+    async def events(self, job_id: int, limit: int = 200) -> Sequence[Event]:
+        """The job's last events, oldest first."""
+        ...
+
+    async def beat(self, now: datetime) -> None:
+        """Write that the service lives."""
+        ...
+
+    async def last_beat(self) -> datetime | None:
+        """When it last did, before this process started to."""
+        ...
