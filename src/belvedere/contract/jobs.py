@@ -5,10 +5,10 @@ nothing. Source: ModelArts API reference, "Visualization Jobs"; decisions where 
 `docs/reference/contract.md`.
 """
 
-from typing import Any
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from belvedere.contract.reasons import Reason
 
@@ -26,19 +26,19 @@ class ScheduleItem(msgspec.Struct, frozen=True):
     of the documented response sample; it is accepted and, in answers, given beside `time_unit`.
     """
 
-    type: str = ""
-    time_unit: str | UnsetType = UNSET
-    timeUnit: str | UnsetType = UNSET  # noqa: N815 - the wire's spelling
-    duration: int | UnsetType = UNSET
+    type: Annotated[str, Meta(examples=["stop"])] = ""
+    time_unit: Annotated[str, Meta(examples=["HOURS"])] | UnsetType = UNSET
+    timeUnit: Annotated[str, Meta(examples=["HOURS"])] | UnsetType = UNSET  # noqa: N815 - the wire's spelling
+    duration: Annotated[int, Meta(ge=0, le=86400, description="0..24 for HOURS")] | UnsetType = UNSET
 
 
 class CreateJob(msgspec.Struct, frozen=True, kw_only=True):
     """POST /v1/{project_id}/visualization-jobs."""
 
-    job_name: str
-    train_url: str
-    job_desc: str | None = None
-    job_type: str | None = None
+    job_name: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,20}$", examples=["visualization-job"])]
+    train_url: Annotated[str, Meta(min_length=1, examples=["/bucket/prefix/"])]
+    job_desc: Annotated[str, Meta(max_length=256)] | None = None
+    job_type: Annotated[str, Meta(examples=["tensorboard"])] | None = None
     flavor: FlavorRef | None = None
     schedule: ScheduleItem | list[ScheduleItem] | None = None
     workspace_id: str | int | None = None
@@ -52,7 +52,7 @@ class UpdateJob(msgspec.Struct, frozen=True, kw_only=True):
     ``schedule: null`` or an empty list removes the auto-stop.
     """
 
-    job_desc: str | UnsetType = UNSET
+    job_desc: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
     schedule: ScheduleItem | list[ScheduleItem] | None | UnsetType = UNSET
     tags: list[str] | None | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
@@ -65,7 +65,10 @@ class Success(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobCreated(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of create. `create_time` in epoch milliseconds."""
+    """Answer of create. `create_time` in epoch milliseconds.
+
+    `reason` (an extension) tells what the check of the log source found, when that is no ground to refuse the job.
+    """
 
     is_success: bool = True
     job_id: int
@@ -73,6 +76,7 @@ class JobCreated(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     create_time: int
     service_url: str
+    reason: Reason | None = None
 
 
 class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +108,7 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     service_url: str
     train_url: str
     resource_id: str
-    schedule: list[dict[str, Any]]
+    schedule: list[ScheduleItem]
     flavor: FlavorRef
     workspace_id: str = "0"
     # Extensions
