@@ -23,10 +23,15 @@ class Gatekeeper:
         """Who sent this X-Auth-Token. Raises AuthenticationError without one, InvalidToken for an unknown one."""
         if not token:
             raise AuthenticationError("No token: send the token of bootstrap.json in the X-Auth-Token header.")
-        record = await self._find(SecretKind.TOKEN, token, now)
-        if record is None:
+        principal = await self.principal_if_valid(token, now)
+        if principal is None:
             raise InvalidToken("The token is not valid here: send the token of this service's bootstrap.json.")
-        return record.principal
+        return principal
+
+    async def principal_if_valid(self, token: str, now: datetime) -> Principal | None:
+        """Whose token this is, or None."""
+        record = await self._find(SecretKind.TOKEN, token, now)
+        return record.principal if record else None
 
     async def principal_of_session(self, secret: str | None, now: datetime) -> Principal | None:
         """Whose browser session this is, or None."""

@@ -2,6 +2,9 @@
 
 Level-triggered: only what *is* counts, never how one came to know of it. A lost or doubled hint therefore costs time,
 never truth. Every plan is safe to repeat.
+
+A quiet running job asks for no look of its own before its auto-stop: the reconciler compares all running jobs with all
+viewers in one call now and then, so that a thousand quiet jobs cost one question and not one write.
 """
 
 from datetime import datetime, timedelta
@@ -12,14 +15,15 @@ from msgspec.structs import replace
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import End, Event, Intent, Job, Run, StopCause
-from belvedere.lifecycle.schedule import running_time, stop_at
+from belvedere.lifecycle.schedule import remaining_time, running_time, stop_at
 from belvedere.lifecycle.seen import Phase, Seen
 
-LOOK_AGAIN = timedelta(seconds=1)  # while something is under way and hints might get lost
-LOOK_AGAIN_RUNNING = timedelta(seconds=30)  # a quiet viewer; the runtime's hints normally come first
+LOOK_AGAIN = timedelta(seconds=1)  # while a viewer is being ended
+LOOK_AGAIN_STARTING = timedelta(seconds=5)  # the runtime's hints normally come first
 UNREACHABLE_LIMIT = timedelta(minutes=5)  # how long an engine may be silent before its job counts as lost
 DELETE_LIMIT = timedelta(seconds=30)  # after which a deletion that hangs is shown as failed (and still retried)
-LOSS_LIMIT = 5  # so many vanished viewers in one attempt, and the engine is given up
+LOSS_LIMIT = 5  # so many viewers that vanished soon after they ran, and the engine is given up
+LASTING = timedelta(minutes=10)  # a viewer that ran so long vanished for a reason of its own, such as a reboot
 
 
 class Action(StrEnum):
@@ -44,16 +48,18 @@ def decide(job: Job, seen: Seen, now: datetime) -> Plan:
         return _decide_delete(job, seen, now)
     if job.run.end is not None:
         return _decide_ended(job, seen, now)
+    vanished = seen.phase is Phase.ABSENT and job.run.running_since is not None
+    if vanished:
+        job = _count_loss(_close_spell(job, seen.alive_until, now), before=job)
     if job.intent is Intent.RUN and _is_due(job, now):
         job = replace(job, intent=Intent.STOP, intended_at=now, stop_cause=StopCause.SCHEDULE)
     if job.intent is Intent.STOP:
         return _decide_stop(job, seen, now)
-    return _decide_run(job, seen, now)
+    return _decide_vanished(job, now) if vanished else _decide_run(job, seen, now)
 
 
 def _is_due(job: Job, now: datetime) -> bool:
-    due = stop_at(job)
-    return due is not None and now >= due
+    return job.run.first_ran_at is not None and remaining_time(job, now) == timedelta(0)
 
 
 def _decide_delete(job: Job, seen: Seen, now: datetime) -> Plan:
@@ -70,7 +76,7 @@ def _decide_ended(job: Job, seen: Seen, now: datetime) -> Plan:
         case Phase.ABSENT:
             return Plan(job=job)
         case Phase.UNKNOWN:
-            return Plan(job=job, look_at=now + LOOK_AGAIN_RUNNING)
+            return Plan(job=job, look_at=now + LOOK_AGAIN_STARTING)
         case _:
             return Plan(job=job, action=Action.REMOVE, look_at=now + LOOK_AGAIN)
 
@@ -94,13 +100,13 @@ def _decide_run(job: Job, seen: Seen, now: datetime) -> Plan:
         return _submit(job, now)  # the runtime replaces an older attempt's viewer
     match seen.phase:
         case Phase.ABSENT:
-            return _absent(job, seen, now)
+            return _submit(job, now)
         case Phase.STOPPING:
             return Plan(job=job, look_at=now + LOOK_AGAIN)
         case Phase.WAITING:
-            return Plan(job=_with_run(job, waiting=seen.reason or _NO_CAPACITY), look_at=now + LOOK_AGAIN)
+            return Plan(job=_with_run(job, waiting=seen.reason or _NO_CAPACITY), look_at=now + LOOK_AGAIN_STARTING)
         case Phase.STARTING:
-            return Plan(job=_with_run(job, waiting=None, note=seen.reason), look_at=now + LOOK_AGAIN)
+            return Plan(job=_with_run(job, waiting=None, note=seen.reason), look_at=now + LOOK_AGAIN_STARTING)
         case Phase.READY | Phase.RECOVERING:
             return _running(job, seen, now)
         case Phase.FAILED:
@@ -109,18 +115,14 @@ def _decide_run(job: Job, seen: Seen, now: datetime) -> Plan:
 
 def _submit(job: Job, now: datetime) -> Plan:
     job = _with_run(job, submitted_at=job.run.submitted_at or now)
-    return Plan(job=job, action=Action.ENSURE, look_at=now + LOOK_AGAIN)
+    return Plan(job=job, action=Action.ENSURE, look_at=now + LOOK_AGAIN_STARTING)
 
 
-def _absent(job: Job, seen: Seen, now: datetime) -> Plan:
-    if job.run.running_since is None:
-        return _submit(job, now)
-    job = _close_spell(job, seen.alive_until, now)
-    job = _with_run(job, losses=job.run.losses + 1)
+def _decide_vanished(job: Job, now: datetime) -> Plan:
+    """It ran, and the engine no longer has it."""
     if job.run.losses >= LOSS_LIMIT:
         return Plan(job=_ended(job, End.LOST, _LOST, now), events=(_event(job, "lost", _LOST, now),))
-    plan = _submit(job, now)
-    return replace(plan, events=(_event(job, "vanished", _VANISHED, now),))
+    return replace(_submit(job, now), events=(_event(job, "vanished", _VANISHED, now),))
 
 
 def _running(job: Job, seen: Seen, now: datetime) -> Plan:
@@ -133,9 +135,7 @@ def _running(job: Job, seen: Seen, now: datetime) -> Plan:
     if seen.reason != job.run.note:
         job = _with_run(job, note=seen.reason)
         events += (_event(job, "note", seen.reason, now),) if seen.reason else ()
-    look_at = now + LOOK_AGAIN_RUNNING
-    due = stop_at(job)
-    return Plan(job=job, look_at=min(look_at, due) if due else look_at, events=events)
+    return Plan(job=job, look_at=stop_at(job), events=events)
 
 
 def _failed(job: Job, seen: Seen, now: datetime) -> Plan:
@@ -150,7 +150,7 @@ def _unreachable(job: Job, seen: Seen, now: datetime) -> Plan:
         note = seen.reason or _UNREACHABLE
         job = _with_run(job, unreachable_since=since, taken_up_at=job.run.taken_up_at or now)
         job = _with_run(job, note=note) if job.run.running_since else _with_run(job, waiting=note)
-        return Plan(job=job, look_at=now + LOOK_AGAIN)
+        return Plan(job=job, look_at=now + LOOK_AGAIN_STARTING)
     reason = seen.reason or _UNREACHABLE
     if job.run.first_ran_at is None:
         return Plan(job=_ended(job, End.SUBMIT, reason, now), events=(_event(job, "failed", reason, now),))
@@ -162,6 +162,11 @@ def _close_spell(job: Job, alive_until: datetime | None, now: datetime) -> Job:
     """Stop the running clock at the last moment at which the viewer was known to run."""
     until = min(alive_until or now, now)
     return _with_run(job, ran_before=running_time(job, until), running_since=None)
+
+
+def _count_loss(job: Job, *, before: Job) -> Job:
+    spell = job.run.ran_before - before.run.ran_before
+    return _with_run(job, losses=1 if spell >= LASTING else job.run.losses + 1)
 
 
 def _ended(job: Job, end: End, reason: Reason, now: datetime) -> Job:

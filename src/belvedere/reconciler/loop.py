@@ -1,0 +1,217 @@
+"""The loop: claim what is due, look, decide, act, write guarded, and look again when the plan says so.
+
+Three tasks run side by side: the *pump* takes jobs whose time has come, the *listener* turns the runtime's hints into
+looks, and the *comparison* holds all running jobs against all viewers now and then, which finds what hints missed and
+ends what nothing asked for. Any of them may fail or be late without harm: only time is lost.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from msgspec.structs import replace
+
+from belvedere.host.protocol import ViewerSpec
+from belvedere.lifecycle.clock import Clock
+from belvedere.lifecycle.decide import Action, Plan, decide
+from belvedere.lifecycle.jobs import End, Event, Job
+from belvedere.lifecycle.seen import ABSENT, Phase, Seen
+from belvedere.reconciler.compare import differing, unwanted
+from belvedere.runtimes.base import Runtime
+from belvedere.runtimes.board import Board, Sighting
+from belvedere.sources.base import SourceError
+from belvedere.store.base import Claim, JobStore
+
+LEASE = timedelta(seconds=60)  # longer than any pass; a dead owner's claims are released at the next start
+BATCH = 64  # jobs claimed at once
+ROUNDS = 4  # of look and act in one pass: remove, then see it gone, then forget
+COMPARE_EVERY = 5.0  # seconds
+BEAT_EVERY = 5.0  # seconds
+FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
+
+_log = structlog.get_logger("belvedere.reconciler")
+
+SpecOf = Callable[[Job], ViewerSpec]
+
+
+class Reconciler:
+    """Brings viewers in line with jobs. `spec_of` may raise SourceError for a log source that is no longer allowed."""
+
+    def __init__(
+        self, store: JobStore, runtime: Runtime, board: Board, *, clock: Clock, spec_of: SpecOf, owner: str
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._board = board
+        self._clock = clock
+        self._spec_of = spec_of
+        self._owner = owner
+        self._hinted = asyncio.Event()
+        self._passes: set[asyncio.Task[None]] = set()
+        self._alive_until: dict[int, datetime] = {}
+        self._last_beat: datetime | None = None
+
+    def hint(self, job_id: int) -> None:
+        """Something about this job is due. Cheap; may be called from anywhere in the loop's thread."""
+        del job_id  # the database knows which jobs are due
+        self._hinted.set()
+
+    async def run(self) -> None:
+        """Work until cancelled. Passes under way are finished before it returns."""
+        self._last_beat = await self._store.last_beat()
+        await self._store.release_claims(self._owner)
+        for job in await self._store.running():
+            self._board.put(job)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self._pump, self._listen, self._compare_forever, self._beat_forever):
+                    group.create_task(self._forever(work))
+        finally:
+            if self._passes:
+                await asyncio.wait(self._passes, timeout=LEASE.total_seconds())
+
+    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 - a fault in one task must not end the others; it is logged and tried again
+                _log.exception("reconciler-fault", task=getattr(work, "__name__", "?"))
+            await asyncio.sleep(FAULT_PAUSE)
+
+    # The pump
+
+    async def _pump(self) -> None:
+        while True:
+            self._hinted.clear()
+            claims = await self._store.claim_due(self._owner, now=self._clock(), lease=LEASE, limit=BATCH)
+            if claims:
+                await self._start_passes(claims)
+            if len(claims) < BATCH:
+                await self._sleep_until(await self._store.next_look())
+
+    async def _sleep_until(self, at: datetime | None) -> None:
+        pause = COMPARE_EVERY if at is None else (at - self._clock()).total_seconds()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(pause, 0.0), COMPARE_EVERY)):
+                await self._hinted.wait()
+
+    async def _start_passes(self, claims: Collection[Claim]) -> None:
+        sights = await self._runtime.look([claim.job.id for claim in claims])
+        for claim in claims:
+            task = asyncio.create_task(self._pass(claim, sights.get(claim.job.id, ABSENT)))
+            self._passes.add(task)
+            task.add_done_callback(self._passes.discard)
+
+    async def _pass(self, claim: Claim, seen: Seen) -> None:
+        with structlog.contextvars.bound_contextvars(job_id=claim.job.id, project_id=claim.job.project_id):
+            try:
+                plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
+                await self._settle(claim, plan, seen)
+            except Exception:  # noqa: BLE001 - the claim runs out and the job is looked at again
+                _log.exception("pass-failed")
+
+    async def _advance(self, job: Job, seen: Seen) -> tuple[Plan, Seen]:
+        """Decide and act until nothing new follows, or for a few rounds; all that is to be written is in the plan."""
+        events: tuple[Event, ...] = ()
+        done: Action | None = None
+        for _ in range(ROUNDS):
+            plan = decide(job, seen, self._clock())
+            events += plan.events
+            if plan.job is None or plan.action is None or plan.action is done:
+                break
+            job, done = plan.job, plan.action
+            seen = await self._act(plan.action, job)
+        return replace(plan, events=events), seen
+
+    async def _act(self, action: Action, job: Job) -> Seen:
+        match action:
+            case Action.ENSURE:
+                try:
+                    spec = self._spec_of(job)
+                except SourceError as error:
+                    return Seen(phase=Phase.FAILED, attempt=job.attempt, end=End.SOURCE, reason=error.reason)
+                return await self._runtime.ensure(spec)
+            case Action.REMOVE:
+                return await self._runtime.remove(job.id)
+
+    async def _settle(self, claim: Claim, plan: Plan, seen: Seen) -> None:
+        now = self._clock()
+        stored = await self._store.settle(claim, plan.job, events=plan.events, look_at=plan.look_at, now=now)
+        for event in plan.events:
+            _log.info("job-event", kind=event.kind, reason=event.reason, attempt=event.attempt)
+        if plan.job is None or (stored is not None and stored.run.end is not None and seen.phase is Phase.ABSENT):
+            self._board.forget(claim.job.id)  # nothing of it runs: what is to be told of it stands in the database
+            self._alive_until.pop(claim.job.id, None)
+        elif stored is not None:
+            self._board.put(stored, seen)
+        if plan.look_at is not None or stored is None:
+            self._hinted.set()
+
+    def _with_last_life(self, job_id: int, seen: Seen) -> Seen:
+        """Note when the viewer was last known to run, for the running clock of one that vanished."""
+        if seen.phase in {Phase.ABSENT, Phase.UNKNOWN}:
+            return replace(seen, alive_until=self._alive_until.get(job_id, self._last_beat))
+        self._alive_until[job_id] = self._clock()
+        return seen
+
+    # Hints from the runtime
+
+    async def _listen(self) -> None:
+        async for job_ids in self._runtime.changes():
+            before = [sighting for job_id in job_ids if (sighting := self._board.get(job_id))]
+            if before:
+                await self._notice(before, await self._runtime.look([sighting.job.id for sighting in before]))
+
+    async def _notice(self, before: Collection[Sighting], sights: Mapping[int, Seen]) -> None:
+        """Put looks on the board, and make those jobs due whose facts they may change.
+
+        `before`: the sightings from before the look. One that has changed meanwhile is newer than the look.
+        """
+        still = [sighting for sighting in before if self._board.get(sighting.job.id) is sighting]
+        changed = differing(still, sights)
+        for sighting in still:
+            seen = sights.get(sighting.job.id, ABSENT)
+            self._board.put(sighting.job, self._with_last_life(sighting.job.id, seen))
+        await self._make_due(changed)
+
+    async def _make_due(self, job_ids: Collection[int]) -> None:
+        if job_ids:
+            await self._store.make_due(job_ids, self._clock())
+            self._hinted.set()
+
+    # The comparison of all with all
+
+    async def _compare_forever(self) -> None:
+        while True:
+            await self.compare()
+            await asyncio.sleep(COMPARE_EVERY)
+
+    async def compare(self) -> None:
+        """Hold all live jobs against all viewers, once."""
+        before = list(self._board.all())
+        sights = await self._runtime.look_at_all()
+        if sights is None:
+            await self._make_due([sighting.job.id for sighting in before if sighting.job.run.running_since])
+            return
+        await self._notice(before, sights)
+        await self._remove_unwanted(sights)
+
+    async def _remove_unwanted(self, sights: Iterable[int]) -> None:
+        strangers = [job_id for job_id in sights if not self._board.get(job_id)]
+        for job_id in strangers:
+            job = await self._store.find(job_id)
+            if job is None:
+                _log.warning("viewer-without-job", job_id=job_id)
+                await self._runtime.remove(job_id)
+            else:
+                self._board.put(job)
+                await self._make_due(unwanted([job]))
+
+    # The beat
+
+    async def _beat_forever(self) -> None:
+        while True:
+            await self._store.beat(self._clock())
+            await asyncio.sleep(BEAT_EVERY)

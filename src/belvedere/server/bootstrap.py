@@ -1,0 +1,83 @@
+"""First identity: one project and one administrator, told in a file that only the operator can read."""
+
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
+from belvedere.lifecycle.clock import Clock
+
+ADMINISTRATOR = "admin"
+
+
+class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of ``bootstrap.json``: what a script or the CLI needs to begin. Its repr hides the token."""
+
+    project_id: str
+    token: str
+    console_url: str
+    endpoint: str
+    viewer_url: str
+
+    def __repr__(self) -> str:
+        return f"Bootstrap(project_id={self.project_id!r}, endpoint={self.endpoint!r})"
+
+
+async def ensure_bootstrap(
+    path: Path, identities: IdentityStore, gatekeeper: Gatekeeper, *, clock: Clock, api_origin: str, viewer_origin: str
+) -> Bootstrap:
+    """Make the first project and its administrator's token, or find them again.
+
+    A file that is lost, damaged or of another database is written anew with a fresh token. Mode 0600, atomically.
+    """
+    project = await _first_project(identities, clock)
+    token = await _token_in(path, gatekeeper, project.id, clock)
+    if token is None:
+        principal = Principal(user=ADMINISTRATOR, project_id=project.id)
+        token = await gatekeeper.issue(SecretKind.TOKEN, principal, clock(), None)
+    bootstrap = Bootstrap(
+        project_id=project.id,
+        token=token,
+        console_url=f"{api_origin}/",
+        endpoint=api_origin,
+        viewer_url=viewer_origin,
+    )
+    _write_private(path, msgspec.json.format(msgspec.json.encode(bootstrap), indent=2) + b"\n")
+    return bootstrap
+
+
+async def _first_project(identities: IdentityStore, clock: Clock) -> Project:
+    projects = await identities.projects()
+    if projects:
+        return min(projects, key=lambda project: project.created_at)
+    project = Project(id=secrets.token_hex(16), name="default", created_at=clock())
+    await identities.add_project(project)
+    return project
+
+
+async def _token_in(path: Path, gatekeeper: Gatekeeper, project_id: str, clock: Clock) -> str | None:
+    """The file's token, if it still opens this project."""
+    known = _read(path)
+    principal = await gatekeeper.principal_if_valid(known.token, clock()) if known else None
+    return known.token if known and principal and principal.project_id == project_id else None
+
+
+def _read(path: Path) -> Bootstrap | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Bootstrap)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

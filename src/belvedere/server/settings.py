@@ -1,0 +1,163 @@
+"""Settings: one record, filled from flags, then ``BELVEDERE_*`` variables, then a TOML file, then defaults.
+
+Every field is documented in `docs/reference/settings.md`; a test holds the two together.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from belvedere.sources.stores import Addressing, ObjectStore
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The message names the setting, where it came from, and the remedy."""
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object store that ``/bucket/prefix/`` and ``obs://`` name. Its repr hides the keys."""
+
+    endpoint: str = ""
+    access_key: str = ""
+    secret_key: str = ""
+    region: str = "us-east-1"
+    addressing: Addressing = Addressing.PATH
+    allow_http: bool = False
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        return f"StoreSettings(endpoint={self.endpoint!r})"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may set."""
+
+    data: str = ""  # folder for the database, mirrors and bootstrap.json; "" is the user's data folder
+    log_root: tuple[str, ...] = ()  # folders below which logs may lie
+    host: str = "127.0.0.1"  # address of the API and console
+    port: int = 8080
+    viewer_host: str = ""  # address of the gateway; "" is `host`
+    viewer_port: int = 8081
+    public_url: str = ""  # origin of API and console as browsers see it; "" is http://host:port
+    viewer_url: str = ""  # origin of the viewers as browsers see it; must be another than `public_url`
+    allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
+    flavors: tuple[str, ...] = ("default",)
+    job_quota: int = 1000  # jobs a project may have
+    orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
+    poll_seconds: float = 5.0  # pause between two looks at a log source
+    source_check_seconds: float = 2.0  # how long a create may wait for the log source's answer
+    log_format: str = "json"  # or "text"
+    log_level: str = "info"
+    store: StoreSettings = StoreSettings()
+
+    @property
+    def data_folder(self) -> Path:
+        """Absolute path of the data folder."""
+        return Path(self.data).expanduser().absolute() if self.data else default_data_folder(os.environ)
+
+    @property
+    def api_origin(self) -> str:
+        """Origin of the API and the console, without a trailing slash."""
+        return self.public_url.rstrip("/") or f"http://{_in_url(self.host)}:{self.port}"
+
+    @property
+    def viewer_origin(self) -> str:
+        """Origin of the viewers, without a trailing slash."""
+        return self.viewer_url.rstrip("/") or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
+
+    @property
+    def stores(self) -> dict[str, ObjectStore]:
+        """The configured object stores by name."""
+        if not self.store.endpoint:
+            return {}
+        return {"default": ObjectStore(name="default", **msgspec.structs.asdict(self.store))}
+
+
+def default_data_folder(environ: Mapping[str, str]) -> Path:
+    """Where a user's programs keep their data (XDG Base Directory Specification)."""
+    base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "share")
+    return Path(base) / "belvedere"
+
+
+def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None) -> Settings:
+    """The settings in force. `flags` with value None (or an empty tuple) were not given. Raises SettingsError."""
+    merged: dict[str, object] = {}
+    for source, values in (
+        (f"the file {config}", _from_file(config)),
+        ("the environment", _from_environment(environ)),
+        ("the command line", {name: value for name, value in flags.items() if value not in (None, ())}),
+    ):
+        _convert(values, source)  # an error names the place that it came from
+        store = {**_section(merged), **_section(values)}
+        merged = {**merged, **values, **({"store": store} if store else {})}
+    return _checked(_convert(merged, "the settings"))
+
+
+def _section(values: Mapping[str, object]) -> dict[str, object]:
+    section = values.get("store", {})
+    return dict(section) if isinstance(section, Mapping) else {}
+
+
+def _convert(values: Mapping[str, object], source: str) -> Settings:
+    try:
+        return msgspec.convert(dict(values), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"A setting in {source} is wrong: {error}. See docs/reference/settings.md.") from error
+
+
+def _from_file(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The configuration file {path} can't be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} is not TOML: {error}.") from error
+
+
+_LISTS = {"log_root": os.pathsep, "allowed_hosts": ",", "flavors": ","}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """``BELVEDERE_PORT`` and the like; lists are separated as in PATH (folders) or by commas."""
+    values: dict[str, object] = {}
+    store: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        text = environ.get(f"BELVEDERE_{field.name.upper()}")
+        if text and field.name != "store":
+            values[field.name] = text.split(_LISTS[field.name]) if field.name in _LISTS else text
+    for field in msgspec.structs.fields(StoreSettings):
+        if text := environ.get(f"BELVEDERE_STORE_{field.name.upper()}"):
+            store[field.name] = text
+    return {**values, "store": store} if store else values
+
+
+def _checked(settings: Settings) -> Settings:
+    for name, port in (("port", settings.port), ("viewer_port", settings.viewer_port)):
+        if not 0 <= port <= 65535:
+            raise SettingsError(f"{name} must be 0 to 65535, not {port}.")
+    if settings.api_origin == settings.viewer_origin and settings.port:
+        raise SettingsError("public_url and viewer_url must be two origins: viewer pages must not reach the console's.")
+    for root in settings.log_root:
+        if not Path(root).expanduser().is_dir():
+            raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
+    if settings.store.endpoint.startswith("http://") and not (settings.store.allow_http or _is_loopback(settings)):
+        raise SettingsError("The object store's endpoint is http://: set store.allow_http if that is meant.")
+    if settings.log_format not in {"json", "text"}:
+        raise SettingsError(f"log_format must be json or text, not {settings.log_format}.")
+    if not settings.flavors or settings.job_quota < 1:
+        raise SettingsError("There must be at least one flavor, and job_quota must be 1 or more.")
+    return settings
+
+
+def _is_loopback(settings: Settings) -> bool:
+    authority = settings.store.endpoint.removeprefix("http://")
+    return authority.startswith(("127.", "localhost", "[::1]"))
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
