@@ -1,0 +1,90 @@
+"""Listening and stopping: sockets, two HTTP servers in one event loop, signals."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from aiohttp import web
+from starlette.types import ASGIApp
+
+BACKLOG = 2048
+DRAIN_SECONDS = 4.0  # for requests under way, in each server; both drain at once
+
+
+class AddressInUse(Exception):
+    """The address can't be listened on. The message names it and the remedy."""
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket. Raises AddressInUse."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AddressInUse(
+            f"Can't listen on {host}:{port} ({error.strerror}). Choose another port with --{setting}."
+        ) from error
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its own signal handling: the service decides what a signal means."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving_asgi(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an ASGI application while the context lasts, then drain."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(DRAIN_SECONDS),
+    )
+    server = _Uvicorn(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@contextlib.asynccontextmanager
+async def serving_aiohttp(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an aiohttp application while the context lasts, then drain."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS, handler_cancellation=True)
+    await runner.setup()
+    await web.SockSite(runner, listener, backlog=BACKLOG).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def until_signalled() -> signal.Signals:
+    """Wait for SIGTERM or SIGINT and tell which came. From then on, signals do what they do by default."""
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[signal.Signals] = loop.create_future()
+    expected = (signal.SIGTERM, signal.SIGINT)
+    for number in expected:
+        loop.add_signal_handler(number, lambda number=number: came.done() or came.set_result(number))
+    try:
+        return await came
+    finally:
+        for number in expected:
+            loop.remove_signal_handler(number)
