@@ -1,0 +1,176 @@
+"""The client: one method for each operation of the contract."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self, TypeVar
+
+import httpx2
+import msgspec
+
+from belvedere.client.errors import UnexpectedAnswer
+from belvedere.client.queries import ListQuery, Versioned, parameters
+from belvedere.client.transfer import Transfer
+from belvedere.client.waiting import FIRST_PAUSE, Goal, Outcome, Waited, next_pause, outcome_of
+from belvedere.contract.jobs import (
+    CreateJob,
+    JobCreated,
+    JobDetails,
+    JobEvent,
+    JobEvents,
+    JobList,
+    JobLogs,
+    Success,
+    Ticket,
+    UpdateJob,
+)
+
+_JOBS = "visualization-jobs"
+_Answer = TypeVar("_Answer")
+
+
+class Client:
+    """Talks to one project of a service. Every call raises ClientError; none keeps the token where it could show.
+
+    Reads are repeated when the service is away for a moment; so is create, which carries an idempotency key and
+    therefore never makes a second job. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        project_id: str,
+        token: str,
+        *,
+        timeout: float = 30.0,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`endpoint` like ``http://127.0.0.1:8080``; `timeout` in seconds, for each step of a request."""
+        self._transfer = Transfer(endpoint, project_id, token, timeout=timeout, transport=transport, sleep=sleep)
+        self._sleep = sleep
+
+    def __repr__(self) -> str:
+        return f"Client({self._transfer!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release connections."""
+        self._transfer.close()
+
+    def create(self, job: CreateJob, *, idempotency_key: str | None = None) -> JobCreated:
+        """Post a job; it is durable when this returns. Without a key of your own, a fresh one is sent."""
+        key = idempotency_key or str(uuid.uuid4())
+        body = _body_without_nulls(job)
+        response = self._transfer.send("POST", _JOBS, body=body, headers={"Idempotency-Key": key}, repeatable=True)
+        return _decode(response, JobCreated)
+
+    def page(self, query: ListQuery | None = None, marker: str | None = None) -> JobList:
+        """One page of jobs; pass its `next_marker` for the next."""
+        query = query or ListQuery()
+        return self._get(_JOBS, JobList, parameters(query, marker))
+
+    def list(self, query: ListQuery | None = None) -> Iterator[JobDetails]:
+        """All jobs that match, fetched page by page as they are asked for."""
+        marker: str | None = None
+        while True:
+            page = self.page(query, marker)
+            yield from page.jobs
+            marker = page.next_marker
+            if marker is None:
+                return
+
+    def get(self, job_id: int) -> JobDetails:
+        """The job as it is now."""
+        return self._get(_path(job_id), JobDetails)
+
+    def get_versioned(self, job_id: int) -> Versioned:
+        """The job and its ETag, for an update that must not overwrite somebody else's."""
+        response = self._transfer.send("GET", _path(job_id), repeatable=True)
+        return Versioned(job=_decode(response, JobDetails), etag=response.headers.get("ETag", ""))
+
+    def update(self, job_id: int, changes: UpdateJob, *, if_match: str | None = None) -> None:
+        """Change what `changes` names. With `if_match`, only while the job still has that ETag; else Refused."""
+        headers = {"If-Match": if_match} if if_match else {}
+        body = msgspec.json.encode(changes)
+        _decode(self._transfer.send("PUT", _path(job_id), body=body, headers=headers), Success)
+
+    def stop(self, job_id: int) -> None:
+        """Ask for its end; returns at once. Its definition is kept."""
+        self._act("POST", _path(job_id, "stop"))
+
+    def restart(self, job_id: int) -> None:
+        """Run it again under the same id and URL; returns at once."""
+        self._act("POST", _path(job_id, "restart"))
+
+    def delete(self, job_id: int) -> None:
+        """End and forget it; returns at once."""
+        self._act("DELETE", _path(job_id))
+
+    def events(self, job_id: int) -> tuple[JobEvent, ...]:
+        """What happened to it, oldest first."""
+        return tuple(self._get(_path(job_id, "events"), JobEvents).events)
+
+    def logs(self, job_id: int, tail: int = 100) -> tuple[str, ...]:
+        """Its viewer's last `tail` lines, oldest first."""
+        return tuple(self._get(_path(job_id, "logs"), JobLogs, (("tail", str(tail)),)).lines)
+
+    def ticket(self, job_id: int) -> Ticket:
+        """A link that opens the viewer in a browser once, without signing in."""
+        return _decode(self._transfer.send("POST", _path(job_id, "ticket")), Ticket)
+
+    def wait(
+        self,
+        job_id: int,
+        *,
+        until: Goal = Goal.RUNNING,
+        timeout: float | None = None,
+        on_progress: Callable[[JobDetails], None] | None = None,
+    ) -> Waited:
+        """Look at the job until it runs (or has ended), at most `timeout` seconds; None waits as long as it takes.
+
+        `on_progress` gets every look. Interrupting it leaves the job as it is.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = FIRST_PAUSE
+        while True:
+            job = self.get(job_id)
+            if on_progress:
+                on_progress(job)
+            outcome = outcome_of(job.status, until)
+            if outcome:
+                return Waited(outcome=outcome, job=job)
+            if deadline is not None and time.monotonic() >= deadline:
+                return Waited(outcome=Outcome.TIMED_OUT, job=job)
+            self._sleep(pause)
+            pause = next_pause(pause)
+
+    def _get(self, path: str, answer: type[_Answer], pairs: Sequence[tuple[str, str]] = ()) -> _Answer:
+        return _decode(self._transfer.send("GET", path, parameters=pairs, repeatable=True), answer)
+
+    def _act(self, method: str, path: str) -> None:
+        _decode(self._transfer.send(method, path), Success)
+
+
+def _path(job_id: int, *rest: str) -> str:
+    return "/".join((_JOBS, str(job_id), *rest))
+
+
+def _body_without_nulls(job: CreateJob) -> bytes:
+    """A field that was not given is left out, so that the service's default counts, whatever service it is."""
+    given = {name: value for name, value in msgspec.structs.asdict(job).items() if value is not None}
+    return msgspec.json.encode(given)
+
+
+def _decode(response: httpx2.Response, answer: type[_Answer]) -> _Answer:
+    try:
+        return msgspec.json.decode(response.content, type=answer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnexpectedAnswer(
+            f"{response.url.scheme}://{response.url.netloc.decode()} answers, but not as Belvedere's API does: {error}."
+        ) from error
