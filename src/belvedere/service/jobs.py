@@ -1,0 +1,179 @@
+"""The use cases of the seven operations and of our extensions to them.
+
+Whoever asks is a `Principal` that has been let into its project. A private job of somebody else, a job of another
+project and one that never was are all NotFound alike.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
+from belvedere.contract.jobs import JobCreated, JobDetails, JobEvents, JobList, JobLogs, Ticket
+from belvedere.contract.listing import ValidList
+from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
+from belvedere.identity.gatekeeper import TICKET_LIFE, Gatekeeper
+from belvedere.identity.records import Principal, SecretKind
+from belvedere.lifecycle.clock import Clock
+from belvedere.lifecycle.jobs import Event, Job, Visibility
+from belvedere.lifecycle.status import Verb
+from belvedere.lifecycle.verbs import apply_verb
+from belvedere.runtimes.board import Board
+from belvedere.service import requests, views
+from belvedere.service.rules import Hint, ReadLogs, ServiceRules, SourceCheck
+from belvedere.store.base import JobStore, KeyReused
+
+_CHANGE_ATTEMPTS = 10  # a job is written by its reconciler at most about once a second
+_EVENTS = 200
+
+# What is told of a user's request in the job's history: kind and text.
+_TOLD = {
+    Verb.STOP: ("stop-requested", "A user asked for a stop."),
+    Verb.RESTART: ("restarted", "A user restarted it."),
+    Verb.DELETE: ("delete-requested", "A user asked for its deletion."),
+    Verb.UPDATE: ("updated", "A user changed it."),
+}
+
+Revisions = Collection[int] | None  # of If-Match: the job must have one of them; None: any will do
+
+
+class JobService:
+    """Validated requests in, answers of the contract out. Errors are those of `contract.errors`."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        board: Board,
+        gatekeeper: Gatekeeper,
+        clock: Clock,
+        rules: ServiceRules,
+        check_source: SourceCheck,
+        hint: Hint,
+        read_logs: ReadLogs,
+    ) -> None:
+        self._store = store
+        self._board = board
+        self._gatekeeper = gatekeeper
+        self._clock = clock
+        self._rules = rules
+        self._check_source = check_source
+        self._hint = hint
+        self._read_logs = read_logs
+
+    @property
+    def offer(self) -> Offer:
+        """What a create request may choose from."""
+        return self._rules.offer
+
+    async def create(self, who: Principal, request: ValidCreate, key: str | None = None) -> JobCreated:
+        """A new job, durable when this returns; or the one that the same key and body made before.
+
+        The log source is asked first, so that a refusal leaves nothing behind. Raises the source check's errors,
+        QuotaExceeded, and Conflict for a key that was used for another request.
+        """
+        idempotency = requests.idempotency_key(who, request, key)
+        reason = await self._check_source(request.train_url)
+        now = self._clock()
+        try:
+            job, is_new = await self._store.create(
+                requests.new_job(who, request), now=now, key=idempotency, quota=self._rules.quota
+            )
+        except KeyReused as error:
+            raise Conflict(
+                "Idempotency-Key: this key was used for another request. Send each new request with a new key."
+            ) from error
+        if is_new:
+            self._tell(job)
+        return views.created(job, self._rules.viewer_origin, reason)
+
+    async def list(self, who: Principal, request: ValidList) -> JobList:
+        """A page of the project's jobs."""
+        try:
+            page = await self._store.query(requests.job_query(who, request))
+        except ValueError as error:
+            raise RequestError(
+                "marker: this is none of ours. Take next_marker of the previous page, with the same filters and order."
+            ) from error
+        now = self._clock()
+        return JobList(
+            job_total_count=page.total,
+            job_count_limit=max(self._rules.quota - await self._store.count(who.project_id), 0),
+            quotas=self._rules.quota,
+            jobs=[self._details(job, now) for job in page.jobs],
+            next_marker=page.next_marker,
+        )
+
+    async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
+        """The job and its revision."""
+        job = await self._find(who, job_id)
+        return self._details(job, self._clock()), job.revision
+
+    async def update(self, who: Principal, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
+        """Change what the request names; the job's revision afterwards."""
+        return await self._change(
+            who, job_id, Verb.UPDATE, revisions, lambda job, now: requests.updated(job, who, update, now)
+        )
+
+    async def act(self, who: Principal, job_id: int | None, verb: Verb, revisions: Revisions = None) -> int:
+        """`stop`, `restart` or `delete` the job; its revision afterwards. Raises IllegalState."""
+        return await self._change(who, job_id, verb, revisions, lambda job, now: apply_verb(verb, job, now))
+
+    async def events(self, who: Principal, job_id: int | None) -> JobEvents:
+        """What happened to the job."""
+        job = await self._find(who, job_id)
+        return JobEvents(events=views.events(await self._store.events(job.id, _EVENTS)))
+
+    async def logs(self, who: Principal, job_id: int | None, tail: int) -> JobLogs:
+        """The viewer's last lines, at most `tail`."""
+        job = await self._find(who, job_id)
+        return JobLogs(lines=list(await self._read_logs(job.id, tail)))
+
+    async def ticket(self, who: Principal, job_id: int | None) -> Ticket:
+        """A link that opens the job's viewer in a browser, once."""
+        job = await self._find(who, job_id)
+        secret = await self._gatekeeper.issue(SecretKind.TICKET, who, self._clock(), TICKET_LIFE)
+        url = f"{views.service_url(job, self._rules.viewer_origin)}?ticket={secret}"
+        return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
+
+    async def _find(self, who: Principal, job_id: int | None) -> Job:
+        job = None if job_id is None else await self._store.get(who.project_id, job_id)
+        if job is None or (job.visibility is Visibility.PRIVATE and job.owner != who.user):
+            raise NotFound("The job does not exist in this project. List the jobs to see which do.")
+        return job
+
+    async def _change(
+        self,
+        who: Principal,
+        job_id: int | None,
+        verb: Verb,
+        revisions: Revisions,
+        change: Callable[[Job, datetime], Job],
+    ) -> int:
+        """Read, change and write guarded; again if the reconciler or somebody else wrote in between."""
+        for _ in range(_CHANGE_ATTEMPTS):
+            job, now = await self._find(who, job_id), self._clock()
+            _require_revision(job, revisions)
+            changed = change(job, now)
+            if changed == job:
+                return job.revision
+            kind, text = _TOLD[verb]
+            event = Event(at=now, kind=kind, text=text, attempt=changed.attempt)
+            stored = await self._store.replace(changed, events=[event], look_at=now)
+            if stored is not None:
+                self._tell(stored)
+                return stored.revision
+        raise Conflict("The job is being changed by others at this moment. Read it and try again.", retry_after=1)
+
+    def _tell(self, job: Job) -> None:
+        self._board.put(job)
+        self._hint(job.id)
+
+    def _details(self, job: Job, now: datetime) -> JobDetails:
+        return views.details(job, self._board.get(job.id), now, self._rules.viewer_origin)
+
+
+def _require_revision(job: Job, revisions: Revisions) -> None:
+    if revisions is not None and job.revision not in revisions:
+        raise PreconditionFailed(
+            f'If-Match: the job is at revision "{job.revision}" by now. Read it again, and decide anew.'
+        )

@@ -1,0 +1,94 @@
+"""From checked requests to the values of the rooms below. Pure."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from belvedere.contract import limits
+from belvedere.contract.errors import PermissionDenied, RequestError
+from belvedere.contract.listing import ValidList
+from belvedere.contract.statuses import JobStatus
+from belvedere.contract.validation import ValidCreate, ValidSchedule, ValidUpdate
+from belvedere.identity.records import Principal
+from belvedere.lifecycle.jobs import AutoStop, Job, TimeUnit, Visibility
+from belvedere.lifecycle.status import Verb, require
+from belvedere.store.base import IdempotencyKey, JobQuery, NewJob, SortKey
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def new_job(who: Principal, request: ValidCreate) -> NewJob:
+    """The job that is asked for."""
+    return NewJob(
+        project_id=who.project_id,
+        name=request.job_name,
+        description=request.job_desc,
+        job_type=request.job_type,
+        train_url=request.train_url,
+        flavor=request.flavor,
+        owner=who.user,
+        tags=request.tags,
+        visibility=Visibility(request.visibility),
+        auto_stop=auto_stop(request.schedule),
+    )
+
+
+def idempotency_key(who: Principal, request: ValidCreate, key: str | None) -> IdempotencyKey | None:
+    """The key with a digest of who asks for what, so that spelling and order of the body's fields don't matter.
+
+    Raises RequestError for a key that is none.
+    """
+    if key is None:
+        return None
+    if not limits.IDEMPOTENCY_KEY.fullmatch(key):
+        raise RequestError("Idempotency-Key: expected 1 to 255 printable ASCII characters without blanks.")
+    digest = hashlib.sha256(_encode((who.user, request))).hexdigest()
+    return IdempotencyKey(key=key, digest=digest, keep=timedelta(hours=limits.IDEMPOTENCY_HOURS))
+
+
+def auto_stop(schedule: ValidSchedule | None) -> AutoStop | None:
+    """The auto-stop of a schedule."""
+    return AutoStop(duration=schedule.duration, unit=TimeUnit(schedule.time_unit)) if schedule else None
+
+
+def updated(job: Job, who: Principal, update: ValidUpdate, now: datetime) -> Job:
+    """The job as changed; the same job if nothing changes. Raises IllegalState, PermissionDenied."""
+    require(Verb.UPDATE, job)
+    changed = replace(
+        job,
+        description=job.description if update.job_desc is UNSET else update.job_desc,
+        auto_stop=job.auto_stop if update.schedule is UNSET else auto_stop(update.schedule),
+        tags=job.tags if update.tags is UNSET else update.tags,
+        visibility=job.visibility if update.visibility is UNSET else Visibility(update.visibility),
+    )
+    if changed.visibility is not job.visibility and job.owner != who.user:
+        raise PermissionDenied("visibility: only the job's owner may change it. Ask them, or leave it out.")
+    return job if changed == job else replace(changed, updated_at=now, revision=job.revision + 1)
+
+
+def job_query(who: Principal, request: ValidList) -> JobQuery:
+    """The page that is asked for."""
+    return JobQuery(
+        project_id=who.project_id,
+        viewer=who.user,
+        statuses=frozenset(JobStatus(number) for number in request.statuses),
+        search=request.search,
+        tags=request.tags,
+        owner=request.owner,
+        job_type=request.job_type,
+        created_from=_moment(request.created_from),
+        created_before=_moment(request.created_before),
+        sort=SortKey(request.sort),
+        descending=request.descending,
+        page=request.page,
+        per_page=request.per_page,
+        marker=request.marker,
+    )
+
+
+def _moment(epoch_ms: int | None) -> datetime | None:
+    return None if epoch_ms is None else _EPOCH + timedelta(milliseconds=epoch_ms)

@@ -1,0 +1,33 @@
+"""What an operator decides about the service, and what it is given to work with."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from belvedere.contract.reasons import Reason
+from belvedere.contract.validation import Offer
+
+
+class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
+    """`quota`: jobs a project may have. `viewer_origin`: scheme, host and port of the gateway, without a slash."""
+
+    quota: int
+    viewer_origin: str
+    flavors: tuple[str, ...] = ("default",)  # the first is the default
+    job_types: tuple[str, ...] = ("tensorboard",)
+
+    @property
+    def offer(self) -> Offer:
+        """What a create request may choose from."""
+        return Offer(flavors=self.flavors, job_types=self.job_types)
+
+
+# Whether a train_url leads to logs: None if so, a Reason where that is not known or there is nothing yet; raises
+# InvalidLogUrl, LogSourceRefused or LogSourceForbidden where it certainly doesn't.
+SourceCheck = Callable[[str], Awaitable[Reason | None]]
+
+# Tells the reconciler that something about this job is due.
+Hint = Callable[[int], None]
+
+# A viewer's last lines, by job id and number: `Runtime.logs`.
+ReadLogs = Callable[[int, int], Awaitable[Sequence[str]]]

@@ -1,0 +1,91 @@
+"""From a job and what is seen of it to the answers of the contract. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from belvedere.contract.jobs import FlavorRef, JobCreated, JobDetails, JobEvent, ScheduleItem, SourceProgress
+from belvedere.contract.reasons import Reason
+from belvedere.lifecycle.jobs import AutoStop, Event, Job
+from belvedere.lifecycle.schedule import remaining_time, running_time
+from belvedere.lifecycle.status import allowed_verbs, reason_of, status_of
+from belvedere.runtimes.board import Sighting
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def service_url(job: Job, viewer_origin: str) -> str:
+    """Where the job's viewer stands: the same for the job's whole life."""
+    return f"{viewer_origin}/modelarts2/{job.job_type}/{job.project_id}/{job.id}/"
+
+
+def created(job: Job, viewer_origin: str, reason: Reason | None) -> JobCreated:
+    """The answer of create; `reason` is what the check of the log source found."""
+    return JobCreated(
+        job_id=job.id,
+        job_name=job.name,
+        status=int(status_of(job)),
+        create_time=epoch_ms(job.created_at),
+        service_url=service_url(job, viewer_origin),
+        reason=reason,
+    )
+
+
+def details(job: Job, sighting: Sighting | None, now: datetime, viewer_origin: str) -> JobDetails:
+    """The answer of details, and a row of a list."""
+    status = status_of(job)
+    remaining = remaining_time(job, now)
+    return JobDetails(
+        job_id=job.id,
+        job_name=job.name,
+        job_desc=job.description,
+        job_type=job.job_type,
+        status=int(status),
+        create_time=epoch_ms(job.created_at),
+        duration=running_time(job, now) // _MILLISECOND,
+        remaining_duration=None if remaining is None else remaining // _MILLISECOND,
+        service_url=service_url(job, viewer_origin),
+        train_url=job.train_url,
+        resource_id=job.resource_id,
+        schedule=schedule_items(job.auto_stop),
+        flavor=FlavorRef(code=job.flavor),
+        status_name=status.name,
+        reason=reason_of(job),
+        tags=list(job.tags),
+        visibility=job.visibility.value,
+        owner=job.owner,
+        started_time=_optional_ms(job.run.first_ran_at),
+        ended_time=_optional_ms(job.run.ended_at),
+        attempt=job.attempt,
+        allowed=sorted(verb.value for verb in allowed_verbs(job)),
+        source=_progress(job, sighting),
+    )
+
+
+def events(recorded: Sequence[Event]) -> list[JobEvent]:
+    """What happened to a job, in the order given."""
+    return [
+        JobEvent(time=epoch_ms(event.at), kind=event.kind, text=event.text, attempt=event.attempt, reason=event.reason)
+        for event in recorded
+    ]
+
+
+def schedule_items(auto_stop: AutoStop | None) -> list[ScheduleItem]:
+    """The auto-stop as a list, with the unit in both documented spellings."""
+    if auto_stop is None:
+        return []
+    unit = auto_stop.unit.value
+    return [ScheduleItem(type="stop", time_unit=unit, timeUnit=unit, duration=auto_stop.duration)]
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return round(moment.timestamp() * 1000)
+
+
+def _optional_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else epoch_ms(moment)
+
+
+def _progress(job: Job, sighting: Sighting | None) -> SourceProgress | None:
+    """How far the present attempt has read its log source; what is known of an earlier one doesn't count."""
+    return sighting.seen.source if sighting and sighting.job.attempt == job.attempt else None
