@@ -121,7 +121,8 @@ class JobStore(Protocol):
     async def replace(self, job: Job, *, events: Sequence[Event] = (), look_at: datetime | None) -> Job | None:
         """Write a job read before, guarded by its `version`; the job as stored, or None if it changed meanwhile.
 
-        A user's change: it ends any claim, and `look_at` makes the job due.
+        A user's change: it ends any claim, and `look_at` makes the job due. None leaves the time as it was; a job that
+        was claimed is then due at once, because the pass that held it has been overtaken.
         """
         ...
 
@@ -135,16 +136,21 @@ class JobStore(Protocol):
         """End a claim: write the job (None: delete it, its events and keys). Guarded by claim and version.
 
         The job as stored; None if it was deleted, or if the guard failed: then nothing was written and the job is due
-        again.
+        again. So it is, at `now`, if `make_due` named it while it was claimed. A pass that changed no fact and tells of
+        no event leaves `version` alone, so that it never makes a user's update fail.
         """
         ...
 
+    async def release_claims(self, owner: str) -> int:
+        """End all claims of an owner that is known to be dead; their jobs are due at once. How many there were."""
+        ...
+
     async def next_look(self) -> datetime | None:
-        """The earliest time at which a job wants to be looked at."""
+        """The earliest time at which `claim_due` would find a job: a claimed one counts by the end of its lease."""
         ...
 
     async def make_due(self, job_ids: Collection[int], now: datetime) -> None:
-        """Look at these soon: a hint came."""
+        """Look at these soon: a hint came. Claimed ones are looked at again after the present pass."""
         ...
 
     async def running(self) -> Sequence[Job]:
