@@ -20,6 +20,7 @@ from belvedere.lifecycle.verbs import apply_verb
 
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+VANISHED = Seen(phase=Phase.ABSENT, vanished=True)
 WHY = Reason(code=ReasonCode.VIEWER_CRASHED, text="It fell over.")
 
 
@@ -121,16 +122,24 @@ def test_an_extended_schedule_moves_the_stop() -> None:
 def test_a_viewer_that_keeps_vanishing_is_lost() -> None:
     current = running()
     for _ in range(LOSS_LIMIT - 1):
+        current = after(decide(current, VANISHED, T0 + SECOND))
+        current = after(decide(current, seen(Phase.READY, ready_at=T0 + SECOND), T0 + SECOND))
+    assert status_of(after(decide(current, VANISHED, T0 + SECOND))) is JobStatus.LOST
+
+
+def test_viewers_that_ended_while_nobody_looked_do_not_count_as_lost() -> None:
+    current = running()
+    for _ in range(2 * LOSS_LIMIT):
         current = after(decide(current, ABSENT, T0 + SECOND))
         current = after(decide(current, seen(Phase.READY, ready_at=T0 + SECOND), T0 + SECOND))
-    assert status_of(after(decide(current, ABSENT, T0 + SECOND))) is JobStatus.LOST
+    assert status_of(current) is JobStatus.RUNNING
 
 
 def test_viewers_that_ran_long_may_vanish_any_number_of_times() -> None:
     current = running()
     for hour in range(1, 2 * LOSS_LIMIT):
         now = T0 + timedelta(hours=hour)
-        current = after(decide(current, seen(Phase.ABSENT, alive_until=now), now))
+        current = after(decide(current, seen(Phase.ABSENT, alive_until=now, vanished=True), now))
         current = after(decide(current, seen(Phase.READY, ready_at=now), now))
     assert status_of(current) is JobStatus.RUNNING
 

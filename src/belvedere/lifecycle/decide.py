@@ -50,7 +50,8 @@ def decide(job: Job, seen: Seen, now: datetime) -> Plan:
         return _decide_ended(job, seen, now)
     vanished = seen.phase is Phase.ABSENT and job.run.running_since is not None
     if vanished:
-        job = _count_loss(_close_spell(job, seen.alive_until, now), before=job)
+        closed = _close_spell(job, seen.alive_until, now)
+        job = _count_loss(closed, before=job) if seen.vanished else closed
     if job.intent is Intent.RUN and _is_due(job, now):
         job = replace(job, intent=Intent.STOP, intended_at=now, stop_cause=StopCause.SCHEDULE)
     if job.intent is Intent.STOP:
@@ -192,7 +193,7 @@ _AUTO_STOPPED = Reason(
 )
 _NO_CAPACITY = Reason(code=ReasonCode.NO_CAPACITY, text="Waits for capacity.")
 _CRASHED = Reason(code=ReasonCode.VIEWER_CRASHED, text="The viewer ended and could not be kept alive.")
-_VANISHED = Reason(code=ReasonCode.RUNTIME_LOST, text="The viewer host went away; the viewer is being started again.")
+_VANISHED = Reason(code=ReasonCode.RUNTIME_LOST, text="The viewer no longer ran; it is being started again.")
 _LOST = Reason(
     code=ReasonCode.RUNTIME_LOST,
     text="The viewer vanished from its host again and again. Restart the job; if it recurs, see the host's log.",

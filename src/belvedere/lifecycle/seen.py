@@ -39,6 +39,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     end: End | None = None  # with FAILED
     reason: Reason | None = None  # with WAITING, RECOVERING, FAILED; a note with READY
     alive_until: datetime | None = None  # with ABSENT or UNKNOWN: when it was last known to run
+    vanished: bool = False  # with ABSENT: whoever looks saw it run before, so it ended by itself
     source: SourceProgress | None = None
     starts: int = 0  # how often the viewer's processes were started in this attempt
 

@@ -152,7 +152,8 @@ class Reconciler:
     def _with_last_life(self, job_id: int, seen: Seen) -> Seen:
         """Note when the viewer was last known to run, for the running clock of one that vanished."""
         if seen.phase in {Phase.ABSENT, Phase.UNKNOWN}:
-            return replace(seen, alive_until=self._alive_until.get(job_id, self._last_beat))
+            known = self._alive_until.get(job_id)
+            return replace(seen, alive_until=known or self._last_beat, vanished=known is not None)
         self._alive_until[job_id] = self._clock()
         return seen
 

@@ -79,12 +79,12 @@ async def serving_aiohttp(app: web.Application, listener: socket.socket) -> Asyn
 async def until_signalled() -> signal.Signals:
     """Wait for SIGTERM or SIGINT and tell which came. From then on, signals do what they do by default."""
     loop = asyncio.get_running_loop()
-    came: asyncio.Future[signal.Signals] = loop.create_future()
+    came: asyncio.Queue[signal.Signals] = asyncio.Queue()
     expected = (signal.SIGTERM, signal.SIGINT)
     for number in expected:
-        loop.add_signal_handler(number, lambda number=number: came.done() or came.set_result(number))
+        loop.add_signal_handler(number, came.put_nowait, number)
     try:
-        return await came
+        return await came.get()
     finally:
         for number in expected:
             loop.remove_signal_handler(number)

@@ -1,0 +1,58 @@
+"""`belvedere serve` and `belvedere host`: the two commands that run parts of the service in this process."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from belvedere.server.main import Announcement, run_service
+from belvedere.server.serving import AddressInUse
+from belvedere.server.settings import SettingsError, load_settings
+
+
+@click.command()
+@click.option("--data", metavar="FOLDER", help="Database, mirrors and bootstrap.json. Default: the user's data folder.")
+@click.option("--log-root", multiple=True, metavar="FOLDER", help="Folder below which logs may lie. May be repeated.")
+@click.option("--host", metavar="ADDRESS", help="Address of the API and console. Default: 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API and console. Default: 8080.")
+@click.option("--viewer-host", metavar="ADDRESS", help="Address of the viewers. Default: as --host.")
+@click.option("--viewer-port", type=click.IntRange(0, 65535), help="Port of the viewers. Default: 8081.")
+@click.option("--public-url", metavar="ORIGIN", help="Origin of the API and console as browsers see it.")
+@click.option("--viewer-url", metavar="ORIGIN", help="Origin of the viewers as browsers see it.")
+@click.option("--log-format", type=click.Choice(["json", "text"]), help="Default: json.")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file with any of the settings.")
+def serve(config: Path | None, **flags: object) -> None:
+    """Run Belvedere: API, console, gateway and the viewer host.
+
+    Settings come from these flags, then BELVEDERE_* variables, then the file, then defaults. Object stores are
+    configured by variables (BELVEDERE_STORE_ENDPOINT, _ACCESS_KEY, _SECRET_KEY, _REGION, _ADDRESSING) or in the file,
+    never on the command line. Ctrl-C ends the service and all viewers; SIGTERM ends the service alone, and the next
+    start finds its viewers again.
+    """
+    chosen = config or _config_from_environment()
+    try:
+        settings = load_settings(flags, os.environ, chosen)
+        status = run_service(settings, announce=_announce)
+    except (SettingsError, AddressInUse) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    sys.exit(status)
+
+
+def _config_from_environment() -> Path | None:
+    named = os.environ.get("BELVEDERE_CONFIG")
+    return Path(named) if named else None
+
+
+def _announce(announcement: Announcement) -> None:
+    """Tell a person where things are. The sign-in link is a secret: it goes to a terminal only."""
+    lines = [
+        f"Belvedere {announcement.version} is up.",
+        f"  API and console  {announcement.api_origin}/",
+        f"  Viewers          {announcement.viewer_origin}/",
+        f"  First identity   {announcement.bootstrap_file} (project id and token)",
+    ]
+    if sys.stdout.isatty():
+        lines.append(f"  Sign in once at  {announcement.sign_in_url}")
+    click.echo("\n".join(lines))

@@ -1,0 +1,167 @@
+"""The composition root: the rooms meet here, start in order, and end in the reverse order."""
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvloop
+
+from belvedere import __version__
+from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE, Gatekeeper
+from belvedere.identity.records import Principal, SecretKind
+from belvedere.lifecycle.clock import utc_now
+from belvedere.reconciler.loop import Reconciler
+from belvedere.runtimes.board import Board
+from belvedere.runtimes.local import LocalRuntime
+from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, spec_builder
+from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
+from belvedere.server.logs import configure_logging
+from belvedere.server.metrics import Metrics
+from belvedere.server.serving import listen, serving_aiohttp, serving_asgi, until_signalled
+from belvedere.server.settings import Settings, SettingsError
+from belvedere.store.opening import Stores, open_store
+
+OWNER = "local"  # of claims: one service process works on a SQLite database
+
+_log = structlog.get_logger("belvedere.server")
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a started service is to be found. `sign_in_url` is a secret, good for one use within the hour."""
+
+    version: str
+    api_origin: str
+    viewer_origin: str
+    bootstrap_file: Path
+    sign_in_url: str
+
+
+Announce = Callable[[Announcement], None]
+
+
+def run_service(settings: Settings, *, announce: Announce) -> int:
+    """Run the service until a signal ends it; the exit status. Raises SettingsError and AddressInUse."""
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    data = _prepared(settings.data_folder)
+    with _only_one(data), _sockets(settings) as (api_socket, viewer_socket):
+        uvloop.run(_serve(settings, data, api_socket, viewer_socket, announce))
+    return 0
+
+
+async def _serve(
+    settings: Settings, data: Path, api_socket: socket.socket, viewer_socket: socket.socket, announce: Announce
+) -> None:
+    async with _stores(data) as stores:
+        parts = _parts(settings, data, stores)
+        bootstrap = await _bootstrap(settings, data, parts)
+        api, gateway = build_api(parts), build_gateway(parts)
+        async with _working(parts.reconciler), serving_asgi(api, api_socket), serving_aiohttp(gateway, viewer_socket):
+            announce(await _announcement(settings, data, parts, bootstrap))
+            _log.info("started", version=__version__, api=settings.api_origin, viewers=settings.viewer_origin)
+            came = await until_signalled()
+            _log.info("stopping", signal=came.name, viewers_end=came is signal.SIGINT)
+        await parts.runtime.close(end_viewers=came is signal.SIGINT)
+    _log.info("stopped")
+
+
+def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
+    board = Board()
+    runtime = LocalRuntime(
+        data,
+        stores=list(settings.stores.values()),
+        orphan_grace=settings.orphan_grace,
+        poll_seconds=settings.poll_seconds,
+    )
+    reconciler = Reconciler(stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings), owner=OWNER)
+    gatekeeper = Gatekeeper(stores.identities)
+    return Parts(
+        settings=settings,
+        stores=stores,
+        board=board,
+        runtime=runtime,
+        reconciler=reconciler,
+        gatekeeper=gatekeeper,
+        jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint),
+        metrics=Metrics(__version__),
+    )
+
+
+async def _bootstrap(settings: Settings, data: Path, parts: Parts) -> Bootstrap:
+    return await ensure_bootstrap(
+        data / "bootstrap.json",
+        parts.stores.identities,
+        parts.gatekeeper,
+        clock=utc_now,
+        api_origin=settings.api_origin,
+        viewer_origin=settings.viewer_origin,
+    )
+
+
+async def _announcement(settings: Settings, data: Path, parts: Parts, bootstrap: Bootstrap) -> Announcement:
+    principal = Principal(user=ADMINISTRATOR, project_id=bootstrap.project_id)
+    ticket = await parts.gatekeeper.issue(SecretKind.TICKET, principal, utc_now(), SIGN_IN_TICKET_LIFE)
+    return Announcement(
+        version=__version__,
+        api_origin=settings.api_origin,
+        viewer_origin=settings.viewer_origin,
+        bootstrap_file=data / "bootstrap.json",
+        sign_in_url=f"{settings.api_origin}/sign-in?ticket={ticket}",
+    )
+
+
+@contextlib.asynccontextmanager
+async def _stores(data: Path) -> AsyncIterator[Stores]:
+    stores = await asyncio.to_thread(open_store, f"sqlite:///{data / 'belvedere.db'}")
+    try:
+        yield stores
+    finally:
+        await asyncio.to_thread(stores.close)
+
+
+@contextlib.asynccontextmanager
+async def _working(reconciler: Reconciler) -> AsyncIterator[None]:
+    task = asyncio.create_task(reconciler.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.contextmanager
+def _sockets(settings: Settings) -> Iterator[tuple[socket.socket, socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        api = stack.enter_context(listen(settings.host, settings.port, "port"))
+        viewers = stack.enter_context(
+            listen(settings.viewer_host or settings.host, settings.viewer_port, "viewer-port")
+        )
+        yield api, viewers
+
+
+def _prepared(data: Path) -> Path:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data.chmod(0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {data} can't be used: {error.strerror}. Name another by --data."
+        ) from error
+    return data
+
+
+@contextlib.contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Hold the data folder: two services on one SQLite database would reconcile against each other."""
+    with (data / "serve.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(f"Another Belvedere already uses {data}. Stop it, or name another folder.") from error
+        yield
