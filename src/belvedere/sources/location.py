@@ -1,6 +1,33 @@
-"""Names of log sources: from a user's `train_url` to a checked location. Pure, but for `resolve_folder`."""
+"""Names of log sources: from a user's `train_url` to a checked location. Pure, but for `resolve_folder`.
+
+Accepted: ``/bucket/prefix/``, ``bucket/prefix``, ``obs://bucket/prefix``, ``s3://bucket/prefix``,
+``file:///folder`` and any absolute path inside an allowed log root. Without an object store, ``/a/b/`` and ``a/b`` are
+taken below the log roots, so that the same request works on a laptop. No form can name a host.
+
+These are paths, not URLs, as in ModelArts: ``%2f``, ``?`` and ``#`` stand for themselves. Object keys may contain them,
+and decoding would let ``%2e%2e`` come in as ``..`` after it was looked for.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 import msgspec
+
+from belvedere.contract.errors import InvalidLogUrl
+from belvedere.contract.limits import TRAIN_URL_BYTES
+
+DEFAULT_STORE: Final = "default"
+_KEY_BYTES = 1024  # OBS and S3 alike
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+# 3-63 characters: lower-case letters, digits, hyphens and single periods, a letter or digit at both ends
+_BUCKET = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-+[a-z0-9]+|\.[a-z0-9]+)*")
+_DOUBLE_SLASH = "ModelArts.4315"
+_BAD_CHARACTERS = "ModelArts.4313"
+_FORMS = "Use obs://bucket/prefix/ or /bucket/prefix/."
 
 
 class FolderLocation(msgspec.Struct, frozen=True, kw_only=True, tag="folder"):
@@ -19,3 +46,129 @@ class ObjectLocation(msgspec.Struct, frozen=True, kw_only=True, tag="object"):
 
 
 Location = FolderLocation | ObjectLocation
+
+
+class FolderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder as asked for: `candidates` are (root, path) pairs in order of preference, not yet looked at."""
+
+    text: str
+    candidates: tuple[tuple[str, str], ...]
+
+
+def parse_train_url(text: str, *, log_roots: Sequence[str], stores: Sequence[str]) -> ObjectLocation | FolderRequest:
+    """What `text` names. Touches nothing. `stores`: names of the configured object stores. Raises InvalidLogUrl."""
+    _check_characters(text)
+    scheme, path = _split_scheme(text)
+    _check_segments(text, path)
+    match scheme:
+        case "file":
+            return _inside_a_root(text, path, log_roots) or _outside(text)
+        case "obs" | "s3":
+            return _object(text, path, stores)
+        case "":
+            return _bare(text, path, log_roots, stores)
+        case _:
+            raise _invalid(text, f"{scheme}:// is not a log location", f"{_FORMS} Other hosts are never contacted.")
+
+
+def resolve_folder(request: FolderRequest) -> FolderLocation:
+    """The folder, with every symlink resolved and shown to lie inside its root. It may not exist yet.
+
+    Looks at the file system and can block for as long as that does. Raises InvalidLogUrl.
+    """
+    resolved = [(Path(root).resolve(), Path(path).resolve()) for root, path in request.candidates]
+    inside = [(root, path) for root, path in resolved if path.is_relative_to(root)]
+    if not inside:
+        _outside(request.text)
+    root, path = next((pair for pair in inside if pair[1].is_dir()), inside[0])
+    return FolderLocation(path=str(path), root=str(root))
+
+
+def describe(location: Location) -> str:
+    """The location in a sentence: never a path of the machine outside of its root."""
+    match location:
+        case ObjectLocation(bucket=bucket, prefix=prefix):
+            return f"obs://{bucket}/{prefix}"
+        case FolderLocation(path=path, root=root):
+            below = PurePosixPath(path).relative_to(root)
+            return f"{below}/" if below.parts else "the log root"
+
+
+def _check_characters(text: str) -> None:
+    if not text.strip():
+        raise _invalid(text, "it is empty", _FORMS)
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise _invalid(text, "it contains control characters", "Remove them.", code=_BAD_CHARACTERS)
+    if len(text.encode()) > TRAIN_URL_BYTES:
+        raise _invalid(text, f"it is longer than {TRAIN_URL_BYTES:,} bytes", "Shorten it.")
+
+
+def _split_scheme(text: str) -> tuple[str, str]:
+    found = _SCHEME.fullmatch(text)
+    return (found[1].lower(), found[2]) if found else ("", text)
+
+
+def _check_segments(text: str, path: str) -> None:
+    if "//" in path:
+        raise _invalid(text, "it contains //", "Separate folders by a single slash.", code=_DOUBLE_SLASH)
+    if any(segment in {".", ".."} for segment in path.split("/")):
+        raise _invalid(text, "it contains a . or .. segment", "Write the path out.", code=_BAD_CHARACTERS)
+
+
+def _bare(text: str, path: str, log_roots: Sequence[str], stores: Sequence[str]) -> ObjectLocation | FolderRequest:
+    if folder := _inside_a_root(text, path, log_roots):
+        return folder
+    if stores or not log_roots:
+        return _object(text, path.removeprefix("/"), stores)
+    below = path.strip("/")
+    if not below:
+        raise _invalid(text, "it names no folder", "Name a folder below the log root, such as /bucket/run-1/.")
+    return FolderRequest(text=text, candidates=tuple((root, f"{root.rstrip('/')}/{below}") for root in log_roots))
+
+
+def _inside_a_root(text: str, path: str, log_roots: Sequence[str]) -> FolderRequest | None:
+    """The folder if `path` is absolute and lies, as written, in an allowed root. The innermost root comes first."""
+    if not path.startswith("/"):
+        return None
+    holders = [root for root in log_roots if PurePosixPath(path).is_relative_to(root)]
+    holders.sort(key=len, reverse=True)
+    return FolderRequest(text=text, candidates=tuple((root, path) for root in holders)) if holders else None
+
+
+def _object(text: str, path: str, stores: Sequence[str]) -> ObjectLocation:
+    bucket, _, key = path.partition("/")
+    if not bucket:
+        raise _invalid(text, "it names no bucket", _FORMS)
+    if not _BUCKET.fullmatch(bucket) or _is_address(bucket):
+        remedy = "Bucket names have 3 to 63 lower-case letters, digits, hyphens and periods."
+        raise _invalid(text, "its first part is no bucket name", remedy)
+    prefix = f"{key.rstrip('/')}/" if key else ""
+    if len(prefix.encode()) > _KEY_BYTES:
+        raise _invalid(text, f"its path is longer than {_KEY_BYTES:,} bytes", "Object keys can't be that long.")
+    if not stores:
+        remedy = "Set BELVEDERE_STORE_ENDPOINT and its keys, or name a folder below a --log-root."
+        raise _invalid(text, "no object store is configured", remedy)
+    return ObjectLocation(store=DEFAULT_STORE if DEFAULT_STORE in stores else stores[0], bucket=bucket, prefix=prefix)
+
+
+def _is_address(bucket: str) -> bool:
+    try:
+        ipaddress.ip_address(bucket)
+    except ValueError:
+        return False
+    return True
+
+
+def _outside(text: str) -> FolderRequest:
+    remedy = "Ask the operator to allow its folder with --log-root."
+    raise _invalid(text, "the folder lies outside of the allowed log roots", remedy)
+
+
+def _invalid(text: str, why: str, remedy: str, *, code: str | None = None) -> InvalidLogUrl:
+    return InvalidLogUrl(f"Invalid obs path: {_printable(text)}, reason: {why}. {remedy}", code=code)
+
+
+def _printable(text: str) -> str:
+    """`text` without control characters and in a length that fits a message."""
+    escaped = "".join(c if unicodedata.category(c) not in {"Cc", "Cs"} else f"\\u{ord(c):04x}" for c in text[:201])
+    return escaped if len(text) <= 200 else f"{escaped[:200]}…"

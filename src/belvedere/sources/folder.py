@@ -1,0 +1,145 @@
+"""A local folder as a log source."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from belvedere.contract.reasons import ReasonCode
+from belvedere.sources.base import Entry, SourceDenied, SourceError, SourceMissing, SourceUnavailable
+from belvedere.sources.location import FolderLocation, describe
+
+_PAGE = 1000  # entries
+_CHUNK = 2**22  # bytes
+_LINKED_FOLDERS = 4  # symlinked folders along one path: enough for "latest", too few for a maze of links to explode
+_WORKERS = 4  # of our own: a folder on a hanging network mount must not use up the loop's default threads
+
+_Result = TypeVar("_Result")
+
+
+class FolderSource:
+    """Regular files below a folder. A symlink counts as what it leads to, if that lies inside the allowed root.
+
+    All file calls run in threads of this source, so that a slow file system delays nobody else.
+    """
+
+    def __init__(self, location: FolderLocation) -> None:
+        self._location = location
+        self._folder = Path(location.path)
+        self._root = Path(location.root)
+        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="log-folder")
+
+    async def probe(self) -> None:
+        await self._in_thread(self._look)
+
+    async def list(self) -> AsyncIterator[Sequence[Entry]]:
+        await self.probe()
+        entries = self._walk(self._folder, "", (), 0)
+        while page := await self._in_thread(lambda: tuple(islice(entries, _PAGE))):
+            yield page
+
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        descriptor = await self._in_thread(partial(self._open, key))
+        try:
+            while start < end:
+                chunk = await self._in_thread(partial(os.pread, descriptor, min(_CHUNK, end - start), start))
+                if not chunk:
+                    return
+                yield chunk
+                start += len(chunk)
+        finally:
+            os.close(descriptor)
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def path_of(self, key: str) -> Path:
+        """The real path of a file. Blocks. Raises SourceMissing, or SourceDenied when it leads out of the root."""
+        try:
+            path = (self._folder / key).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise SourceMissing(ReasonCode.NO_SUCH_PATH, f"{self._named(key)} does not exist.") from error
+        if not path.is_relative_to(self._root):
+            text = f"{self._named(key)} leads out of the allowed log root. Copy it there instead of linking it."
+            raise SourceDenied(ReasonCode.SOURCE_FORBIDDEN, text)
+        return path
+
+    async def paths_of(self, keys: Sequence[str]) -> dict[str, Path]:
+        """The real paths of those files that exist and lie inside the root."""
+        return await self._in_thread(partial(self._paths_of, keys))
+
+    def _paths_of(self, keys: Sequence[str]) -> dict[str, Path]:
+        paths = {}
+        for key in keys:
+            with suppress(SourceMissing, SourceDenied):
+                paths[key] = self.path_of(key)
+        return paths
+
+    def _open(self, key: str) -> int:
+        return os.open(self.path_of(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+    def _look(self) -> None:
+        path = self.path_of("")
+        if not path.is_dir():
+            text = f"{describe(self._location)} is a file, not a folder. Name the folder that holds the logs."
+            raise SourceMissing(ReasonCode.NO_SUCH_PATH, text)
+        with os.scandir(path) as entries:
+            next(entries, None)
+
+    def _walk(self, folder: Path, below: str, above: tuple[Path, ...], links: int) -> Iterator[Entry]:
+        """Entries of `folder`, whose real path is given and whose keys begin with `below`."""
+        try:
+            with os.scandir(folder) as found:
+                names = sorted(entry.name for entry in found)
+        except OSError:
+            if not below:
+                raise
+            return  # a folder that vanished meanwhile, or that isn't ours to read: the rest can still be shown
+        for name in names:
+            yield from self._visit(folder / name, f"{below}{name}", (*above, folder), links)
+
+    def _visit(self, path: Path, key: str, above: tuple[Path, ...], links: int) -> Iterator[Entry]:
+        try:
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                links += 1
+                path = self.path_of(key)
+                found = path.lstat()
+        except (OSError, SourceError):
+            return
+        if stat.S_ISDIR(found.st_mode) and path not in above and links <= _LINKED_FOLDERS:
+            yield from self._walk(path, f"{key}/", above, links)
+        elif stat.S_ISREG(found.st_mode):
+            yield _entry(key, found)
+
+    async def _in_thread(self, call: Callable[[], _Result]) -> _Result:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except OSError as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: OSError) -> SourceError:
+        where = describe(self._location)
+        if isinstance(error, PermissionError):
+            text = f"{where} can't be read: permission denied. Give the service's user the right to read it."
+            return SourceDenied(ReasonCode.SOURCE_FORBIDDEN, text)
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return SourceMissing(ReasonCode.NO_SUCH_PATH, f"{where} or a file in it does not exist any more.")
+        text = f"{where} can't be read: {error.strerror or 'input/output error'}. It is tried again."
+        return SourceUnavailable(ReasonCode.SOURCE_ERROR, text)
+
+    def _named(self, key: str) -> str:
+        where = describe(self._location)
+        return where if not key else f"{key!r} in {where}"
+
+
+def _entry(key: str, found: os.stat_result) -> Entry:
+    modified = datetime.fromtimestamp(found.st_mtime, tz=UTC)
+    return Entry(key=key, size=found.st_size, modified=modified, tag=f"{found.st_dev:x}-{found.st_ino:x}")

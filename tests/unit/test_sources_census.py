@@ -1,0 +1,48 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from belvedere.contract.reasons import ReasonCode
+from belvedere.sources.base import Entry
+from belvedere.sources.census import Census, nothing_to_show
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def census_of(*keys: str) -> Census:
+    census = Census()
+    census.add(Entry(key=key, size=1, modified=EPOCH) for key in keys)
+    return census
+
+
+def test_the_sentence_says_what_is_there_instead() -> None:
+    census = census_of(*(f"model-{step}.ckpt" for step in range(214)), "notes", "run.sh")
+    assert nothing_to_show("obs://b/p/", census, "TensorBoard event files").text == (
+        "No TensorBoard event files below obs://b/p/ yet: 214 checkpoint files and 2 other files are there. "
+        "The viewer shows them as soon as they appear."
+    )
+
+
+def test_an_empty_place_is_told_apart() -> None:
+    reason = nothing_to_show("obs://b/p/", Census(), "TensorBoard event files")
+    assert reason.code is ReasonCode.NOTHING_TO_SHOW
+    assert reason.text.startswith("Nothing is stored below obs://b/p/ yet.")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("a/b.PNG", "1 image file"),
+        ("a/model.ckpt-100.data-00000-of-00001", "1 checkpoint file"),
+        ("a/checkpoint", "1 checkpoint file"),
+        ("train.log", "1 text file"),
+        ("a.b/noext", "1 other file"),
+    ],
+)
+def test_each_kind_is_known_by_its_name(key: str, words: str) -> None:
+    assert census_of(key).words() == words
+
+
+def test_kinds_come_by_frequency_and_others_last() -> None:
+    census = census_of("a", "b", "c", "x.png", "y.png", "m.pt")
+    assert census.words() == "2 image files, 1 checkpoint file and 3 other files"
