@@ -33,7 +33,7 @@ FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
 
 _log = structlog.get_logger("belvedere.reconciler")
 
-SpecOf = Callable[[Job], ViewerSpec]
+SpecOf = Callable[[Job], Awaitable[ViewerSpec]]
 
 
 class Reconciler:
@@ -129,7 +129,7 @@ class Reconciler:
         match action:
             case Action.ENSURE:
                 try:
-                    spec = self._spec_of(job)
+                    spec = await self._spec_of(job)
                 except SourceError as error:
                     return Seen(phase=Phase.FAILED, attempt=job.attempt, end=End.SOURCE, reason=error.reason)
                 return await self._runtime.ensure(spec)

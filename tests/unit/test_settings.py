@@ -1,0 +1,79 @@
+"""Where settings come from, in which order, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from belvedere.server.settings import Settings, SettingsError, default_data_folder, load_settings
+from belvedere.sources.stores import Addressing
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "belvedere.toml"
+    path.write_text(text)
+    return path
+
+
+def test_flags_come_before_variables_before_the_file_before_defaults(tmp_path: Path) -> None:
+    config = write(tmp_path, "port = 1\nviewer_port = 2\njob_quota = 3\n")
+    settings = load_settings({"port": 10}, {"BELVEDERE_PORT": "20", "BELVEDERE_VIEWER_PORT": "21"}, config)
+    assert (settings.port, settings.viewer_port, settings.job_quota, settings.host) == (10, 21, 3, "127.0.0.1")
+
+
+def test_the_store_is_put_together_from_file_and_variables(tmp_path: Path) -> None:
+    config = write(tmp_path, '[store]\nendpoint = "https://obs.example"\nregion = "north"\n')
+    settings = load_settings(
+        {}, {"BELVEDERE_STORE_SECRET_KEY": "hush", "BELVEDERE_STORE_ADDRESSING": "virtual-host"}, config
+    )
+    store = settings.stores["default"]
+    assert (store.endpoint, store.region, store.secret_key) == ("https://obs.example", "north", "hush")
+    assert store.addressing is Addressing.VIRTUAL_HOST
+
+
+def test_keys_are_not_shown() -> None:
+    settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o", "BELVEDERE_STORE_SECRET_KEY": "hush"}, None)
+    assert "hush" not in repr(settings)
+    assert "hush" not in repr(settings.stores)
+
+
+def test_lists_in_variables_are_separated_as_is_usual(tmp_path: Path) -> None:
+    environment = {"BELVEDERE_LOG_ROOT": f"{tmp_path}:/tmp", "BELVEDERE_FLAVORS": "small,large"}
+    settings = load_settings({}, environment, None)
+    assert settings.log_root == (str(tmp_path), "/tmp")
+    assert settings.flavors == ("small", "large")
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "file", "named"),
+    [
+        ({"port": 70000}, {}, "", "port"),
+        ({}, {"BELVEDERE_PORT": "http"}, "", "environment"),
+        ({}, {}, "prot = 8080\n", "prot"),
+        ({}, {}, "port = \n", "TOML"),
+        ({"log_root": ("/does/not/exist",)}, {}, "", "/does/not/exist"),
+        ({}, {"BELVEDERE_STORE_ENDPOINT": "http://obs.example"}, "", "allow_http"),
+        ({"public_url": "https://a.example", "viewer_url": "https://a.example/"}, {}, "", "two origins"),
+        ({"log_format": "xml"}, {}, "", "log_format"),
+        ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path, flags: dict[str, object], environment: dict[str, str], file: str, named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load_settings(flags, environment, write(tmp_path, file))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings({}, {}, tmp_path / "none.toml")
+
+
+def test_origins_follow_addresses_unless_said(tmp_path: Path) -> None:
+    assert Settings(host="::1", port=1).api_origin == "http://[::1]:1"
+    assert Settings(viewer_url="https://v.example/").viewer_origin == "https://v.example"
+
+
+def test_the_default_data_folder_is_the_users() -> None:
+    assert default_data_folder({"HOME": "/home/u"}) == Path("/home/u/.local/share/belvedere")
+    assert default_data_folder({"XDG_DATA_HOME": "/x"}) == Path("/x/belvedere")
