@@ -1,0 +1,118 @@
+"""The API's application: routes from the table, authentication before all else, errors in one shape."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Final, cast
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from belvedere.api import openapi
+from belvedere.api.answers import error_answer
+from belvedere.api.envelope import Envelope, Observer
+from belvedere.api.operations import OPERATIONS, Call, Operation
+from belvedere.contract import validation
+from belvedere.contract.errors import BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
+from belvedere.identity.gatekeeper import Gatekeeper, require_project
+from belvedere.identity.records import Principal
+from belvedere.lifecycle.clock import Clock
+from belvedere.service.jobs import JobService
+
+OPENAPI_PATH: Final = "/openapi.json"
+
+
+def create_app(
+    service: JobService,
+    gatekeeper: Gatekeeper,
+    clock: Clock,
+    *,
+    observe: Observer | None = None,
+    routes: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """The ASGI application. `observe` is told of every request; `routes` stand beside the API's own."""
+    api = _Api(service, gatekeeper, clock)
+    by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
+    return Starlette(
+        routes=[
+            *(api.route(path, tuple(operations)) for path, operations in by_path),
+            Route(OPENAPI_PATH, _openapi, methods=["GET"]),
+            *routes,
+        ],
+        middleware=[Middleware(Envelope, observe=observe or _ignore)],
+        exception_handlers={BelvedereError: _belvedere_error, HTTPException: _http_error},
+    )
+
+
+class _Api:
+    """Lets a request in, and hands it to its operation."""
+
+    def __init__(self, service: JobService, gatekeeper: Gatekeeper, clock: Clock) -> None:
+        self._service = service
+        self._gatekeeper = gatekeeper
+        self._clock = clock
+
+    def route(self, path: str, operations: Sequence[Operation]) -> Route:
+        """One route for all methods of a path, so that 405 names them all."""
+        by_method = {operation.method: operation for operation in operations}
+        if "GET" in by_method:
+            by_method["HEAD"] = by_method["GET"]
+
+        async def endpoint(request: Request) -> Response:
+            return await self._answer(request, by_method)
+
+        return Route(path, endpoint, methods=list(by_method))
+
+    async def _answer(self, request: Request, by_method: Mapping[str, Operation]) -> Response:
+        who = await self._let_in(request)
+        text = request.path_params.get("job_id")
+        job_id = None if text is None else validation.job_id(text)
+        structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)
+        call = Call(service=self._service, who=who, request=request, job_id=job_id)
+        return await by_method[request.method].handler(call)
+
+    async def _let_in(self, request: Request) -> Principal:
+        """Who asks. Raises AuthenticationError, InvalidProject, ProjectMismatch; nothing is read or told before."""
+        who = await self._gatekeeper.principal_of_token(request.headers.get("x-auth-token"), self._clock())
+        require_project(who, validation.project_id(request.path_params["project_id"]))
+        return who
+
+
+async def _openapi(request: Request) -> Response:
+    """Readable by anyone: it describes the program, not this installation."""
+    del request
+    return Response(msgspec.json.encode(openapi.document(OPERATIONS)), media_type="application/json")
+
+
+async def _belvedere_error(request: Request, error: Exception) -> Response:
+    return error_answer(cast("BelvedereError", error), request.scope["request_id"])
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What the router itself refuses."""
+    refusal = cast("HTTPException", error)
+    return error_answer(_translated(refusal), request.scope["request_id"], refusal.headers)
+
+
+def _translated(error: HTTPException) -> BelvedereError:
+    match error.status_code:
+        case 404:
+            return NoSuchPath(f"There is no such path. {OPENAPI_PATH} lists those that there are.")
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            return MethodNotAllowed(f"This path does not know this method. It knows {allowed}.")
+        case _:
+            return RequestError(error.detail)
+
+
+def _path(operation: Operation) -> str:
+    return operation.path
+
+
+def _ignore(route: str, method: str, status: int, seconds: float) -> None:
+    """Observe nothing."""

@@ -1,0 +1,108 @@
+"""The OpenAPI 3.1 document, from the table of operations and the contract's types. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from belvedere import __version__
+from belvedere.api.operations import ErrorTypes, Operation
+from belvedere.contract import errors
+from belvedere.contract.errors import BelvedereError
+from belvedere.contract.jobs import ErrorBody
+
+Document = dict[str, object]
+
+_REF = "#/components/schemas/{name}"
+_REQUEST_ID = {"X-Request-Id": {"description": "Quote it to the operator.", "schema": {"type": "string"}}}
+# What any operation may answer with.
+_COMMON: ErrorTypes = (
+    errors.RequestError, errors.InvalidProject, errors.AuthenticationError, errors.InvalidToken,
+    errors.PermissionDenied, errors.ProjectMismatch, errors.Unavailable, errors.InternalError,
+)  # fmt: skip
+_PATH_PARAMETERS = {
+    "project_id": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,64}$"},
+    "job_id": {"type": "string", "pattern": "^[0-9]+$"},
+}
+
+
+def document(operations: Sequence[Operation]) -> Document:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Belvedere",
+            "version": __version__,
+            "description": "Visualization jobs with ModelArts v1's contract. Parts marked as extensions are ours.",
+        },
+        "paths": _paths(operations),
+        "components": {
+            "schemas": _schemas(operations),
+            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _paths(operations: Sequence[Operation]) -> Document:
+    paths: dict[str, Document] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return dict(paths)
+
+
+def _operation(operation: Operation) -> Document:
+    described: Document = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": ["Extensions" if operation.is_extension else "Visualization jobs"],
+        "parameters": [*_path_parameters(operation.path), *_parameters(operation)],
+        "responses": {"200": _response("Success.", operation.answer), **_error_responses(operation)},
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation.body)}
+    return described
+
+
+def _path_parameters(path: str) -> list[Document]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in _PATH_PARAMETERS.items()
+        if f"{{{name}}}" in path
+    ]
+
+
+def _parameters(operation: Operation) -> list[Document]:
+    return [
+        {"name": given.name, "in": given.place, "required": False, "description": given.text, "schema": given.schema}
+        for given in operation.parameters
+    ]
+
+
+def _error_responses(operation: Operation) -> Document:
+    by_status: dict[str, list[str]] = {}
+    for error in dict.fromkeys((*operation.errors, *_COMMON)):
+        by_status.setdefault(str(error.http_status), []).append(_line(error))
+    return {status: _response("\n".join(lines), ErrorBody) for status, lines in sorted(by_status.items())}
+
+
+def _line(error: type[BelvedereError]) -> str:
+    return f"{error.code}: {(error.__doc__ or '').splitlines()[0]}"
+
+
+def _response(text: str, body: type[msgspec.Struct]) -> Document:
+    return {"description": text, "headers": _REQUEST_ID, "content": _content(body)}
+
+
+def _content(body: type[msgspec.Struct]) -> Document:
+    return {"application/json": {"schema": {"$ref": _REF.format(name=body.__name__)}}}
+
+
+def _schemas(operations: Iterable[Operation]) -> Mapping[str, object]:
+    types: set[type[msgspec.Struct]] = {ErrorBody}
+    for operation in operations:
+        types.add(operation.answer)
+        if operation.body is not None:
+            types.add(operation.body)
+    ordered = sorted(types, key=lambda kind: kind.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    return components
