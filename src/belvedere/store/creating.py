@@ -1,0 +1,79 @@
+"""Creating a job: idempotency key, quota, job and first event, in one transaction."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from belvedere.contract.errors import QuotaExceeded
+from belvedere.lifecycle.jobs import Event, Job
+from belvedere.store.base import IdempotencyKey, KeyReused, NewJob
+from belvedere.store.records import add_events, add_job, job_with, jobs_in_project
+from belvedere.store.tables import idempotency_keys, jobs
+
+
+def create_job(
+    connection: Connection, new: NewJob, *, now: datetime, key: IdempotencyKey | None, quota: int
+) -> tuple[Job, bool]:
+    """See `JobStore.create`. Writers come one after the other, so of two requests with one key the second finds it."""
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now))
+    earlier = _job_of_key(connection, new.project_id, key) if key else None
+    if earlier is not None:
+        return earlier, False
+    require_room(jobs_in_project(connection, new.project_id), quota)
+    draft = draft_of(new, now)
+    job_id = add_job(connection, draft, look_at=now)
+    add_events(connection, job_id, [Event(at=now, kind="created", text="Created.")])
+    if key:
+        _keep_key(connection, new.project_id, key, job_id, now)
+    job = job_with(connection, jobs.c.id == job_id)
+    assert job is not None  # noqa: S101 - it was inserted in this transaction
+    return job, True
+
+
+def draft_of(new: NewJob, now: datetime) -> Job:
+    """The job to be, without an id (0)."""
+    return Job(
+        id=0,
+        project_id=new.project_id,
+        name=new.name,
+        description=new.description,
+        job_type=new.job_type,
+        train_url=new.train_url,
+        flavor=new.flavor,
+        owner=new.owner,
+        tags=tuple(dict.fromkeys(new.tags)),
+        visibility=new.visibility,
+        auto_stop=new.auto_stop,
+        resource_id=str(uuid.uuid4()),
+        created_at=now,
+        updated_at=now,
+        intended_at=now,
+    )
+
+
+def require_room(present: int, quota: int) -> None:
+    """Raise QuotaExceeded when the project is full."""
+    if present >= quota:
+        raise QuotaExceeded(f"The project has {present} visualization jobs; its quota is {quota}. Delete some first.")
+
+
+def _job_of_key(connection: Connection, project_id: str, key: IdempotencyKey) -> Job | None:
+    kept = connection.execute(
+        select(idempotency_keys.c.digest, idempotency_keys.c.job_id).where(
+            idempotency_keys.c.project_id == project_id, idempotency_keys.c.key == key.key
+        )
+    ).one_or_none()
+    if kept is None:
+        return None
+    if kept.digest != key.digest:
+        raise KeyReused(key.key)
+    return job_with(connection, jobs.c.id == kept.job_id)
+
+
+def _keep_key(connection: Connection, project_id: str, key: IdempotencyKey, job_id: int, now: datetime) -> None:
+    connection.execute(
+        insert(idempotency_keys).values(
+            project_id=project_id, key=key.key, digest=key.digest, job_id=job_id, expires_at=now + key.keep
+        )
+    )

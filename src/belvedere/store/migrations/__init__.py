@@ -1,0 +1,1 @@
+"""How the schema came to be, step by step. Run by `open_store`; new steps are written with Alembic."""

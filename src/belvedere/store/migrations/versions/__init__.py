@@ -1,0 +1,1 @@
+"""The steps, each named by what it does; their order is in their `down_revision`."""

@@ -1,0 +1,141 @@
+"""Jobs, tags, events and counts, read and written over one connection, within the caller's transaction."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.sql import ColumnElement
+
+from belvedere.lifecycle.jobs import Event, Job
+from belvedere.store.rows import job_of, row_of
+from belvedere.store.tables import job_counts, job_events, job_tags, jobs
+
+EVENTS_KEPT: Final = 500  # per job; a viewer that crashes for months must not fill the disk with telling so
+_IDS_AT_ONCE: Final = 1000  # every database bounds the parameters of a statement
+
+NO_CLAIM: Final[Mapping[str, Any]] = {"claimed_by": None, "claim_token": None, "claim_until": None}
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What guards a write to a job, and where the job is counted."""
+
+    version: int
+    project_id: str
+    audience: str
+    status: int
+    claim_token: str | None
+    hinted: bool
+
+
+def job_with(connection: Connection, *where: ColumnElement[bool]) -> Job | None:
+    """The job, if there is one."""
+    found = jobs_with(connection, *where)
+    return found[0] if found else None
+
+
+def jobs_with(connection: Connection, *where: ColumnElement[bool]) -> list[Job]:
+    """All such jobs, by id."""
+    rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.id)).all()
+    tags = _tags_of(connection, [row.id for row in rows])
+    return [job_of(row._asdict(), tags.get(row.id, ())) for row in rows]
+
+
+def jobs_by_ids(connection: Connection, job_ids: Sequence[int]) -> list[Job]:
+    """These jobs, in the given order; those that don't exist are left out."""
+    found = {job.id: job for some in chunks(job_ids) for job in jobs_with(connection, jobs.c.id.in_(some))}
+    return [found[job_id] for job_id in job_ids if job_id in found]
+
+
+def _tags_of(connection: Connection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    tags: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    for some in chunks(job_ids):
+        chosen = select(job_tags.c.job_id, job_tags.c.tag).where(job_tags.c.job_id.in_(some))
+        for job_id, tag in connection.execute(chosen.order_by(job_tags.c.job_id, job_tags.c.position)):
+            tags[job_id] += (tag,)
+    return tags
+
+
+def add_job(connection: Connection, job: Job, *, look_at: datetime) -> int:
+    """Insert the job under a new id, which is returned; the job's own is ignored."""
+    row = {**row_of(job), "look_at": look_at, "hinted": False}
+    del row["id"]
+    job_id: int = connection.execute(insert(jobs).values(row).returning(jobs.c.id)).scalar_one()
+    _add_tags(connection, job_id, job.tags)
+    _count(connection, job.project_id, row["audience"], row["status"], 1)
+    return job_id
+
+
+def standing_of(connection: Connection, job_id: int) -> Standing | None:
+    """How the job stands, or None. Nobody else changes that before this transaction ends."""
+    columns = (jobs.c[name] for name in Standing.__struct_fields__)
+    row = connection.execute(select(*columns).where(jobs.c.id == job_id).with_for_update()).one_or_none()
+    return None if row is None else Standing(*row)
+
+
+def write_job(connection: Connection, before: Standing, job: Job, **reconciling: object) -> None:
+    """Write the job over the row that was `before`, with columns of the reconciler's own."""
+    row = row_of(job)
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**row, **reconciling))
+    if (before.audience, before.status) != (row["audience"], row["status"]):
+        _count(connection, before.project_id, before.audience, before.status, -1)
+        _count(connection, before.project_id, row["audience"], row["status"], 1)
+    if job.tags != _tags_of(connection, [job.id]).get(job.id, ()):
+        connection.execute(delete(job_tags).where(job_tags.c.job_id == job.id))
+        _add_tags(connection, job.id, job.tags)
+
+
+def remove_job(connection: Connection, before: Standing, job_id: int) -> None:
+    """Delete the job; its tags, events and idempotency keys go with it, by their foreign keys."""
+    connection.execute(delete(jobs).where(jobs.c.id == job_id))
+    _count(connection, before.project_id, before.audience, before.status, -1)
+
+
+def _add_tags(connection: Connection, job_id: int, tags: Iterable[str]) -> None:
+    rows = [{"job_id": job_id, "tag": tag, "position": position} for position, tag in enumerate(tags)]
+    if rows:
+        connection.execute(insert(job_tags), rows)
+
+
+def _count(connection: Connection, project_id: str, audience: str, status: int, change: int) -> None:
+    place = {"project_id": project_id, "audience": audience, "status": status}
+    here = [job_counts.c[name] == value for name, value in place.items()]
+    counted = connection.execute(update(job_counts).where(*here).values(n=job_counts.c.n + change))
+    if counted.rowcount == 0:
+        connection.execute(insert(job_counts).values(**place, n=change))
+
+
+def add_events(connection: Connection, job_id: int, events: Sequence[Event]) -> None:
+    """Append events, and drop the oldest beyond what is kept."""
+    if not events:
+        return
+    rows = [
+        {"job_id": job_id, "at": e.at, "kind": e.kind, "text": e.text, "attempt": e.attempt, "reason": e.reason}
+        for e in events
+    ]
+    connection.execute(insert(job_events), rows)
+    of_job = job_events.c.job_id == job_id
+    newest_to_go = select(job_events.c.id).where(of_job).order_by(job_events.c.id.desc()).offset(EVENTS_KEPT).limit(1)
+    connection.execute(delete(job_events).where(of_job, job_events.c.id <= newest_to_go.scalar_subquery()))
+
+
+def last_events(connection: Connection, job_id: int, limit: int) -> list[Event]:
+    """The job's last events, oldest first."""
+    columns = (job_events.c[name] for name in ("at", "kind", "text", "attempt", "reason"))
+    chosen = select(*columns).where(job_events.c.job_id == job_id).order_by(job_events.c.id.desc()).limit(limit)
+    return [Event(**row) for row in reversed(connection.execute(chosen).mappings().all())]
+
+
+def jobs_in_project(connection: Connection, project_id: str) -> int:
+    """How many jobs the project has."""
+    counted = select(func.coalesce(func.sum(job_counts.c.n), 0)).where(job_counts.c.project_id == project_id)
+    return int(connection.execute(counted).scalar_one())
+
+
+def chunks(job_ids: Collection[int]) -> Iterator[list[int]]:
+    """The ids, so many at once as fit into a statement."""
+    ids = list(job_ids)
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[start : start + _IDS_AT_ONCE]

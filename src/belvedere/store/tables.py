@@ -1,0 +1,245 @@
+"""The tables, and the types of their columns. `migrations` makes them; a test holds the two against each other.
+
+Times and durations are whole microseconds, which is all a Python datetime has: nothing is lost on the way, integers
+compare and index alike in every database, and none of them has to know what a time zone is.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from belvedere.contract.reasons import Reason
+from belvedere.identity.records import SecretKind
+from belvedere.lifecycle.jobs import End, Intent, StopCause, TimeUnit, Visibility
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970. Raises ValueError for a naive datetime."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a datetime without a time zone: {moment!r}")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970, given back in UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Duration(TypeDecorator[timedelta]):
+    """A timedelta, kept as microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> timedelta | None:
+        return None if value is None else timedelta(microseconds=value)
+
+
+class Word(TypeDecorator[StrEnum]):
+    """A member of a closed set, kept as its value."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.words(value)
+
+
+class ReasonText(TypeDecorator[Reason]):
+    """A reason, kept as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Reason | None, dialect: Dialect) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Reason | None:
+        return None if value is None else msgspec.json.decode(value, type=Reason)
+
+
+# Later migrations can then name a constraint that they change.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite counts up by itself in columns declared INTEGER only.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("project_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("train_url", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("job_type", String, nullable=False),
+    Column("flavor", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("visibility", Word(Visibility), nullable=False),
+    Column("resource_id", String, nullable=False, unique=True),
+    Column("auto_stop_duration", Integer),
+    Column("auto_stop_unit", Word(TimeUnit)),
+    Column("intent", Word(Intent), nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False),
+    Column("stop_cause", Word(StopCause)),
+    Column("attempt", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    # The present attempt
+    Column("taken_up_at", UtcDateTime),
+    Column("submitted_at", UtcDateTime),
+    Column("waiting", ReasonText),
+    Column("running_since", UtcDateTime),
+    Column("ran_before", Duration, nullable=False),
+    Column("first_ran_at", UtcDateTime),
+    Column("losses", Integer, nullable=False),
+    Column("unreachable_since", UtcDateTime),
+    Column("note", ReasonText),
+    Column("ended_at", UtcDateTime),
+    Column("end", Word(End)),
+    Column("end_reason", ReasonText),
+    Column("delete_failed_at", UtcDateTime),
+    # Projections: computed from the facts above and written in the same statement, so that lists can filter, sort and
+    # search by them. They are never read back as truth: a job that is read gets its status from `lifecycle.status`.
+    Column("status", Integer, nullable=False),
+    Column("audience", String, nullable=False),
+    Column("search_text", Text, nullable=False),
+    # When the reconciler wants to look at it, and who does just now
+    Column("look_at", UtcDateTime),
+    Column("hinted", Boolean, nullable=False),
+    Column("claimed_by", String),
+    Column("claim_token", String),
+    Column("claim_until", UtcDateTime),
+    sqlite_autoincrement=True,  # an id is never used twice, not even that of a deleted job
+)
+
+# One index for each order of a list. `audience` and `status` ride along, so that a page's ids are found, and those that
+# the caller may not see or does not want skipped, without touching a row. The order by duration depends on the present
+# time while a job runs, so no index can hold it; its two parts are in one that the expression is computed from.
+_RIDERS = ("audience", "status")
+Index("ix_jobs_by_id", jobs.c.project_id, jobs.c.id, *(jobs.c[rider] for rider in _RIDERS))
+for _key in ("name", "description", "created_at", "train_url"):
+    Index(f"ix_jobs_by_{_key}", jobs.c.project_id, jobs.c[_key], jobs.c.id, *(jobs.c[rider] for rider in _RIDERS))
+Index("ix_jobs_by_status", jobs.c.project_id, jobs.c.status, jobs.c.id, jobs.c.audience)
+Index(
+    "ix_jobs_by_duration",
+    *(jobs.c[name] for name in ("project_id", "ran_before", "running_since", "id", "audience", "status")),
+)
+Index("ix_jobs_due", jobs.c.claim_until, jobs.c.look_at)
+Index("ix_jobs_live", jobs.c.intent, jobs.c.end)
+
+# How many jobs there are, kept in the transaction that changes a job: totals and quotas cost no scan.
+job_counts = Table(
+    "job_counts",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("audience", String, primary_key=True),
+    Column("status", Integer, primary_key=True, autoincrement=False),
+    Column("n", Integer, nullable=False),
+)
+
+job_tags = Table(
+    "job_tags",
+    metadata,
+    Column("job_id", RowId, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+Index("ix_job_tags_by_tag", job_tags.c.tag, job_tags.c.job_id)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("job_id", RowId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("reason", String),
+)
+Index("ix_job_events_by_job", job_events.c.job_id, job_events.c.id)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("job_id", RowId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+Index("ix_idempotency_keys_by_job", idempotency_keys.c.job_id)
+Index("ix_idempotency_keys_by_expiry", idempotency_keys.c.expires_at)
+
+beats = Table(
+    "beats",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("kind", Word(SecretKind), primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("user", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+)
+Index("ix_secrets_by_expiry", secrets.c.expires_at)
