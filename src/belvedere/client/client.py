@@ -10,7 +10,7 @@ import msgspec
 
 from belvedere.client.errors import UnexpectedAnswer
 from belvedere.client.queries import ListQuery, Versioned, parameters
-from belvedere.client.transfer import Transfer
+from belvedere.client.transfer import RETRY_PAUSES, Transfer
 from belvedere.client.waiting import FIRST_PAUSE, Goal, Outcome, Waited, next_pause, outcome_of
 from belvedere.contract.jobs import (
     CreateJob,
@@ -43,11 +43,17 @@ class Client:
         token: str,
         *,
         timeout: float = 30.0,
+        retry_pauses: Sequence[float] = RETRY_PAUSES,
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`endpoint` like ``http://127.0.0.1:8080``; `timeout` in seconds, for each step of a request."""
-        self._transfer = Transfer(endpoint, project_id, token, timeout=timeout, transport=transport, sleep=sleep)
+        """`endpoint` like ``http://127.0.0.1:8080``; `timeout` in seconds, for each step of a request.
+
+        `retry_pauses`: seconds before each repetition of what may be repeated; empty for none.
+        """
+        self._transfer = Transfer(
+            endpoint, project_id, token, timeout=timeout, pauses=retry_pauses, transport=transport, sleep=sleep
+        )
         self._sleep = sleep
 
     def __repr__(self) -> str:

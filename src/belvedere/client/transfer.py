@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
@@ -32,11 +31,13 @@ class Transfer:
         token: str,
         *,
         timeout: float,
+        pauses: Sequence[float],
         transport: httpx2.BaseTransport | None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None],
     ) -> None:
         """`timeout` in seconds, for each step of a request."""
         self._endpoint = endpoint.rstrip("/")
+        self._pauses = tuple(pauses)
         self._sleep = sleep
         _check(self._endpoint, token)
         self._http = httpx2.Client(
@@ -73,7 +74,7 @@ class Transfer:
         request = self._http.build_request(
             method, path, content=body, params=list(parameters), headers={**content_type, **(headers or {})}
         )
-        pauses = iter(RETRY_PAUSES if repeatable else ())
+        pauses = iter(self._pauses if repeatable else ())
         while True:
             try:
                 return self._send_once(request)

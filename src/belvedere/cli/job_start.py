@@ -1,0 +1,177 @@
+"""Commands that bring a viewer up, or a browser to it: create, restart, open."""
+
+import os
+import sys
+import webbrowser
+from collections.abc import Mapping
+from datetime import timedelta
+
+import click
+
+from belvedere.cli import options
+from belvedere.cli.connection import Flags
+from belvedere.cli.exits import Exit, Failure
+from belvedere.cli.output import Format, print_document
+from belvedere.cli.progress import progress
+from belvedere.cli.session import connected, find_job, for_each
+from belvedere.cli.values import log_location, parse_auto_stop
+from belvedere.client import Client, Outcome, Waited
+from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleItem, Success
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--train-url", required=True, metavar="URL", help="Where the logs are: obs://bucket/run-1/, /folder or ./folder."
+)
+@click.option("--description", help="Up to 256 characters.")
+@click.option("--job-type", help="Kind of viewer; TensorBoard unless said otherwise.")
+@click.option("--flavor", help="Resources of the viewer, by their code.")
+@click.option(
+    "--auto-stop",
+    type=options.Parsed("duration", parse_auto_stop),
+    help="Stop after so much running time: 2h, 30m, 90s, or never.",
+)
+@click.option("--tag", "tags", multiple=True, help="Repeat it for several.")
+@click.option("--visibility", type=click.Choice(["project", "private"]), help="Who sees the job.")
+@options.waiting_options
+@options.output_option
+@options.connection_options
+def create(  # noqa: PLR0913 - click hands over each option as an argument
+    *,
+    flags: Flags,
+    name: str,
+    train_url: str,
+    description: str | None,
+    job_type: str | None,
+    flavor: str | None,
+    auto_stop: ScheduleItem | None,
+    tags: tuple[str, ...],
+    visibility: str | None,
+    wait: bool,
+    open_after: bool,
+    timeout: timedelta | None,
+    output: Format,
+) -> None:
+    """Post a visualization job: show the logs at URL.
+
+    A URL that begins with ./ ../ or ~/ is a folder on this machine; it has to lie below one of the service's log roots.
+    """
+    wanted = CreateJob(
+        job_name=name,
+        train_url=log_location(train_url, os.getcwd()),  # noqa: PTH109 - as the user calls it, symlinks kept
+        job_desc=description,
+        job_type=job_type,
+        flavor=FlavorRef(flavor) if flavor else None,
+        schedule=[auto_stop] if auto_stop else None,
+        tags=list(tags) or None,
+        visibility=visibility,
+    )
+    with connected(flags) as client:
+        created = client.create(wanted)
+        if wait:
+            _finish_waiting(client, created.job_id, timeout, output)
+        elif output is Format.TABLE:
+            click.echo(f"Job {created.job_id} ({created.job_name}) is created: {created.service_url}")
+        else:
+            print_document(created, output)
+        if open_after:
+            _open(client, created.job_id)
+
+
+@click.command()
+@options.some_jobs
+@options.waiting_options
+@options.output_option
+@options.connection_options
+def restart(
+    *, flags: Flags, jobs: tuple[str, ...], wait: bool, open_after: bool, timeout: timedelta | None, output: Format
+) -> None:
+    """Run ended jobs again under the same id and address, with their auto-stop time from the beginning."""
+
+    def act(client: Client, job_id: int) -> None:
+        client.restart(job_id)
+        if wait:
+            _finish_waiting(client, job_id, timeout, output)
+        elif output is Format.TABLE:
+            click.echo(f"Job {job_id} is being restarted.")
+        else:
+            print_document(Success(), output)
+        if open_after:
+            _open(client, job_id)
+
+    for_each(flags, jobs, output, act)
+
+
+@click.command("open")
+@options.one_job
+@click.option("--print", "print_only", is_flag=True, help="Only print the link. It works once, and not for long.")
+@options.output_option
+@options.connection_options
+def open_job(*, flags: Flags, job: str, print_only: bool, output: Format) -> None:
+    """Open a job's viewer in a browser by a link that signs in once.
+
+    Whoever opens the link first is signed in as you: don't share it.
+    """
+    with connected(flags) as client:
+        job_id = find_job(client, job)
+        if output is not Format.TABLE:
+            print_document(client.ticket(job_id), output)
+        elif print_only:
+            click.echo(client.ticket(job_id).url)
+        else:
+            _open(client, job_id)
+
+
+def _open(client: Client, job_id: int) -> None:
+    link = client.ticket(job_id)
+    if has_browser(os.environ, sys.platform) and webbrowser.open(link.url):
+        click.echo(f"Job {job_id} opens in the browser.", err=True)
+    else:
+        click.echo(f"No browser here. Open this within {link.expires_in} seconds; it works once:", err=True)
+        click.echo(link.url)
+
+
+def has_browser(environ: Mapping[str, str], platform: str) -> bool:
+    """Whether a browser would open in a window, rather than take over the terminal or another machine's screen."""
+    return platform == "darwin" or bool(
+        environ.get("BROWSER") or environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
+    )
+
+
+def _finish_waiting(client: Client, job_id: int, timeout: timedelta | None, output: Format) -> None:
+    """Wait until the job runs and print it. Raises Failure when it doesn't."""
+    try:
+        with progress() as report:
+            waited = client.wait(job_id, timeout=timeout.total_seconds() if timeout else None, on_progress=report)
+    except KeyboardInterrupt:
+        remedy = f"Watch it by `belvedere job show {job_id}`, end it by `belvedere job stop {job_id}`."
+        raise Failure(Exit.INTERRUPTED, f"Interrupted; job {job_id} goes on.", remedy=remedy) from None
+    if output is not Format.TABLE:
+        print_document(waited.job, output)
+    elif waited.outcome is Outcome.REACHED:
+        click.echo(f"Job {job_id} ({waited.job.job_name}) is running: {waited.job.service_url}")
+        if waited.job.reason:
+            click.echo(waited.job.reason.text, err=True)
+    failure = failure_of_waiting(waited)
+    if failure:
+        raise failure
+
+
+def failure_of_waiting(waited: Waited) -> Failure | None:
+    """The failure that an outcome means, if it means one."""
+    job = waited.job
+    match waited.outcome:
+        case Outcome.REACHED:
+            return None
+        case Outcome.MISSED:
+            message = f"Job {job.job_id} ({job.job_name}) does not run: {_because(job)}"
+            return Failure(Exit.JOB_FAILED, message, remedy=f"See `belvedere job events {job.job_id}`.")
+        case Outcome.TIMED_OUT:
+            message = f"Job {job.job_id} ({job.job_name}) is not running yet: {_because(job)}"
+            remedy = f"It goes on; `belvedere job show {job.job_id}` says how far it is."
+            return Failure(Exit.TIMED_OUT, message, remedy=remedy)
+
+
+def _because(job: JobDetails) -> str:
+    return f"{job.status_name}. {job.reason.text} ({job.reason.code})" if job.reason else f"{job.status_name}."

@@ -1,0 +1,121 @@
+"""What commands print: tables for people, JSON and YAML for programs.
+
+Names and descriptions are other people's words: control characters never reach the terminal.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from enum import StrEnum
+
+import click
+import msgspec
+
+from belvedere.cli.values import bytes_text, duration_text, moment_text
+from belvedere.contract.jobs import JobDetails, SourceProgress
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Row = Sequence[str]
+
+
+def print_document(value: msgspec.Struct, output: Format) -> None:
+    """The API's answer as one JSON or YAML document."""
+    if output is Format.JSON:
+        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+        return
+    import yaml  # noqa: PLC0415 - 40 ms that only YAML should cost
+
+    click.echo(
+        yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False, allow_unicode=True, explicit_start=True), nl=False
+    )
+
+
+def print_table(headers: Row, rows: Sequence[Row]) -> None:
+    """A table on a terminal, plain aligned columns in a pipe."""
+    rows = [[printable(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        click.echo(aligned([headers, *rows]))
+        return
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Names and values, one pair a line."""
+    click.echo(aligned([(f"{name}:", printable(value)) for name, value in pairs]))
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """Rows as lines, with columns two spaces apart and nothing behind the last one."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """The text on one line, with control characters replaced."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in {"Cc", "Cs"} else c for c in text)
+
+
+LIST_HEADERS = ("ID", "NAME", "STATUS", "CREATED", "RAN", "STOPS IN", "LOGS")
+
+
+def list_row(job: JobDetails) -> Row:
+    """One line of a list."""
+    return (
+        str(job.job_id),
+        job.job_name,
+        job.status_name,
+        moment_text(job.create_time),
+        duration_text(job.duration),
+        duration_text(job.remaining_duration),
+        job.train_url,
+    )
+
+
+def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
+    """All that a person wants to know of one job."""
+    pairs = [
+        ("Job", f"{job.job_id} ({job.job_name})"),
+        ("Status", f"{job.status_name} ({job.status})"),
+        ("Reason", f"{job.reason.text} ({job.reason.code})" if job.reason else ""),
+        ("Address", job.service_url),
+        ("Logs", job.train_url),
+        ("Read", source_text(job.source) if job.source else ""),
+        ("Type", job.job_type),
+        ("Flavor", job.flavor.code),
+        ("Created", moment_text(job.create_time)),
+        ("Running since", moment_text(job.started_time)),
+        ("Ended", moment_text(job.ended_time)),
+        ("Ran for", duration_text(job.duration)),
+        ("Stops in", duration_text(job.remaining_duration)),
+        ("Description", job.job_desc),
+        ("Tags", " ".join(job.tags)),
+        ("Owner", job.owner),
+        ("Visibility", job.visibility),
+        ("Allowed", " ".join(job.allowed)),
+        ("Attempt", str(job.attempt)),
+        ("ETag", etag),
+    ]
+    return [(name, value) for name, value in pairs if value not in {"", "-"}]
+
+
+def source_text(source: SourceProgress) -> str:
+    """How far the logs have been read."""
+    files = f"{source.files_done} of {source.files_total} files"
+    text = f"{source.state}, {files}, {bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
+    return f"{text}: {source.reason.text}" if source.reason else text

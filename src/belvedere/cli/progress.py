@@ -1,0 +1,64 @@
+"""What a person sees while waiting for a job: a bar on a terminal, a line per change elsewhere. On standard error."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from belvedere.cli.output import printable
+from belvedere.cli.values import bytes_text
+from belvedere.contract.jobs import JobDetails
+
+Report = Callable[[JobDetails], None]
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """Give what `Client.wait` calls at each look."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    with Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("Waiting", total=None)
+
+        def report(job: JobDetails) -> None:
+            source = job.source
+            total = source.bytes_total if source and source.bytes_total else None
+            done = source.bytes_done if source else 0
+            bar.update(task, description=Text(describe(job)).plain, total=total, completed=done)
+
+        yield report
+
+
+def _lines() -> Report:
+    """Print a line when the status, the reason or the step of reading changes: not for every byte."""
+    last: list[object] = []
+
+    def report(job: JobDetails) -> None:
+        state = [job.status, job.reason, job.source.state if job.source else None]
+        if state != last:
+            last[:] = state
+            click.echo(describe(job), err=True)
+
+    return report
+
+
+def describe(job: JobDetails) -> str:
+    """One line, like ``Starting: copying 3 of 12 files, 3.4 MB of 20.1 MB``, and the reason if there is one."""
+    text = f"{job.status_name}{_reading(job)}"
+    return printable(f"{text}. {job.reason.text}" if job.reason else text)
+
+
+def _reading(job: JobDetails) -> str:
+    source = job.source
+    if source is None or not source.files_total:
+        return f": {source.state}" if source else ""
+    files = f"{source.files_done} of {source.files_total} files"
+    return f": {source.state} {files}, {bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"

@@ -1,0 +1,97 @@
+"""A client for one command: connected, its errors turned into failures, jobs found by id or name."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from belvedere.cli.connection import Connection, Flags, current
+from belvedere.cli.exits import Exit, Failure, as_json, as_text
+from belvedere.cli.output import Format
+from belvedere.client import (
+    ApiError,
+    BadRequest,
+    Client,
+    ClientError,
+    InvalidConnection,
+    ListQuery,
+    NotAuthorized,
+    NotFound,
+    Refused,
+    ServiceUnavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
+
+_ENDINGS: tuple[tuple[type[ClientError], Exit, str], ...] = (
+    (NotFound, Exit.NO_SUCH_JOB, "`belvedere job list` shows the jobs of the project."),
+    (Refused, Exit.REFUSED, "`belvedere job show` says what is allowed now."),
+    (NotAuthorized, Exit.NOT_AUTHORISED, "Check the token and the project id."),
+    (BadRequest, Exit.USAGE, ""),
+    (ServiceUnavailable, Exit.UNAVAILABLE, "Try again in a moment."),
+    (Unreachable, Exit.UNAVAILABLE, "Is it running? `belvedere serve` starts it, `belvedere doctor` looks closer."),
+    (InvalidConnection, Exit.USAGE, "Check the endpoint and the token."),
+    (UnexpectedAnswer, Exit.UNAVAILABLE, "Check the endpoint: it must be the API's, not the viewers'."),
+)
+
+
+def failure_of(error: ClientError, connection: Connection) -> Failure:
+    """How a command ends that met this error."""
+    _, exit_code, remedy = next(
+        (row for row in _ENDINGS if isinstance(error, row[0])),
+        (ClientError, Exit.UNEXPECTED, "The service's log says more under the request id."),
+    )
+    if isinstance(error, Unreachable | UnexpectedAnswer | InvalidConnection | NotAuthorized):
+        remedy = f"{remedy} (The connection is from {connection.found_in}.)"
+    if isinstance(error, ApiError):
+        return Failure(exit_code, error.message, remedy=remedy, error_code=error.code, request_id=error.request_id)
+    return Failure(exit_code, str(error), remedy=remedy)
+
+
+@contextmanager
+def connected(flags: Flags) -> Iterator[Client]:
+    """A client for as long as the command runs; client errors leave it as Failure."""
+    connection = current(flags)
+    try:
+        with Client(connection.endpoint, connection.project_id, connection.token) as client:
+            yield client
+    except ClientError as error:
+        raise failure_of(error, connection) from error
+
+
+def find_job(client: Client, text: str) -> int:
+    """The id of a job named by its id or its unique name; ``name:7`` is a name although it is a number.
+
+    Raises Failure.
+    """
+    if text.isascii() and text.isdigit():
+        return int(text)
+    name = text.removeprefix("name:")
+    ids = [job.job_id for job in client.list(ListQuery(search=name)) if job.job_name == name]
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        remedy = "`belvedere job list` shows the jobs of the project."
+        raise Failure(Exit.NO_SUCH_JOB, f"There is no job named {name!r}.", remedy=remedy)
+    listed = ", ".join(map(str, ids[:10]))
+    raise Failure(Exit.USAGE, f"{len(ids)} jobs are named {name!r}.", remedy=f"Name one by its id: {listed}.")
+
+
+def for_each(flags: Flags, jobs: Sequence[str], output: Format, act: Callable[[Client, int], None]) -> int:
+    """Do it for each job, also when it fails for another; the exit code is that of the first failure."""
+    failures: list[Failure] = []
+    for text in dict.fromkeys(jobs):
+        try:
+            with connected(flags) as client:
+                act(client, find_job(client, text))
+        except Failure as failure:
+            failures.append(failure)
+            if len(jobs) > 1:
+                failure.message = f"{text}: {failure.message}"
+            if failure.exit_code in {Exit.UNAVAILABLE, Exit.NOT_AUTHORISED}:
+                break  # it would be the same for all others
+    for further in failures[1:]:
+        click.echo(as_json(further) if output is Format.JSON else as_text(further), err=True)
+    if failures:
+        raise failures[0]
+    return Exit.OK

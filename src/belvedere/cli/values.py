@@ -1,0 +1,106 @@
+"""From what people type to what the contract wants, and back: durations, moments, statuses, log locations. Pure."""
+
+import os.path
+import re
+from datetime import UTC, datetime, timedelta
+
+from belvedere.contract.jobs import ScheduleItem
+from belvedere.contract.statuses import JobStatus
+
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_STATUS_NAMES = {status.name.lower(): status for status in JobStatus}
+_STATUS_NUMBERS = {str(status.value): status for status in JobStatus}
+_STATUS_GROUPS = {
+    "failed": (JobStatus.SUBMIT_FAILED, JobStatus.FAILED, JobStatus.LOST, JobStatus.MOUNT_FAILED),
+    "stopped": (JobStatus.KILLED,),
+    "starting": (JobStatus.INIT, JobStatus.SUBMIT_TRYING, JobStatus.WAITING),
+    "queued": (JobStatus.WAITING,),
+    "stopping": (JobStatus.KILLING,),
+}
+STATUS_WORDS = (*_STATUS_GROUPS, "running", "completed")
+
+
+def parse_duration(text: str) -> timedelta:
+    """``2h``, ``30m``, ``90s``, ``1h30m``, ``1d``. Raises ValueError with a sentence for people."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if not found or not any(found.groups()):
+        raise ValueError(f"{text!r} is no duration: write it like 2h, 30m, 90s or 1h30m.")
+    return timedelta(seconds=sum(int(n or 0) * size for n, size in zip(found.groups(), _UNITS.values(), strict=True)))
+
+
+def parse_auto_stop(text: str) -> ScheduleItem:
+    """A duration or ``never``, in the coarsest unit that holds it: hours are the documented field's only unit."""
+    seconds = 0 if text.strip().lower() == "never" else int(parse_duration(text).total_seconds())
+    if not seconds and text.strip().lower() != "never":
+        raise ValueError("An auto-stop of zero would end the job at once: write never for no auto-stop.")
+    for unit, size in (("HOURS", 3600), ("MINUTES", 60)):
+        if seconds % size == 0:
+            return ScheduleItem(type="stop", time_unit=unit, duration=seconds // size)
+    return ScheduleItem(type="stop", time_unit="SECONDS", duration=seconds)
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """A moment: so long ago (``2d``), or a date or time of ISO 8601, local unless it says otherwise."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time: write 2h or 7d for so long ago, or 2026-01-31.") from error
+
+
+def parse_statuses(text: str) -> tuple[JobStatus, ...]:
+    """``running``, ``failed`` (all kinds of it), a ModelArts name or number; several with commas between them."""
+    return tuple(status for word in text.split(",") for status in _parse_status(word.strip().lower()))
+
+
+def _parse_status(word: str) -> tuple[JobStatus, ...]:
+    if word in _STATUS_GROUPS:
+        return _STATUS_GROUPS[word]
+    if word in _STATUS_NAMES:
+        return (_STATUS_NAMES[word],)
+    if word in _STATUS_NUMBERS:
+        return (_STATUS_NUMBERS[word],)
+    raise ValueError(f"{word!r} is no status: use {', '.join(STATUS_WORDS)}, or ModelArts' number.")
+
+
+def log_location(text: str, working_folder: str) -> str:
+    """A relative local path becomes ``file:///…``, absolute; everything else is the service's to understand.
+
+    Only what begins with a dot or ``~`` is local: ``bucket/run-1`` is one of the contract's spellings.
+    """
+    if text.split("/", 1)[0] not in {".", ".."} and not text.startswith("~/"):
+        return text
+    # Not percent-encoded: locations are paths, in which % ? and # stand for themselves.
+    return "file://" + os.path.normpath(os.path.join(working_folder, os.path.expanduser(text)))  # noqa: PTH111, PTH118
+
+
+def duration_text(milliseconds: int | None) -> str:
+    """``1h 02m``, ``3m 20s``, ``7s``; a dash for none."""
+    if milliseconds is None:
+        return "-"
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+
+
+def moment_text(milliseconds: int | None) -> str:
+    """Local time to the second; a dash for none."""
+    if milliseconds is None:
+        return "-"
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def bytes_text(count: int) -> str:
+    """``512 B``, ``3.4 MB``."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
