@@ -1,0 +1,61 @@
+# The one door. Everything below works on a bare Debian 12 with python3.11, git and make.
+
+BIN := .venv/bin
+DATA ?= data
+LOG_ROOT ?= logs
+PORT ?= 8080
+VIEWER_PORT ?= 8081
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml
+
+.PHONY: help demo serve test format lint types unit docs bench lock clean setup setup-dev
+
+help:
+	@echo "make demo     set up, start, show sample logs, print the link     (DEMO_ONCE=1: look, and end)"
+	@echo "make serve    run the service            (DATA=./data LOG_ROOT=./logs PORT=8080 VIEWER_PORT=8081)"
+	@echo "make test     all checks and all tests"
+	@echo "make format lint types unit docs bench lock clean     one of them alone"
+
+setup:
+	@bash scripts/setup.sh run
+
+setup-dev:
+	@bash scripts/setup.sh dev
+
+demo: setup
+	@PORT=$(PORT) VIEWER_PORT=$(VIEWER_PORT) bash scripts/demo.sh
+
+serve: setup
+	@mkdir -p $(LOG_ROOT)
+	@exec $(BIN)/belvedere serve --data $(DATA) --log-root $(LOG_ROOT) --port $(PORT) --viewer-port $(VIEWER_PORT)
+
+# pytest comes last, so that its closing line does.
+test: lint types
+	$(BIN)/pytest $(PYTEST)
+
+format: setup-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: setup-dev
+	$(BIN)/mypy
+
+unit: setup-dev
+	$(BIN)/pytest tests/unit $(PYTEST)
+
+docs: setup-dev
+	$(BIN)/mkdocs build --strict --site-dir site
+
+bench: setup-dev
+	$(BIN)/python -m benchmarks
+
+lock: setup-dev
+	$(BIN)/$(COMPILE) -o requirements.lock
+	$(BIN)/$(COMPILE) --group dev --group docs -o requirements-dev.lock
+
+clean:
+	rm -rf .venv site build dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
