@@ -57,6 +57,11 @@ class Gatekeeper:
             return None
         return await self.issue(SecretKind.SESSION, record.principal, now, SESSION_LIFE)
 
+    async def end_session(self, secret: str) -> None:
+        """Sign out: the session is no good from now on. Fine if it never was."""
+        if len(secret) <= _LONGEST_SECRET:
+            await self._store.take_secret(SecretKind.SESSION, _digest(secret))
+
     async def _find(self, kind: SecretKind, secret: str, now: datetime) -> SecretRecord | None:
         if len(secret) > _LONGEST_SECRET:
             return None

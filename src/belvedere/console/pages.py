@@ -1,0 +1,39 @@
+"""Pages from templates, and the headers that each of them carries. Pure, but for reading the templates."""
+
+from functools import lru_cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from belvedere.console.assets import assets
+
+
+def render(template: str, *, static: str, **values: object) -> str:
+    """The page. `static` is the path under which the assets stand on its origin, with a slash at the end."""
+    return _environment().get_template(template).render(static=lambda name: f"{static}{assets()[name].name}", **values)
+
+
+def page_headers(*, ancestors: str = "'none'", form_targets: str = "'self'") -> dict[str, str]:
+    """A page's security headers. `ancestors` may frame it; its forms lead to `form_targets`, by redirects too."""
+    policy = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"form-action {form_targets}; base-uri 'none'; frame-ancestors {ancestors}"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Cache-Control": "no-store",
+    }
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("belvedere.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

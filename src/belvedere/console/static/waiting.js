@@ -1,0 +1,46 @@
+// Keeps the page true to its job, and turns it into the viewer once that answers. Without it, a meta refresh does so.
+"use strict";
+(() => {
+  const job = document.getElementById("job");
+  const part = (name) => document.getElementById(name);
+  const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  let seen = "";
+
+  const write = (element, text) => {
+    if (element && element.textContent !== text) element.textContent = text;
+  };
+
+  const show = (view) => {
+    write(part("word"), view.word);
+    write(part("title"), view.title);
+    write(part("sentence"), view.sentence);
+    write(part("detail"), view.detail);
+    const bar = part("progress");
+    if (!bar) return;
+    if (view.done === null) bar.removeAttribute("value");
+    else bar.value = view.done;
+  };
+
+  const ask = async () => {
+    const answer = await fetch(`${job.dataset.state}?seen=${encodeURIComponent(seen)}`, { cache: "no-store" });
+    if (answer.status === 401 || answer.status === 404) return location.reload();
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const news = await answer.json();
+    seen = news.seen;
+    if (news.view.standing !== job.dataset.standing) return location.reload();
+    show(news.view);
+  };
+
+  const watch = async () => {
+    for (;;) {
+      try {
+        await ask();
+        await pause(0.2);
+      } catch {
+        await pause(2);
+      }
+    }
+  };
+
+  watch();
+})();

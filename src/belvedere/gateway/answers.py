@@ -1,0 +1,123 @@
+"""Answers of the gateway's own: pages for people, JSON for scripts."""
+
+import secrets
+from math import ceil
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from belvedere.console.assets import LONG_CACHING, Asset
+from belvedere.console.pages import page_headers, render
+from belvedere.console.tones import tone_of
+from belvedere.contract.jobs import ErrorBody
+from belvedere.contract.statuses import JobStatus
+from belvedere.gateway.routes import RouteMatch
+from belvedere.gateway.rules import GatewayRules
+from belvedere.gateway.standing import JobView, Standing
+from belvedere.lifecycle.jobs import Job
+
+OWN: Final = "/_belvedere/"
+STATIC: Final = f"{OWN}static/"
+SIGN_IN: Final = f"{OWN}sign-in"
+
+# Waiting is 503, so that whoever reads statuses knows that the same request may do later. An ended job is 409: the
+# request is at odds with the job's state, and asking again changes nothing until somebody restarts it.
+STATUS_OF_STANDING: Final = {
+    Standing.COMING: 503,
+    Standing.ENDING: 409,
+    Standing.ENDED: 409,
+    Standing.EMPTY: 200,
+    Standing.READY: 503,  # said to be up, yet nobody listens: it is being looked into
+}
+
+
+def page(rules: GatewayRules, template: str, *, status: int, values: dict[str, object]) -> web.Response:
+    """A page of ours. The console may frame it, as it may frame a viewer."""
+    ours = f"'self' {rules.console_origin}".strip()
+    headers = page_headers(ancestors=ours, form_targets=ours)
+    text = render(template, static=STATIC, console=rules.console_origin, **values)
+    return web.Response(status=status, headers=_signed(headers), text=text, content_type="text/html")
+
+
+def problem(status: int, code: str, message: str, *, retry_after: float | None = None) -> web.Response:
+    """An error in the API's words, for scripts."""
+    request_id = secrets.token_hex(16)
+    body = ErrorBody(error_code=code, error_message=message, error_msg=message, message=message, request_id=request_id)
+    headers = _signed({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id})
+    if retry_after is not None:
+        headers["Retry-After"] = str(ceil(retry_after))
+    if status == 401:
+        headers["WWW-Authenticate"] = 'X-Auth-Token realm="belvedere"'
+    return web.Response(status=status, headers=headers, body=msgspec.json.encode(body), content_type="application/json")
+
+
+def data(value: object) -> web.Response:
+    """A value as JSON, never kept."""
+    headers = _signed({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+    return web.Response(headers=headers, body=msgspec.json.encode(value), content_type="application/json")
+
+
+def see_other(location: str) -> web.Response:
+    """Go there instead, with a GET."""
+    headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return web.Response(status=303, headers=_signed(headers))
+
+
+def moved(location: str) -> web.Response:
+    """It always was at that other path, whatever the method."""
+    return web.Response(status=308, headers=_signed({"Location": location, "Cache-Control": "no-store"}))
+
+
+def static_file(asset: Asset) -> web.Response:
+    """A file of our own pages; the only thing on this origin that anybody may read."""
+    headers = {"Content-Type": asset.content_type, "Cache-Control": LONG_CACHING, "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=asset.body, headers=_signed(headers))
+
+
+def font_file(body: bytes, content_type: str) -> web.Response:
+    """A font, to be kept by this browser alone."""
+    headers = {"Content-Type": content_type, "Cache-Control": "private, max-age=31536000, immutable"}
+    return web.Response(body=body, headers=_signed(headers | {"X-Content-Type-Options": "nosniff"}))
+
+
+def sign_in_page(rules: GatewayRules, *, target: str, job_id: int | None, error: str = "") -> web.Response:
+    """The page that asks who it is, and leads back to `target` (empty: to the console)."""
+    values: dict[str, object] = {
+        "purpose": "Paste a token of this Belvedere once; this browser then stays signed in for a week.",
+        "action": SIGN_IN,
+        "next": target,
+        "error": error,
+        "job_id": job_id,
+    }
+    return page(rules, "sign-in.html", status=401, values=values)
+
+
+def not_found_page(rules: GatewayRules) -> web.Response:
+    """The same for a job that never was, is gone, or is another project's."""
+    values: dict[str, object] = {
+        "title": "There is no such job",
+        "text": "It may have been deleted, or it belongs to another project than the one you are signed in to.",
+        "link": rules.console_origin,
+        "link_text": "See all jobs",
+    }
+    return page(rules, "message.html", status=404, values=values)
+
+
+def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch) -> web.Response:
+    """The page that stands where the viewer will, or was."""
+    values: dict[str, object] = {
+        "view": view,
+        "tone": tone_of(JobStatus(view.status)),
+        "prefix": route.prefix,
+        "project_id": job.project_id,
+        "train_url": job.train_url,
+    }
+    response = page(rules, "job.html", status=STATUS_OF_STANDING[view.standing], values=values)
+    if response.status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _signed(headers: dict[str, str]) -> dict[str, str]:
+    return headers | {"Server": "belvedere"}

@@ -1,0 +1,119 @@
+"""Headers on their way through: what a viewer may see of a request, and what a browser may see of its answer. Pure."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from belvedere.console.sessions import OURS
+
+Headers = CIMultiDict[str] | CIMultiDictProxy[str]
+
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+     "transfer-encoding", "upgrade"}
+)  # fmt: skip
+# Secrets of ours, and words about the caller that only we could vouch for.
+_NOT_FOR_VIEWERS = _HOP_BY_HOP | {
+    "x-auth-token", "authorization", "cookie", "expect", "forwarded", "x-forwarded-for", "x-forwarded-host",
+    "x-forwarded-proto", "x-forwarded-prefix", "x-real-ip", "x-sdk-date", "x-security-token",
+}  # fmt: skip
+# What a viewer must not decide for the whole origin, and what we say ourselves.
+_NOT_FOR_BROWSERS = _HOP_BY_HOP | {
+    "x-frame-options", "clear-site-data", "service-worker-allowed", "strict-transport-security", "server",
+    "location", "set-cookie", "referrer-policy", "x-content-type-options",
+}  # fmt: skip
+
+
+def forward_headers(headers: Headers) -> CIMultiDict[str]:
+    """What the viewer gets: all but hop-by-hop headers, credentials of ours and unproven words about the caller."""
+    dropped = _named_by_connection(headers)
+    kept = CIMultiDict(
+        (name, value)
+        for name, value in headers.items()
+        if (lower := name.lower()) not in _NOT_FOR_VIEWERS and lower not in dropped
+    )
+    if cookies := foreign_cookies(headers.getall("Cookie", ())):
+        kept["Cookie"] = cookies
+    return kept
+
+
+def return_headers(headers: Headers, prefix: str, host: str, console_origin: str) -> CIMultiDict[str]:
+    """What the browser gets of a viewer's answer, confined to the job's `prefix`; `host` is the request's own.
+
+    The viewer's Content-Security-Policy stays; ours is a second one, and browsers obey both.
+    """
+    dropped = _named_by_connection(headers)
+    kept = CIMultiDict(
+        (name, value)
+        for name, value in headers.items()
+        if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
+    )
+    location = confined_location(headers.get("Location"), prefix, host)
+    if location is not None:
+        kept["Location"] = location
+    for cookie in headers.getall("Set-Cookie", ()):
+        if confined := confined_cookie(cookie, prefix):
+            kept.add("Set-Cookie", confined)
+    kept.add("Content-Security-Policy", f"frame-ancestors {_ancestors(console_origin)}")
+    kept["X-Content-Type-Options"] = "nosniff"
+    kept["Referrer-Policy"] = "same-origin"
+    kept["Server"] = "belvedere"
+    return kept
+
+
+def confined_location(location: str | None, prefix: str, host: str) -> str | None:
+    """A viewer's Location as a path below the job's prefix; None where it would lead to another site.
+
+    Relative ones stay: a browser resolves them against a URL that is below the prefix already.
+    """
+    if location is None or "\\" in location or not location.isprintable():
+        return None
+    url = urlsplit(location)
+    if url.netloc and url.netloc != host:
+        return None
+    if url.scheme and not (url.netloc and url.scheme in {"http", "https"}):
+        return None
+    if url.netloc or location.startswith("/"):
+        rest = url._replace(scheme="", netloc="").geturl() or "/"
+        inside = url.path == prefix or url.path.startswith(f"{prefix}/")
+        return rest if inside else f"{prefix}{rest}"
+    return location
+
+
+def confined_cookie(cookie: str, prefix: str) -> str | None:
+    """A viewer's Set-Cookie with its Path below the prefix and no Domain; None if it takes a name of ours."""
+    pair, *attributes = (part.strip() for part in cookie.split(";"))
+    if OURS in pair.partition("=")[0].lower():
+        return None
+    path = f"{prefix}/"
+    kept = [pair]
+    for attribute in attributes:
+        name, _, value = attribute.partition("=")
+        if name.lower() == "path" and value.startswith(path):
+            path = value
+        elif name.lower() not in {"path", "domain"}:
+            kept.append(attribute)
+    return "; ".join([*kept, f"Path={path}"])
+
+
+def foreign_cookies(headers: Iterable[str]) -> str:
+    """The cookies that are not ours, as one Cookie header's value."""
+    pairs = (pair.strip() for header in headers for pair in header.split(";"))
+    return "; ".join(pair for pair in pairs if pair and OURS not in pair.partition("=")[0].lower())
+
+
+def own_cookie(headers: Headers, name: str) -> str | None:
+    """Our cookie's value; of several the last, which is the one with the shortest path: ours, not a viewer script's."""
+    pairs = (pair.strip().partition("=") for header in headers.getall("Cookie", ()) for pair in header.split(";"))
+    values = [value for key, _, value in pairs if key == name]
+    return values[-1] if values else None
+
+
+def _ancestors(console_origin: str) -> str:
+    return f"'self' {console_origin}".strip()
+
+
+def _named_by_connection(headers: Headers) -> frozenset[str]:
+    values = headers.getall("Connection", ())
+    return frozenset(name.strip().lower() for value in values for name in value.split(",")) if values else frozenset()

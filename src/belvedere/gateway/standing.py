@@ -1,0 +1,154 @@
+"""What to show for a job right now: the viewer, or a page about why not yet, or no longer. Pure."""
+
+from enum import StrEnum
+
+import msgspec
+
+from belvedere.contract.jobs import SourceProgress
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.contract.statuses import JobStatus
+from belvedere.lifecycle.jobs import Job
+from belvedere.lifecycle.seen import Endpoint, Phase, Seen
+from belvedere.lifecycle.status import STATUS_TABLE, Verb, reason_of, status_of
+from belvedere.runtimes.board import Sighting
+
+
+class Standing(StrEnum):
+    """What a job's URL leads to."""
+
+    READY = "ready"  # the viewer
+    EMPTY = "empty"  # the viewer, but it has nothing to show yet
+    COMING = "coming"  # it will be the viewer, without anybody's doing
+    ENDING = "ending"  # being stopped or deleted
+    ENDED = "ended"  # over, until someone restarts it
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pages and their script are told of a job. `done` is 0 to 1, or None while nobody can know."""
+
+    standing: Standing
+    job_id: int
+    name: str
+    status: int
+    word: str
+    title: str
+    sentence: str
+    code: str | None = None
+    detail: str = ""
+    done: float | None = None
+
+
+_STANDING_OF_STATUS = {JobStatus.KILLING: Standing.ENDING, JobStatus.DELETE_FAILED: Standing.ENDING}
+
+
+def standing_of(sighting: Sighting) -> Standing:
+    """What the job's URL leads to now."""
+    status = status_of(sighting.job)
+    if Verb.OPEN not in STATUS_TABLE[status].verbs:
+        return _STANDING_OF_STATUS.get(status, Standing.ENDED)
+    if endpoint_of(sighting) is None:
+        return Standing.COMING
+    note = sighting.seen.reason
+    return Standing.EMPTY if note and note.code is ReasonCode.NOTHING_TO_SHOW else Standing.READY
+
+
+def endpoint_of(sighting: Sighting) -> Endpoint | None:
+    """Where the job's viewer answers now, if it does and may be shown."""
+    seen = sighting.seen
+    up = seen.phase is Phase.READY and seen.attempt == sighting.job.attempt
+    return seen.endpoint if up and Verb.OPEN in STATUS_TABLE[status_of(sighting.job)].verbs else None
+
+
+def view_of(sighting: Sighting) -> JobView:
+    """The job in words."""
+    job, seen = sighting.job, sighting.seen
+    standing = standing_of(sighting)
+    status = status_of(job)
+    reason = _reason(standing, job, seen)
+    source = seen.source if standing is Standing.COMING else None
+    return JobView(
+        standing=standing,
+        job_id=job.id,
+        name=job.name,
+        status=status.value,
+        word=STATUS_TABLE[status].word,
+        title=_title(standing, job, seen),
+        sentence=reason.text if reason else _SENTENCES[standing],
+        code=reason.code.value if reason else None,
+        detail=progress_text(source) if source else "",
+        done=progress_share(source) if source else None,
+    )
+
+
+def progress_share(source: SourceProgress) -> float | None:
+    """How much of the logs is here, by bytes; None while the total is unknown."""
+    if source.state == "listing" or source.bytes_total <= 0:
+        return None
+    return min(source.bytes_done / source.bytes_total, 1.0)
+
+
+def progress_text(source: SourceProgress) -> str:
+    """How far fetching the logs is, for people."""
+    if source.state == "listing":
+        return "Looking for log files"
+    if source.state == "waiting":
+        return source.reason.text if source.reason else "The log source does not answer; trying again"
+    if not source.files_total:
+        return ""
+    files = f"{source.files_done:,} of {source.files_total:,} file{'s' if source.files_total > 1 else ''}"
+    return f"{files}, {size_text(source.bytes_done)} of {size_text(source.bytes_total)}"
+
+
+def size_text(size: int) -> str:
+    """Bytes in the unit that reads best."""
+    if size < 1000:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{value / 1000:,.1f} TB"
+
+
+def _reason(standing: Standing, job: Job, seen: Seen) -> Reason | None:
+    if standing in {Standing.EMPTY, Standing.COMING} and seen.reason and seen.attempt == job.attempt:
+        return seen.reason
+    return reason_of(job)
+
+
+_SENTENCES = {
+    Standing.READY: "The viewer answers.",
+    Standing.EMPTY: "There is nothing to show in the log folder yet.",
+    Standing.COMING: "The viewer opens here by itself as soon as it answers.",
+    Standing.ENDING: "The viewer is being ended.",
+    Standing.ENDED: "The viewer has ended.",
+}
+
+_TITLES = {
+    Standing.READY: "Opening the viewer",
+    Standing.EMPTY: "Nothing to show yet",
+    Standing.ENDING: "This job is being stopped",
+}
+
+_ENDED_TITLES = {
+    JobStatus.COMPLETED: "This job’s time was up",
+    JobStatus.KILLED: "This job was stopped",
+    JobStatus.SUBMIT_FAILED: "The viewer could not be started",
+    JobStatus.FAILED: "The viewer failed",
+    JobStatus.MOUNT_FAILED: "The logs could not be read",
+    JobStatus.LOST: "The viewer was lost",
+}
+
+
+def _title(standing: Standing, job: Job, seen: Seen) -> str:
+    if standing is Standing.ENDED:
+        return _ENDED_TITLES.get(status_of(job), "This job has ended")
+    if standing is not Standing.COMING:
+        return _TITLES[standing]
+    if status_of(job) is JobStatus.WAITING or seen.phase is Phase.WAITING:
+        return "Waiting for a place"
+    if seen.phase is Phase.RECOVERING:
+        return "Starting the viewer again"
+    fetching = seen.source is not None and seen.source.state in {"listing", "copying"}
+    return "Fetching the logs" if fetching else "Starting the viewer"

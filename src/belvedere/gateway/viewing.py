@@ -1,0 +1,160 @@
+"""A job's URL, once it is known who asks: the viewer, the page that stands in for it, or a script's patience."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+from msgspec.structs import replace
+
+from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, Unavailable
+from belvedere.gateway import answers
+from belvedere.gateway.forwarding import Forwarder, Missed, Passage, listens
+from belvedere.gateway.routes import RouteMatch, without_parameter
+from belvedere.gateway.rules import GatewayRules, is_navigation
+from belvedere.gateway.standing import JobView, Standing, endpoint_of, standing_of, view_of
+from belvedere.identity.records import Principal
+from belvedere.lifecycle.jobs import Job, Visibility
+from belvedere.lifecycle.seen import Endpoint
+from belvedere.runtimes.board import Board, Sighting
+
+FindJob = Callable[[int], Awaitable[Job | None]]
+_LOOK_AGAIN = 0.5  # seconds, while a viewer is said to be up and nobody listens
+_RETRY_AFTER = 5.0  # seconds, told to scripts whose patience we have used up
+_OWN = "/_belvedere/"
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to the waiting page's question. `seen` goes into the next one, which is answered when it differs."""
+
+    seen: str
+    view: JobView
+
+
+class Viewing:
+    """Answers requests for jobs' URLs."""
+
+    def __init__(self, board: Board, find_job: FindJob, forwarder: Forwarder, rules: GatewayRules) -> None:
+        self._board = board
+        self._find_job = find_job
+        self._forwarder = forwarder
+        self._rules = rules
+
+    async def answer(self, request: web.BaseRequest, route: RouteMatch, who: Principal) -> web.StreamResponse:
+        """The answer to someone who is known. Another project's job is absent to them."""
+        sighting = await self._sighting(route, who)
+        if sighting is None:
+            return self.absent(request)
+        if not route.rest:
+            return _with_slash(request.raw_path)
+        if route.rest.startswith(_OWN):
+            return await self._state(request, route, who, sighting)
+        if is_navigation(request.method, request.headers):
+            return await self._visit(request, route, sighting)
+        return await self._serve(request, route, who)
+
+    def absent(self, request: web.BaseRequest) -> web.Response:
+        """The one answer for what is not there, or is not the asker's."""
+        if is_navigation(request.method, request.headers):
+            return answers.not_found_page(self._rules)
+        return answers.problem(404, NotFound.code, "There is no such job in this project.")
+
+    async def _sighting(self, route: RouteMatch, who: Principal) -> Sighting | None:
+        if route.project_id != who.project_id:
+            return None
+        sighting = self._board.get(route.job_id)
+        if sighting is None:
+            job = await self._find_job(route.job_id)
+            # It may have been put on the board meanwhile; only then is there no gap before waiting for its change.
+            sighting = self._board.get(route.job_id) or (Sighting(job=job) if job else None)
+        return sighting if sighting and _may_see(sighting.job, route, who) else None
+
+    async def _visit(self, request: web.BaseRequest, route: RouteMatch, sighting: Sighting) -> web.StreamResponse:
+        """A person comes: never an error, never a wait without a page."""
+        endpoint = endpoint_of(sighting)
+        empty = standing_of(sighting) is Standing.EMPTY and route.rest == "/" and not _insists(request.raw_path)
+        if endpoint and not empty:
+            answer = await self._forward(request, route, endpoint)
+            if not isinstance(answer, Missed):
+                return answer
+            sighting = _silent(sighting)
+        return answers.job_page(self._rules, sighting.job, view_of(sighting), route)
+
+    async def _serve(self, request: web.BaseRequest, route: RouteMatch, who: Principal) -> web.StreamResponse:
+        """A script comes: it waits for the viewer while there is hope, and `patience` lasts."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._rules.patience
+        while sighting := await self._sighting(route, who):
+            endpoint = endpoint_of(sighting)
+            if endpoint:
+                answer = await self._forward(request, route, endpoint)
+                if not isinstance(answer, Missed):
+                    return answer
+                if answer is Missed.BROKEN:
+                    return answers.problem(502, Unavailable.code, "The viewer ended before it had answered. Try again.")
+            elif standing_of(sighting) is not Standing.COMING:
+                return _over(sighting)
+            left = deadline - clock()
+            if left <= 0:
+                return _not_yet(sighting)
+            await self._board.changed(route.job_id, min(left, _LOOK_AGAIN) if endpoint else left)
+        return self.absent(request)
+
+    async def _forward(
+        self, request: web.BaseRequest, route: RouteMatch, endpoint: Endpoint
+    ) -> web.StreamResponse | Missed:
+        passage = Passage(socket=endpoint.socket, prefix=route.prefix, console_origin=self._rules.console_origin)
+        return await self._forwarder.forward(request, passage)
+
+    async def _state(
+        self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
+    ) -> web.Response:
+        if route.rest != f"{_OWN}state" or request.method != "GET":
+            return answers.problem(404, NoSuchPath.code, "There is nothing at this path.")
+        known = without_parameter(request.raw_path.partition("?")[2], "seen")[1]
+        state, doubtful = await _state_of(sighting)
+        if state.seen == known:
+            await self._board.changed(route.job_id, _LOOK_AGAIN if doubtful else self._rules.poll)
+            now = await self._sighting(route, who)
+            if now is None:
+                return self.absent(request)
+            state, _ = await _state_of(now)
+        return answers.data(state)
+
+
+async def _state_of(sighting: Sighting) -> tuple[State, bool]:
+    """The state to tell; and whether the viewer is said to be up although nobody listens there."""
+    endpoint = endpoint_of(sighting)
+    doubtful = endpoint is not None and not await listens(endpoint.socket)
+    view = view_of(_silent(sighting) if doubtful else sighting)
+    return State(seen=hashlib.sha256(msgspec.json.encode(view)).hexdigest()[:16], view=view), doubtful
+
+
+def _silent(sighting: Sighting) -> Sighting:
+    return replace(sighting, seen=replace(sighting.seen, endpoint=None))
+
+
+def _may_see(job: Job, route: RouteMatch, who: Principal) -> bool:
+    theirs = job.project_id == who.project_id and job.job_type == route.job_type
+    return theirs and (job.visibility is not Visibility.PRIVATE or job.owner == who.user)
+
+
+def _insists(raw_path: str) -> bool:
+    return without_parameter(raw_path.partition("?")[2], "belvedere")[1] == "anyway"
+
+
+def _with_slash(raw_path: str) -> web.Response:
+    path, mark, query = raw_path.partition("?")
+    return answers.moved(f"{path}/{mark}{query}")
+
+
+def _over(sighting: Sighting) -> web.Response:
+    view = view_of(sighting)
+    message = f"This job can't be open. job status: {view.status}. {view.sentence}"
+    return answers.problem(409, IllegalState.code, message)
+
+
+def _not_yet(sighting: Sighting) -> web.Response:
+    view = view_of(sighting)
+    return answers.problem(503, Unavailable.code, f"{view.title}. {view.sentence}", retry_after=_RETRY_AFTER)

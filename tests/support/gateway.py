@@ -1,0 +1,166 @@
+"""A gateway on a real port, in front of a real upstream on a unix socket, with the board set by hand."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from msgspec.structs import replace
+from yarl import URL
+
+from belvedere.contract.jobs import SourceProgress
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.gateway.gateway import create_gateway
+from belvedere.gateway.rules import GatewayRules
+from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.records import Principal, SecretKind, SecretRecord
+from belvedere.lifecycle.jobs import End, Intent, Job, Run
+from belvedere.lifecycle.seen import Endpoint, Phase, Seen
+from belvedere.runtimes.board import Board
+from belvedere.testing.store import MemoryIdentityStore
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PROJECT = "a" * 32
+OTHER_PROJECT = "b" * 32
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Identities(MemoryIdentityStore):
+    """Identities that count how often they are asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    async def find_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
+        self.looks += 1
+        return await super().find_secret(kind, digest)
+
+
+def job(job_id: int = 1, *, project_id: str = PROJECT, run: Run | None = None, intent: Intent = Intent.RUN) -> Job:
+    """A job, by default one that runs."""
+    return Job(
+        id=job_id,
+        project_id=project_id,
+        name=f"run-{job_id}",
+        train_url="/bucket/run/",
+        created_at=NOW,
+        updated_at=NOW,
+        intended_at=NOW,
+        intent=intent,
+        run=run or Run(submitted_at=NOW, running_since=NOW),
+    )
+
+
+STARTING = Run(submitted_at=NOW)
+QUEUED = Run(waiting=Reason(code=ReasonCode.NO_CAPACITY, text="All 8 places are taken; 2 jobs wait before this one."))
+STOPPED = Run(
+    end=End.USER,
+    ended_at=NOW,
+    end_reason=Reason(code=ReasonCode.STOPPED_BY_USER, text="Stopped by a user. Restart it to see it again."),
+)
+NO_BUCKET = Run(
+    end=End.SOURCE,
+    ended_at=NOW,
+    end_reason=Reason(
+        code=ReasonCode.NO_SUCH_BUCKET,
+        text="The bucket “bucket” does not exist at the object store. Check train_url, or the store’s settings.",
+    ),
+)
+COPYING = SourceProgress(
+    state="copying", files_done=12, files_total=40, bytes_done=31_400_000, bytes_total=114_000_000, requests=14
+)
+
+
+class Stage:
+    """What a test holds: the board, secrets, and a client that talks to the gateway."""
+
+    def __init__(self, origin: str, board: Board, identities: Identities, client: aiohttp.ClientSession) -> None:
+        self.origin = origin
+        self.board = board
+        self.identities = identities
+        self.gatekeeper = Gatekeeper(identities)
+        self.client = client
+        self.now = NOW
+        self.jobs: dict[int, Job] = {}
+        self.told: list[tuple[int | None, int]] = []
+        self.token = ""
+        self.folder = Path()
+
+    def url(self, rest: str = "/", job_id: int = 1, project_id: str = PROJECT) -> URL:
+        """A job's URL, byte for byte."""
+        return URL(f"{self.origin}/modelarts2/tensorboard/{project_id}/{job_id}{rest}", encoded=True)
+
+    async def secret(self, kind: SecretKind, project_id: str = PROJECT, life: timedelta | None = None) -> str:
+        """A new secret of a user called ann."""
+        return await self.gatekeeper.issue(kind, Principal(user="ann", project_id=project_id), self.now, life)
+
+    def put(self, a_job: Job, seen: Seen | None = None) -> None:
+        """Show the job on the board."""
+        self.board.put(a_job, seen)
+
+    def ready(self, a_job: Job | None = None, *, socket: str = "viewer.sock", reason: Reason | None = None) -> None:
+        """Show a job whose viewer answers at this socket."""
+        a_job = a_job or job()
+        endpoint = Endpoint(socket=str(self.folder / socket))
+        seen = Seen(phase=Phase.READY, attempt=a_job.attempt, endpoint=endpoint, reason=reason)
+        self.board.put(replace(a_job, version=a_job.version + 1), seen)
+
+    def tell(self, job_id: int | None, status: int, seconds: float) -> None:
+        """The gateway's observer."""
+        assert seconds >= 0
+        self.told.append((job_id, status))
+
+
+@contextlib.asynccontextmanager
+async def stage(*, patience: float = 30.0, poll: float = 25.0) -> AsyncIterator[Stage]:
+    """A gateway that serves while the context lasts."""
+    board, identities = Board(), Identities()
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bv-")))
+        jar = aiohttp.CookieJar(unsafe=True)
+        client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, auto_decompress=False))
+        made = Stage("", board, identities, client)
+        made.folder = folder
+        made.token = await made.secret(SecretKind.TOKEN)
+
+        async def find_job(job_id: int) -> Job | None:
+            return made.jobs.get(job_id)
+
+        gateway = create_gateway(
+            board=board,
+            gatekeeper=made.gatekeeper,
+            find_job=find_job,
+            clock=lambda: made.now,
+            rules=GatewayRules(
+                public_origin="http://view.example:8081",
+                console_origin="http://console.example:8080",
+                patience=patience,
+                poll=poll,
+            ),
+            observer=made.tell,
+        )
+        stack.push_async_callback(gateway.close)
+        runner = gateway.runner(shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        made.origin = f"http://{host}:{port}"
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def upstream(socket: Path, handler: Handler) -> AsyncIterator[None]:
+    """A viewer: an aiohttp server on a unix socket."""
+    runner = web.ServerRunner(web.Server(handler, auto_decompress=False, access_log=None), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
