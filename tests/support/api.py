@@ -1,0 +1,155 @@
+"""The API in this process, over a real database, with the rest of the world under the test's thumb."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from msgspec.structs import replace
+from starlette.applications import Starlette
+
+from belvedere.api.app import create_app
+from belvedere.contract.reasons import Reason
+from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.records import Principal, Project, SecretKind
+from belvedere.lifecycle.jobs import End, Intent, Job, Run
+from belvedere.runtimes.board import Board
+from belvedere.service.jobs import JobService
+from belvedere.service.rules import ServiceRules
+from belvedere.store.base import JobQuery, JobStore
+from belvedere.store.opening import open_store
+
+PROJECT = "04f679b17380d32a2f32c00335c4b5ba"
+OTHER_PROJECT = "77b6a44cba5143ab91d13ab9a8ff44fd"
+VIEWERS = "https://viewers.example"
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class World:
+    """What a test may turn: the time, and what the log source and the viewer say."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.source_says: Reason | Exception | None = None
+        self.log_lines: Sequence[str] = ()
+        self.hinted: list[int] = []
+        self.observed: list[tuple[str, str, int]] = []
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def pass_time(self, **amount: float) -> None:
+        self.now += timedelta(**amount)
+
+    async def check_source(self, train_url: str) -> Reason | None:
+        del train_url
+        if isinstance(self.source_says, Exception):
+            raise self.source_says
+        return self.source_says
+
+    async def read_logs(self, job_id: int, tail: int) -> Sequence[str]:
+        del job_id
+        return self.log_lines[-tail:]
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.observed.append((route, method, status))
+
+
+class Api:
+    """The application with one user in each of two projects, and a client that is signed in as the first's."""
+
+    def __init__(self, app: Starlette, store: JobStore, world: World, board: Board, tokens: dict[str, str]) -> None:
+        self.app = app
+        self.store = store
+        self.world = world
+        self.board = board
+        self.tokens = tokens
+        self.client = self.client_of(PROJECT)
+
+    def client_of(self, project_id: str, user: str = "admin") -> httpx2.AsyncClient:
+        """A client signed in to the project."""
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(self.app, raise_app_exceptions=False),
+            base_url=f"http://api.example/v1/{project_id}",
+            headers={"X-Auth-Token": self.tokens[f"{user}@{project_id}"]},
+        )
+
+    async def create(self, name: str = "run-1", train_url: str = "/bucket/run-1/", **fields: Any) -> int:
+        """A job by the documented request; its id."""
+        answer = await self.client.post(
+            "/visualization-jobs", json={"job_name": name, "train_url": train_url, **fields}
+        )
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["job_id"])
+
+    async def details(self, job_id: int) -> dict[str, Any]:
+        answer = await self.client.get(f"/visualization-jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def running(self, **fields: Any) -> int:
+        """A job that the reconciler has brought up just now."""
+        job_id = await self.create(**fields)
+        now = self.world.now
+        await self.write(job_id, run=Run(taken_up_at=now, submitted_at=now, running_since=now, first_ran_at=now))
+        return job_id
+
+    async def ended(self, end: End = End.USER) -> int:
+        """A job that ran and ended."""
+        job_id = await self.create()
+        await self.write(job_id, intent=Intent.STOP, run=Run(ended_at=self.world.now, end=end))
+        return job_id
+
+    async def write(self, job_id: int, **facts: Any) -> Job:
+        """Write facts, as the reconciler would."""
+        job = await self.store.find(job_id)
+        assert job is not None
+        stored = await self.store.replace(replace(job, **facts), look_at=None)
+        assert stored is not None
+        return stored
+
+    async def everything(self) -> list[Job]:
+        """All jobs of the project, to see that nothing changed."""
+        page = await self.store.query(JobQuery(project_id=PROJECT, viewer="admin", per_page=1000))
+        return list(page.jobs)
+
+
+@contextlib.asynccontextmanager
+async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api]:
+    """The API over a new database in `folder`."""
+    world, board = World(), Board()
+    with open_store(folder / "belvedere.db", clock=world.clock) as stores:
+        gatekeeper = Gatekeeper(stores.identities)
+        service = JobService(
+            store=stores.jobs,
+            board=board,
+            gatekeeper=gatekeeper,
+            clock=world.clock,
+            rules=ServiceRules(quota=quota, viewer_origin=VIEWERS, flavors=("default", "large"), job_types=_TYPES),
+            check_source=world.check_source,
+            hint=world.hinted.append,
+            read_logs=world.read_logs,
+        )
+        app = create_app(service, gatekeeper, world.clock, observe=world.observe)
+        for project_id in (PROJECT, OTHER_PROJECT):
+            await stores.identities.add_project(Project(id=project_id, name=project_id[:4], created_at=world.now))
+        api = Api(app, stores.jobs, world, board, await _tokens(gatekeeper, world))
+        async with api.client:
+            yield api
+
+
+_TYPES = ("tensorboard", "mindinsight")
+
+
+async def _tokens(gatekeeper: Gatekeeper, world: World) -> dict[str, str]:
+    people = [("admin", PROJECT), ("colleague", PROJECT), ("admin", OTHER_PROJECT)]
+    return {
+        f"{user}@{project_id}": await gatekeeper.issue(
+            SecretKind.TOKEN, Principal(user=user, project_id=project_id), world.now, None
+        )
+        for user, project_id in people
+    }
