@@ -1,5 +1,6 @@
-"""The seam to a kind of viewer."""
+"""The seam to a kind of viewer: its description, and the words that the host and its program exchange."""
 
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -18,12 +19,45 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     reload_seconds: float = 2.0
 
 
-class ViewerType(Protocol):
-    """A kind of viewer. The host starts `program` (a module, run as ``python -m``, or forked from a warm parent).
+class Do(StrEnum):
+    """What a program can be told."""
 
-    The program gets its listening unix socket as a file descriptor, reads a `Show` and then commands, one JSON value a
-    line, from standard input, and writes events, one a line, to standard output (`host.protocol`). Standard input's end
-    is its end.
+    LOAD = "load"  # read the folder now; again: read it anew, because files in it were rewritten
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a program's standard input, after its `Show`."""
+
+    do: Do
+
+
+class Told(StrEnum):
+    """What a program tells."""
+
+    SERVING = "serving"  # its socket answers
+    LOADER = "loader"  # `text` names what reads the logs: "rust", or "python" for the slow one
+    LOADED = "loaded"  # after a LOAD: everything that was in the folder is shown
+    FAILED = "failed"  # it can't go on and ends; `text` says why
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a program's standard output."""
+
+    event: Told
+    text: str = ""
+
+
+SLOW_LOADER = "python"  # the text of a LOADER event that is worth a warning
+
+
+class ViewerType(Protocol):
+    """A kind of viewer. The host starts `program`: a module, run as ``python -m … --listen-fd N``.
+
+    The program gets its listening unix socket as a file descriptor, reads a `Show` and then a `Command` a line from
+    standard input, and writes an `Event` a line to standard output. Standard input's end is its end.
+
+    A module that can be forked from a warm parent also has ``prepare()``, which imports and warms what every viewer
+    needs without starting a thread, and ``run(listen_fd)``, which does what ``python -m`` does.
     """
 
     @property
@@ -34,6 +68,11 @@ class ViewerType(Protocol):
     @property
     def program(self) -> str:
         """Module to run."""
+        ...
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether the program may be forked from a warm parent."""
         ...
 
     @property

@@ -1,0 +1,238 @@
+"""The course of one viewer: pure transitions from fact to fact, and what to do next. No clock, no process, no I/O."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.host.mirroring import MirrorState
+from belvedere.lifecycle.jobs import End
+from belvedere.lifecycle.seen import Phase
+from belvedere.viewers.base import SLOW_LOADER, Event, Told
+
+FIRST_CHART = timedelta(seconds=1)  # load what is there by then, though more is being fetched
+LOAD_LIMIT = timedelta(minutes=5)  # after which a viewer that lives is shown although it still loads
+CRASH_WINDOW = timedelta(minutes=2)
+CRASH_LIMIT = 5  # so many within the window, and it is given up
+FIRST_RETRY = timedelta(seconds=0.2)
+SLOWEST_RETRY = timedelta(seconds=10)
+CHECK_EVERY = timedelta(seconds=15)
+CHECK_AGAIN = timedelta(seconds=1)  # after a check that failed
+MISSES = 3  # checks failed in a row, and the process is ended
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
+WORDS_SHOWN = 200  # characters of a log line that go into a reason
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Given up."""
+
+    end: End
+    reason: Reason
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a viewer. Those below `up` are about the present process and begin anew with the next."""
+
+    mirror: MirrorState | None = None
+    logs_since: datetime | None = None
+    starts: int = 0
+    crashes: tuple[datetime, ...] = ()  # within the window
+    crash_count: int = 0  # all
+    last_words: str = ""
+    retry_at: datetime | None = None
+    ready_at: datetime | None = None
+    failure: Failure | None = None
+    stopping: bool = False
+    up: bool = False
+    serving: bool = False
+    load_sent_at: datetime | None = None
+    rewrites_sent: int = 0
+    loaded: bool = False
+    slow: bool = False
+    alive: bool = False  # has answered a liveness check
+    checking: bool = False
+    check_at: datetime | None = None
+    misses: int = 0
+
+
+class Act(StrEnum):
+    """What to do."""
+
+    LAUNCH = "launch"
+    LOAD = "load"
+    CHECK = "check"
+    KILL = "kill"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The next thing to do; without an act, when to look again if nothing happens (None: never)."""
+
+    act: Act | None = None
+    look_at: datetime | None = None
+
+
+def next_step(facts: Facts, now: datetime) -> Step:
+    """What to do now."""
+    if facts.failure is not None or facts.stopping:
+        return Step()
+    if not facts.up:
+        return Step(Act.LAUNCH) if facts.retry_at is None or now >= facts.retry_at else Step(None, facts.retry_at)
+    if facts.misses >= MISSES:
+        return Step(Act.KILL)
+    load = _load_at(facts)
+    if load is not None and now >= load:
+        return Step(Act.LOAD)
+    check = _check_at(facts)
+    if check is not None and now >= check:
+        return Step(Act.CHECK)
+    return Step(None, min((time for time in (load, check) if time is not None), default=None))
+
+
+def _load_at(facts: Facts) -> datetime | None:
+    """When the folder's content is to be (re)loaded, as far as is known."""
+    mirror = facts.mirror
+    if mirror is None:
+        return None
+    if facts.load_sent_at is not None:
+        return facts.load_sent_at if mirror.rewrites > facts.rewrites_sent else None
+    if mirror.complete:
+        return AT_ONCE
+    return facts.logs_since + FIRST_CHART if facts.logs_since else None
+
+
+def _check_at(facts: Facts) -> datetime | None:
+    if not facts.serving or facts.checking or facts.load_sent_at is None:
+        return None
+    if facts.check_at is not None:
+        return facts.check_at
+    return facts.load_sent_at if facts.loaded else facts.load_sent_at + LOAD_LIMIT
+
+
+def mirror_changed(facts: Facts, mirror: MirrorState, now: datetime) -> Facts:
+    """The mirror has another state."""
+    facts = replace(facts, mirror=mirror)
+    if mirror.has_logs and facts.logs_since is None:
+        facts = replace(facts, logs_since=now)
+    if mirror.failure is not None and facts.failure is None:
+        facts = replace(facts, failure=Failure(end=End.SOURCE, reason=mirror.failure))
+    return facts
+
+
+def launched(facts: Facts) -> Facts:
+    """A process was started."""
+    return replace(_without_process(facts), up=True, starts=facts.starts + 1, retry_at=None)
+
+
+def refused(facts: Facts, reason: Reason) -> Facts:
+    """No process can be started."""
+    return replace(_without_process(facts), failure=Failure(end=End.SUBMIT, reason=reason))
+
+
+def load_sent(facts: Facts, now: datetime) -> Facts:
+    """The program was told to load."""
+    rewrites = facts.mirror.rewrites if facts.mirror else 0
+    return replace(facts, load_sent_at=facts.load_sent_at or now, rewrites_sent=rewrites)
+
+
+def told(facts: Facts, event: Event) -> Facts:
+    """The program has said something."""
+    match event.event:
+        case Told.SERVING:
+            return replace(facts, serving=True)
+        case Told.LOADER:
+            return replace(facts, slow=event.text == SLOW_LOADER)
+        case Told.LOADED:
+            return replace(facts, loaded=True)
+        case Told.FAILED:
+            return replace(facts, last_words=event.text)
+
+
+def checked(facts: Facts, alive: bool, now: datetime) -> Facts:
+    """A liveness check came back."""
+    if not facts.up:
+        return facts
+    if not alive:
+        return replace(facts, checking=False, misses=facts.misses + 1, check_at=now + CHECK_AGAIN)
+    facts = replace(facts, checking=False, misses=0, alive=True, check_at=now + CHECK_EVERY)
+    return replace(facts, ready_at=facts.ready_at or now)
+
+
+def crashed(facts: Facts, now: datetime, *, last_line: str, jitter: float) -> Facts:
+    """The process has ended by itself. `jitter` from 0.5 to 1 spreads the retries of many."""
+    words = facts.last_words or last_line
+    crashes = (*(at for at in facts.crashes if now - at < CRASH_WINDOW), now)
+    facts = replace(_without_process(facts), crashes=crashes, crash_count=facts.crash_count + 1, last_words=words)
+    if len(crashes) >= CRASH_LIMIT and facts.failure is None:
+        return replace(facts, failure=Failure(end=End.VIEWER, reason=_crash_reason(words, given_up=True)))
+    return replace(facts, retry_at=now + retry_delay(len(crashes)) * jitter)
+
+
+def retry_delay(crashes: int) -> timedelta:
+    """How long to wait after so many crashes."""
+    doublings = min(max(crashes - 1, 0), 10)
+    return min(FIRST_RETRY * (1 << doublings), SLOWEST_RETRY)
+
+
+def phase_of(facts: Facts) -> Phase:
+    """The phase that the facts amount to."""
+    if facts.stopping:
+        return Phase.STOPPING
+    if facts.failure is not None:
+        return Phase.FAILED
+    if facts.up and facts.alive:
+        return Phase.READY
+    return Phase.RECOVERING if facts.crashes else Phase.STARTING
+
+
+def reason_of(facts: Facts) -> Reason | None:
+    """What is to be said beside the phase."""
+    note = facts.mirror.note if facts.mirror else None
+    match phase_of(facts):
+        case Phase.FAILED:
+            return facts.failure.reason if facts.failure else None
+        case Phase.RECOVERING:
+            return _crash_reason(facts.last_words, given_up=False)
+        case Phase.READY:
+            return note or (None if facts.loaded else _STILL_LOADING) or (_SLOW if facts.slow else None)
+        case _:
+            return note
+
+
+def safe_words(line: str, *private: str) -> str:
+    """A log line that may be shown: printable, short, without the machine's paths."""
+    for path in sorted(private, key=len, reverse=True):
+        line = line.replace(path, "…")
+    printable = "".join(letter if letter.isprintable() else " " for letter in line)
+    return _PATH.sub("…", printable).strip()[:WORDS_SHOWN]
+
+
+def _without_process(facts: Facts) -> Facts:
+    return Facts(
+        mirror=facts.mirror,
+        logs_since=facts.logs_since,
+        starts=facts.starts,
+        crashes=facts.crashes,
+        crash_count=facts.crash_count,
+        ready_at=facts.ready_at,
+        failure=facts.failure,
+        stopping=facts.stopping,
+    )
+
+
+def _crash_reason(words: str, *, given_up: bool) -> Reason:
+    what = "ended again and again and was given up" if given_up else "ended and is being started again"
+    said = f" It last said: {words}" if words else ""
+    hint = " See the job's logs, then restart it." if given_up else ""
+    return Reason(code=ReasonCode.VIEWER_CRASHED, text=f"The viewer {what}.{said}{hint}")
+
+
+_PATH = re.compile(r"(?<![\w.])/(?:[\w.@+~-]+/)+[\w.@+~-]*")
+_STILL_LOADING = Reason(code=ReasonCode.LOADING, text="Still loading; what is there already can be seen.")
+_SLOW = Reason(
+    code=ReasonCode.SLOW_LOADER,
+    text="This machine lacks TensorBoard's fast data server, so loading is about 100 times slower. "
+    "`belvedere doctor` says more.",
+)

@@ -1,0 +1,244 @@
+"""Viewers on this machine: one viewer host per data folder, in a process of its own that outlives us."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from belvedere import __version__
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.host.places import make_private, places
+from belvedere.host.protocol import PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
+from belvedere.lifecycle.seen import ABSENT, Phase, Seen
+from belvedere.sources.stores import ObjectStore
+
+log = logging.getLogger(__name__)
+
+START_LIMIT = 20.0  # seconds until a host that was started has to answer
+END_LIMIT = 20.0  # seconds until one that was told to end has to be gone
+ANSWER_LIMIT = 10.0  # seconds for an answer that needs no waiting
+CHANGES_LIMIT = 40.0  # the host waits up to 25 s for a change
+LOOK_PAUSE = 0.02  # seconds between two looks for a host that starts or ends
+RETRY_PAUSE = 1.0  # seconds after a fault in `changes`
+# What a host may know of its surroundings. Keys for stores come over its socket, never in here.
+PASSED_ON = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+FENCED = 409
+UNREACHABLE = Reason(
+    code=ReasonCode.RUNTIME_UNREACHABLE,
+    text="The viewer host of this machine does not answer. It is tried again by itself; see host/host.log in the data "
+    "folder if this lasts.",
+)
+UNKNOWN = Seen(phase=Phase.UNKNOWN, reason=UNREACHABLE)
+
+Answer = TypeVar("Answer")
+_Fault = (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError)
+
+
+class LocalRuntime:
+    """The Runtime of one machine. Starts a host when there is something to run, and finds again the one that runs."""
+
+    def __init__(
+        self, data: Path, *, stores: Sequence[ObjectStore] = (), orphan_grace: float = 600, poll_seconds: float = 5
+    ) -> None:
+        """`orphan_grace`: seconds after which a host that nobody asks ends itself and its viewers.
+
+        `poll_seconds`: how often its mirrors look for new logs. Both count for a host that we start.
+        """
+        self._data = data.resolve()
+        self._places = places(data)
+        self._stores = list(stores)
+        self._options = ["--orphan-grace", str(orphan_grace), "--poll-seconds", str(poll_seconds)]
+        self._session: aiohttp.ClientSession | None = None
+        self._greeted: str | None = None  # id of the host that has our stores
+        self._meeting = asyncio.Lock()
+        self._spawned: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    async def ensure(self, spec: ViewerSpec) -> Seen:
+        try:
+            await self._meet(start=True)
+            return await self._ask("PUT", f"/v1/viewers/{spec.job_id}", Seen, body=spec)
+        except _Fault as fault:
+            return self._unreachable(fault)
+
+    async def look(self, job_ids: Collection[int]) -> Mapping[int, Seen]:
+        everything = await self.look_at_all()
+        if everything is None:
+            return dict.fromkeys(job_ids, UNKNOWN)
+        return {job_id: everything.get(job_id, ABSENT) for job_id in job_ids}
+
+    async def look_at_all(self) -> Mapping[int, Seen] | None:
+        try:
+            if not await self._meet(start=False):
+                return {}
+            return await self._ask("GET", "/v1/viewers", dict[int, Seen])
+        except _Fault as fault:
+            self._unreachable(fault)
+            return None
+
+    async def remove(self, job_id: int) -> Seen:
+        try:
+            if not await self._meet(start=False):
+                return ABSENT
+            return await self._ask("DELETE", f"/v1/viewers/{job_id}", Seen)
+        except _Fault as fault:
+            return self._unreachable(fault)
+
+    async def logs(self, job_id: int, tail: int) -> Sequence[str]:
+        try:
+            if await self._meet(start=False):
+                return await self._ask("GET", f"/v1/viewers/{job_id}/logs?tail={max(tail, 0)}", list[str])
+        except _Fault as fault:
+            self._unreachable(fault)
+        return []
+
+    async def metrics(self) -> HostMetrics | None:
+        try:
+            return (
+                await self._ask("GET", "/v1/metrics", HostMetrics) if await self._meet(start=False) else HostMetrics()
+            )
+        except _Fault as fault:
+            self._unreachable(fault)
+            return None
+
+    async def changes(self) -> AsyncIterator[Collection[int]]:
+        """Also keeps a host running, so that its warm parent is ready before the first job comes."""
+        after = 0
+        while True:
+            try:
+                await self._meet(start=True)
+                changes = await self._ask("GET", f"/v1/changes?after={after}", Changes, limit=CHANGES_LIMIT)
+                after = changes.cursor
+                if changes.job_ids:
+                    yield changes.job_ids
+                continue
+            except _Fault as fault:
+                self._unreachable(fault)
+            await asyncio.sleep(RETRY_PAUSE * random.uniform(0.5, 1))  # noqa: S311 - spreads retries
+
+    async def close(self, *, end_viewers: bool) -> None:
+        self._closed = True
+        try:
+            if end_viewers:
+                async with self._meeting:
+                    await self._end_host()
+        except _Fault as fault:
+            self._unreachable(fault)
+        finally:
+            if self._session is not None:
+                await self._session.close()
+            self._reap()
+
+    async def _meet(self, *, start: bool) -> bool:
+        """Have a host that speaks our protocol and has our stores; False if there is none and none is wanted."""
+        async with self._meeting:
+            if self._closed:
+                raise ConnectionError("this runtime was closed")
+            info = await self._introduction()
+            if info is not None and (info.protocol, info.version) != (PROTOCOL, __version__):
+                log.warning("replacing a viewer host of version %s", info.version)
+                await self._end_host()
+                info = None
+            if info is None:
+                if not start:
+                    return False
+                info = await self._start_host()
+            if info.host_id != self._greeted:
+                await self._ask("PUT", "/v1/stores", dict[str, str], body=self._stores)
+                self._greeted = info.host_id
+        return True
+
+    async def _introduction(self) -> HostInfo | None:
+        """Who answers on the socket; None if nobody listens there."""
+        try:
+            return await self._ask("GET", "/v1/host", HostInfo)
+        except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedError):
+            return None
+
+    async def _start_host(self) -> HostInfo:
+        self._reap()
+        self._spawned = self._spawn()
+        async with asyncio.timeout(START_LIMIT):
+            while (info := await self._introduction()) is None:  # noqa: ASYNC110 - another process comes up
+                await asyncio.sleep(LOOK_PAUSE)
+        return info
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        """Start a host, detached from us. If another one has just been started, this one gives way to it."""
+        make_private(self._places.home)
+        command = [sys.executable, "-P", "-m", "belvedere.host", "--data", str(self._data)]
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        with (self._places.home / "host.err").open("wb") as errors:
+            return subprocess.Popen(
+                [*command, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=environment,
+                start_new_session=True,
+            )
+
+    async def _end_host(self) -> None:
+        """Tell the host to end, and wait until its process is gone."""
+        info = await self._introduction()
+        if info is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            pidfd = os.pidfd_open(info.pid)
+            try:
+                await self._ask("POST", "/v1/shutdown", dict[str, str])
+                await _readable(pidfd, END_LIMIT)
+            finally:
+                os.close(pidfd)
+        self._reap()
+
+    async def _ask(
+        self, method: str, path: str, kind: type[Answer], *, body: object = None, limit: float = ANSWER_LIMIT
+    ) -> Answer:
+        session = self._connected()
+        data = None if body is None else msgspec.json.encode(body)
+        timeout = aiohttp.ClientTimeout(total=limit)
+        async with session.request(method, f"http://host{path}", data=data, timeout=timeout) as response:
+            content = await response.read()
+            if response.status not in {200, FENCED}:
+                raise aiohttp.ClientPayloadError(f"{method} {path} gave {response.status}: {content[:500]!r}")
+            return msgspec.json.decode(content, type=kind)
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.UnixConnector(path=str(self._places.control_socket))
+            self._session = aiohttp.ClientSession(connector=connector)
+        return self._session
+
+    def _reap(self) -> None:
+        """Take note of the end of a host that we started. One that lives on is no longer ours to wait for."""
+        if self._spawned is not None and self._spawned.poll() is None:
+            self._spawned.returncode = 0  # it is meant to outlive us, so its destructor has nothing to warn of
+        self._spawned = None
+
+    def _unreachable(self, fault: BaseException) -> Seen:
+        log.warning("viewer host can't be asked: %s: %s", type(fault).__name__, fault)
+        return UNKNOWN
+
+
+async def _readable(descriptor: int, limit: float) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        async with asyncio.timeout(limit):
+            await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

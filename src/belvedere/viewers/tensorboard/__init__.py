@@ -1,0 +1,41 @@
+"""TensorBoard: its description here, its program in `program`.
+
+The host reads the description; only the program imports TensorBoard.
+"""
+
+PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
+
+
+class TensorBoard:
+    """Stock TensorBoard on its Rust data server.
+
+    Which files belong to an embedding stands inside `projector_config.pbtxt`, which cannot be known from a list of
+    names. So everything with the endings that its writers use is wanted, and of pictures those that are called a sprite
+    (as every writer does): folders of training images must not be copied.
+    """
+
+    @property
+    def name(self) -> str:
+        return "tensorboard"
+
+    @property
+    def program(self) -> str:
+        return "belvedere.viewers.tensorboard.program"
+
+    @property
+    def can_fork(self) -> bool:
+        return True
+
+    @property
+    def liveness_path(self) -> str:
+        """Asks the data server; ``/`` would stay 200 when that is dead."""
+        return "/data/environment"
+
+    def wants(self, key: str) -> bool:
+        *folders, base = key.split("/")
+        if self.is_log(key) or base == "projector_config.pbtxt" or "plugins" in folders:
+            return True
+        return base.endswith(PROJECTOR_FILES) or (base.endswith(".png") and "sprite" in base.lower())
+
+    def is_log(self, key: str) -> bool:
+        return "tfevents" in key.rsplit("/", 1)[-1]
