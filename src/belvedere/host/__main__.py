@@ -1,0 +1,27 @@
+"""``python -m belvedere.host --data DIR``: what `belvedere host` and the local runtime run."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from belvedere.host.main import ORPHAN_GRACE, POLL_SECONDS, run_host
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="belvedere host", description="Runs the viewers of a data folder.")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--orphan-grace", type=float, default=ORPHAN_GRACE, metavar="SECONDS")
+    parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, metavar="SECONDS")
+    parser.add_argument("--cold", action="store_true", help="keep no warm parent; viewers start slower")
+    arguments = parser.parse_args()
+    return run_host(
+        arguments.data,
+        orphan_grace=arguments.orphan_grace,
+        poll_seconds=arguments.poll_seconds,
+        warm=not arguments.cold,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Runs a viewer host: one per data folder, until nobody wants it any more."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import resource
+import secrets
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from aiohttp import web
+
+from belvedere import __version__
+from belvedere.host.app import ControlApi
+from belvedere.host.children import Children, become_subreaper, kill_recorded
+from belvedere.host.host import Host
+from belvedere.host.launching import ColdLauncher, FirstOpenLauncher
+from belvedere.host.mirroring import Mirrors
+from belvedere.host.mirrors import FolderMirrors
+from belvedere.host.places import Places, listening_socket, make_empty, make_private, places
+from belvedere.host.protocol import PROTOCOL, HostInfo
+from belvedere.host.supervisor import Surroundings
+from belvedere.host.warming import WarmLauncher
+from belvedere.lifecycle.clock import utc_now
+from belvedere.sources.base import LogSource
+from belvedere.sources.location import Location
+from belvedere.sources.opening import open_source, source_identity
+from belvedere.sources.stores import ObjectStore
+from belvedere.viewers.registry import viewer_types
+
+log = logging.getLogger(__name__)
+
+ORPHAN_GRACE = 600.0  # seconds without a question after which nobody wants the viewers
+POLL_SECONDS = 5.0
+LOG_BYTES = 2 << 20
+GOODBYE = 1.0  # seconds that open requests have to end
+
+
+def run_host(
+    data: Path, *, orphan_grace: float = ORPHAN_GRACE, poll_seconds: float = POLL_SECONDS, warm: bool = True
+) -> int:
+    """Run the host of a data folder until it is told to end or orphaned; an exit status.
+
+    0: it ran, or another host of this folder runs already. `poll_seconds`: between two looks at a log source that
+    changes. `warm`: keep warm parents.
+    """
+    os.umask(0o077)
+    where = places(data)
+    make_private(where.home)
+    with _only_one(where.home / "host.lock") as alone:
+        if not alone:
+            return 0
+        with _log_file(where.home / "host.log"):
+            _clear_leftovers(where)
+            _raise_file_limit()
+            become_subreaper()
+            asyncio.run(_run(where, orphan_grace, poll_seconds, warm))
+            shutil.rmtree(where.run, ignore_errors=True)
+    return 0
+
+
+async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stores: dict[str, ObjectStore] = {}
+    children = Children(where.processes, sweeps=True)
+    viewers = viewer_types()
+    warm_launcher = WarmLauncher(children, [viewer.program for viewer in viewers.values() if viewer.can_fork and warm])
+    mirrors = _mirrors(where, stores, poll_seconds)
+    host = Host(
+        Surroundings(
+            places=where,
+            children=children,
+            launcher=FirstOpenLauncher(warm_launcher, ColdLauncher()),
+            mirrors=mirrors,
+            viewer_types=viewers,
+        )
+    )
+
+    def put_stores(new: list[ObjectStore]) -> None:
+        stores.clear()
+        stores.update({store.name: store for store in new})
+
+    api = ControlApi(host, _introduction(host), put_stores, stop.set)
+    server = await _serve(api, where.control_socket)
+    warm_launcher.start()
+    log.info("host %s is up, pid %d", __version__, os.getpid())
+    await _until_unwanted(api, orphan_grace, stop)
+    log.info("host ends; viewers: %d", len(host))
+    await host.close()
+    await warm_launcher.close()
+    await mirrors.close()
+    await children.sweep()
+    await server.cleanup()
+
+
+def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> Mirrors:
+    def open_location(location: Location) -> LogSource:
+        return open_source(location, stores)
+
+    def identify(location: Location) -> str:
+        return source_identity(location, stores)
+
+    return FolderMirrors(where.home / "mirrors", open_location, identify=identify, poll_seconds=poll_seconds)
+
+
+def _introduction(host: Host) -> Callable[[], HostInfo]:
+    host_id, started_at = secrets.token_hex(8), utc_now()
+    return lambda: HostInfo(
+        host_id=host_id,
+        protocol=PROTOCOL,
+        version=__version__,
+        pid=os.getpid(),
+        started_at=started_at,
+        viewers=len(host),
+    )
+
+
+async def _serve(api: ControlApi, path: Path) -> web.AppRunner:
+    runner = web.AppRunner(api.application(), handler_cancellation=True, shutdown_timeout=GOODBYE, access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listening_socket(path)).start()
+    return runner
+
+
+async def _until_unwanted(api: ControlApi, orphan_grace: float, stop: asyncio.Event) -> None:
+    while not stop.is_set() and (left := orphan_grace - api.idle_seconds) > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(left, 0.05)):
+                await stop.wait()
+    if not stop.is_set():
+        log.warning("nobody has asked for %.0f s; ending all viewers", orphan_grace)
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[bool]:
+    """Hold the lock of a data folder for the process's life; False if another process does."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _clear_leftovers(where: Places) -> None:
+    """End what an earlier host of this folder left behind; we hold its lock, so it is gone."""
+    if where.processes.is_dir():
+        kill_recorded(where.processes)
+    make_empty(where.run)
+    for folder in (where.sockets, where.work, where.processes):
+        make_private(folder)
+
+
+def _raise_file_limit() -> None:
+    """TensorBoard's data server keeps every event file open, and without room for them it silently shows nothing."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
