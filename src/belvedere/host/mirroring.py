@@ -39,6 +39,10 @@ class Mirror(Protocol):
         """The state, as soon as it is another than this one."""
         ...
 
+    def refresh(self) -> None:
+        """Make the next pass start now."""
+        ...
+
     async def close(self) -> None:
         """Let go of it. The last one to do so ends its passes; what was fetched stays on disk."""
         ...

@@ -6,7 +6,7 @@ SourceError                 with a Reason: what is wrong, and what to do
 └── SourceUnavailable       transient: unreachable, throttled, cut; try again
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol
 
@@ -58,14 +58,15 @@ class LogSource(Protocol):
         """Return when the location exists and may be read; raise SourceError otherwise. One or two requests."""
         ...
 
-    def list(self) -> AsyncIterator[Sequence[Entry]]:
+    def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         """All files below the location, in pages, in no particular order. Raises SourceError."""
         ...
 
-    def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Bytes `start` to `end` (exclusive) of a file, in order, in chunks of at most some MiB.
 
-        Yields fewer bytes if the file is shorter. Raises SourceError.
+        All of them are of one version of the file. Yields fewer bytes if the file is shorter, never if the transfer is
+        cut: that raises SourceUnavailable. Raises SourceError.
         """
         ...
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -39,13 +39,13 @@ class FolderSource:
     async def probe(self) -> None:
         await self._in_thread(self._look)
 
-    async def list(self) -> AsyncIterator[Sequence[Entry]]:
+    async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         await self.probe()
         entries = self._walk(self._folder, "", (), 0)
         while page := await self._in_thread(lambda: tuple(islice(entries, _PAGE))):
             yield page
 
-    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         descriptor = await self._in_thread(partial(self._open, key))
         try:
             while start < end:
@@ -65,7 +65,7 @@ class FolderSource:
         try:
             path = (self._folder / key).resolve(strict=True)
         except (OSError, RuntimeError, ValueError) as error:
-            raise SourceMissing(ReasonCode.NO_SUCH_PATH, f"{self._named(key)} does not exist.") from error
+            raise self._absent(key) from error
         if not path.is_relative_to(self._root):
             text = f"{self._named(key)} leads out of the allowed log root. Copy it there instead of linking it."
             raise SourceDenied(ReasonCode.SOURCE_FORBIDDEN, text)
@@ -124,6 +124,11 @@ class FolderSource:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except OSError as error:
             raise self._translated(error) from error
+
+    def _absent(self, key: str) -> SourceMissing:
+        where = describe(self._location)
+        text = f"{key!r} does not exist in {where}." if key else f"The folder {where} does not exist. Check its name."
+        return SourceMissing(ReasonCode.NO_SUCH_PATH, text)
 
     def _translated(self, error: OSError) -> SourceError:
         where = describe(self._location)

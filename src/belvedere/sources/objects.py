@@ -1,6 +1,6 @@
 """A prefix in an S3-compatible object store (OBS, S3, SeaweedFS, MinIO, Ceph) as a log source."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,12 +45,12 @@ class ObjectSource:
         async for _ in self._pages(1):
             return
 
-    async def list(self) -> AsyncIterator[Sequence[Entry]]:
+    async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         prefix = self._location.prefix
         async for page in self._pages(_PAGE):
             yield [_entry(meta, prefix) for meta in page if meta["path"].startswith(prefix)]
 
-    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         if start >= end:
             return
         path = self._location.prefix + key

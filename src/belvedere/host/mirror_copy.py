@@ -1,0 +1,173 @@
+"""Carrying out a plan on an object store: bytes from a source into a mirror's files.
+
+How an appended object is told from a rewritten one: its ETag changes in both cases, so we compare bytes. The last
+64 KiB that we have are read again in the same request that brings the new bytes, so that both are of one version;
+longer files have their first 4 KiB compared too. An event file begins with its time of creation, and each of its
+records carries a time and checksums: a file that was written anew differs in the one place or the other.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final, assert_never
+
+from belvedere.contract.reasons import ReasonCode
+from belvedere.host.mirror_files import MirrorFiles, on_disk
+from belvedere.host.mirror_plan import Action, Append, Fetch, Held, Remove, Replace, version_of
+from belvedere.host.mirror_safety import GUARDED_BYTES, is_guarded, stays_inside
+from belvedere.host.mirror_tally import Tally
+from belvedere.sources.base import Entry, LogSource, SourceError
+
+TAIL: Final = 2**16  # bytes
+HEAD: Final = 2**12  # bytes
+PARALLEL: Final = 8  # files at a time; each holds one chunk of some MiB, so memory stays bounded
+_FAILURES = 8  # after so many in one pass the source is taken to be down
+
+
+class Copying:
+    """One run through a plan. `held` is brought up to date as files become whole.
+
+    Afterwards `failures` and `disk_error` say what didn't work; whatever was written is valid in any case.
+    """
+
+    def __init__(self, source: LogSource, files: MirrorFiles, held: dict[str, Held], tally: Tally) -> None:
+        self._source = source
+        self._files = files
+        self._held = held
+        self._tally = tally
+        self.failures: list[SourceError] = []
+        self.disk_error: OSError | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether going on made no sense."""
+        return self.disk_error is not None or len(self.failures) >= _FAILURES
+
+    async def run(self, actions: Iterable[Action], is_log: Callable[[str], bool]) -> None:
+        """Do all of it, some files at a time, in the given order."""
+        todo = iter(actions)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(PARALLEL):
+                group.create_task(self._work(todo, is_log))
+
+    async def _work(self, todo: Iterator[Action], is_log: Callable[[str], bool]) -> None:
+        for action in todo:
+            if self.stopped:
+                return
+            try:
+                await self._perform(action)
+            except SourceError as error:
+                if error.reason.code is not ReasonCode.NO_SUCH_PATH:  # gone since it was listed: the next pass sees
+                    self.failures.append(error)
+            except OSError as error:  # ours: a source's own are SourceErrors
+                self.disk_error = error
+            else:
+                if not isinstance(action, Remove):
+                    self._tally.finished(log=is_log(action.entry.key))
+
+    async def _perform(self, action: Action) -> None:
+        match action:
+            case Remove(key=key):
+                if await on_disk(partial(self._files.remove, key)):
+                    self._tally.rewrote()
+                self._held.pop(key, None)
+            case Fetch(entry=entry) | Replace(entry=entry) if is_guarded(entry.key):
+                await self.guarded(entry)
+            case Fetch(entry=entry):
+                await self._append(entry, 0)
+            case Append(entry=entry, have=have):
+                await self._append(entry, have)
+            case Replace(entry=entry):
+                await self._replace(entry)
+            case _:
+                assert_never(action)
+
+    async def _append(self, entry: Entry, have: int) -> None:
+        overlap = min(have, TAIL)
+        if not await self._head_is_same(entry, have):
+            await self._rewritten(entry, have)
+            return
+        async with aclosing(self._source.read(entry.key, have - overlap, entry.size)) as chunks:
+            ours = await on_disk(partial(self._files.piece, entry.key, have - overlap, have)) if have else b""
+            fresh = await _after(chunks, ours)
+            if fresh is not None:
+                size = await self._grow(entry.key, have, fresh, chunks)
+                self._record(entry, size)
+                return
+        await self._rewritten(entry, have)
+
+    async def _head_is_same(self, entry: Entry, have: int) -> bool:
+        if have <= TAIL:
+            return True
+        ours = await on_disk(partial(self._files.piece, entry.key, 0, HEAD))
+        async with aclosing(self._source.read(entry.key, 0, HEAD)) as chunks:
+            return ours == b"".join([chunk async for chunk in chunks])
+
+    async def _grow(self, key: str, size: int, fresh: bytes, chunks: AsyncGenerator[bytes, None]) -> int:
+        """Append `fresh` and all `chunks`; the size afterwards. An empty file is made too."""
+        size = await self._add(key, size, fresh)
+        async for chunk in chunks:
+            size = await self._add(key, size, chunk)
+        return size
+
+    async def _add(self, key: str, size: int, chunk: bytes) -> int:
+        await on_disk(partial(self._files.append, key, chunk, size))
+        self._tally.moved(len(chunk))
+        return size + len(chunk)
+
+    async def _rewritten(self, entry: Entry, have: int) -> None:
+        self._tally.moved(-have)
+        await self._replace(entry)
+
+    async def _replace(self, entry: Entry) -> None:
+        incoming, size = self._files.new_incoming(), 0
+        try:
+            await on_disk(partial(self._files.write_incoming, incoming, b"", 0))
+            async with aclosing(self._source.read(entry.key, 0, entry.size)) as chunks:
+                async for chunk in chunks:
+                    await on_disk(partial(self._files.write_incoming, incoming, chunk, size))
+                    size += len(chunk)
+                    self._tally.moved(len(chunk))
+            await self._accept(incoming, entry.key)
+        finally:
+            with suppress(OSError):
+                incoming.unlink(missing_ok=True)
+        self._record(entry, size)
+
+    async def _accept(self, incoming: Path, key: str) -> None:
+        if await on_disk(partial(self._files.accept, incoming, key)):
+            self._tally.rewrote()
+
+    async def guarded(self, entry: Entry) -> None:
+        """A file that may name others: it goes in whole and only if it is safe."""
+        content = bytearray()
+        async with aclosing(self._source.read(entry.key, 0, min(entry.size, GUARDED_BYTES + 1))) as chunks:
+            async for chunk in chunks:
+                content += chunk
+        if not stays_inside(bytes(content)):
+            if await on_disk(partial(self._files.remove, entry.key)):
+                self._tally.rewrote()
+            self._held[entry.key] = Held(size=entry.size, version=version_of(entry), refused=True)
+            return
+        incoming = self._files.new_incoming()
+        await on_disk(partial(self._files.write_incoming, incoming, bytes(content), 0))
+        await self._accept(incoming, entry.key)
+        self._tally.moved(len(content))
+        self._record(entry, len(content))
+
+    def _record(self, entry: Entry, size: int) -> None:
+        version = version_of(entry) if size == entry.size else ""
+        self._held[entry.key] = Held(size=size, version=version)
+
+
+async def _after(chunks: AsyncGenerator[bytes, None], ours: bytes) -> bytes | None:
+    """Bytes that follow `ours` in the first chunks, or None if those begin with something else."""
+    seen = bytearray()
+    while len(seen) < len(ours):
+        chunk = await anext(chunks, b"")
+        if not chunk:
+            return None
+        seen += chunk
+    return bytes(seen[len(ours) :]) if seen.startswith(ours) else None

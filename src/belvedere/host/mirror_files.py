@@ -1,0 +1,172 @@
+"""A mirror's place on disk: the folder that is shown, files on their way into it, and a manifest. All calls block.
+
+    <place>/logs/          what a viewer sees
+    <place>/incoming/      rewritten files until they are whole
+    <place>/manifest.json  which version of each file was seen last
+
+Nothing is synced to the disk: a mirror can be fetched again. So after a crash of the machine, when a file may have a
+length without the bytes, the mirror starts afresh; a killed process loses nothing.
+"""
+
+import asyncio
+import filecmp
+import os
+import shutil
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from belvedere.host.mirror_plan import Held
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_Result = TypeVar("_Result")
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """`boot`: of the machine's run that wrote it."""
+
+    boot: str
+    files: dict[str, Held]
+
+
+class MirrorFiles:
+    """One place. Only one may write to it at a time; readers of ``logs`` may come at any moment."""
+
+    def __init__(self, place: Path) -> None:
+        self.logs = place / "logs"
+        self._place = place
+        self._incoming = place / "incoming"
+        self._numbers = count()
+
+    def make(self) -> None:
+        """Make the folder that is shown, so that it can be shown at once."""
+        for folder in (self._place.parent, self._place, self.logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def prepare(self) -> dict[str, Held]:
+        """Clear away what a killed pass left, and give what it had."""
+        self.make()
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        self._incoming.mkdir(mode=0o700)
+        manifest = self._load()
+        if manifest is not None and manifest.boot == _boot_id():
+            return manifest.files
+        if manifest is not None:
+            self._empty()
+        return {}
+
+    def save(self, held: dict[str, Held]) -> None:
+        """Replace the manifest."""
+        fresh = self._incoming / "manifest.json"
+        fresh.write_bytes(msgspec.json.encode(Manifest(boot=_boot_id(), files=held)))
+        fresh.replace(self._place / "manifest.json")
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each regular file in ``logs``, by key."""
+        found = {}
+        for folder, _, names in os.walk(self.logs):
+            for name in names:
+                path = Path(folder, name)
+                if not path.is_symlink():
+                    found[path.relative_to(self.logs).as_posix()] = path.lstat().st_size
+        return found
+
+    def append(self, key: str, chunk: bytes, offset: int) -> None:
+        """Add bytes at the end of a file, which must be at `offset`. Raises OSError; what was written is a prefix."""
+        path = self.logs / key
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(path, chunk, offset)
+
+    def piece(self, key: str, start: int, end: int) -> bytes:
+        """Bytes of a file."""
+        with (self.logs / key).open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
+    def new_incoming(self) -> Path:
+        """A name that nobody else uses."""
+        return self._incoming / f"{next(self._numbers)}"
+
+    def write_incoming(self, path: Path, chunk: bytes, offset: int) -> None:
+        """Add bytes at the end of an incoming file."""
+        _write(path, chunk, offset)
+
+    def accept(self, incoming: Path, key: str) -> bool:
+        """Put a whole file in its place at once. Whether that changed a file that was there."""
+        path = self.logs / key
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.is_file():
+            incoming.replace(path)
+            return False
+        if filecmp.cmp(incoming, path, shallow=False):
+            incoming.unlink()
+            return False
+        incoming.replace(path)
+        return True
+
+    def link(self, key: str, target: Path) -> None:
+        """Make `key` stand for `target`, at once."""
+        path = self.logs / key
+        if path.is_symlink() and path.readlink() == target:
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.new_incoming()
+        fresh.symlink_to(target)
+        fresh.replace(path)
+
+    def remove(self, key: str) -> bool:
+        """Remove a file and the folders that it leaves empty. Whether it was there."""
+        path = self.logs / key
+        if not path.is_symlink() and not path.is_file():
+            return False
+        path.unlink()
+        for folder in path.parents:
+            if folder == self.logs or any(folder.iterdir()):
+                break
+            folder.rmdir()
+        return True
+
+    def _load(self) -> Manifest | None:
+        try:
+            return msgspec.json.decode((self._place / "manifest.json").read_bytes(), type=Manifest)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError:
+            return Manifest(boot="damaged", files={})
+
+    def _empty(self) -> None:
+        for path in self.logs.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+async def on_disk(call: Callable[[], _Result]) -> _Result:
+    """Run a blocking call in a thread. A cancelled caller waits for its end: there is only ever one writer."""
+    work = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        work.exception()  # looked at, so that nobody complains; the next pass starts from what is on disk
+        raise
+
+
+def _write(path: Path, chunk: bytes, offset: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.fstat(descriptor).st_size != offset:
+            raise OSError(f"{path.name} was written to by somebody else")
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
+def _boot_id() -> str:
+    return _BOOT.read_text().strip() if _BOOT.exists() else ""

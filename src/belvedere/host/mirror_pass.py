@@ -1,0 +1,181 @@
+"""One pass of a mirror: list the source, plan, carry it out, say what came of it."""
+
+import asyncio
+import errno
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import datetime
+
+import msgspec
+
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.host.mirror_copy import Copying
+from belvedere.host.mirror_files import MirrorFiles, on_disk
+from belvedere.host.mirror_links import link_files
+from belvedere.host.mirror_names import representable, skipped_files, unsafe_files
+from belvedere.host.mirror_plan import Action, Append, Held, Remove, plan_pass
+from belvedere.host.mirror_safety import is_guarded
+from belvedere.host.mirror_tally import MeteredSource, Tally
+from belvedere.sources.base import Entry, SourceError
+from belvedere.sources.census import Census, nothing_to_show
+from belvedere.sources.folder import FolderSource
+from belvedere.sources.location import Location, describe
+from belvedere.viewers.base import ViewerType
+
+_LOGS_OF = {"tensorboard": "TensorBoard event files", "mindinsight": "MindInsight summary files"}
+_SAVE_SECONDS = 1.0
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source has for a viewer: `entries` that can be files, `skipped` keys that can't, all others counted."""
+
+    entries: list[Entry]
+    skipped: list[str]
+    census: Census
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a pass. `fault`: something to be tried again soon; `note`: something to be told."""
+
+    changed: bool
+    finished: bool  # it got to the end of its plan, though single files may have failed
+    has_logs: bool
+    newest: datetime | None
+    fault: Reason | None = None
+    note: Reason | None = None
+
+
+async def list_wanted(source: MeteredSource, viewer: ViewerType) -> Listing:
+    """One walk through the source's listing, keeping only what the viewer wants. Raises SourceError."""
+    wanted: list[Entry] = []
+    census = Census()
+    async with aclosing(source.list()) as pages:
+        async for page in pages:
+            wanted += [entry for entry in page if viewer.wants(entry.key)]
+            census.add(page)
+    entries, skipped = representable(wanted)
+    return Listing(entries=entries, skipped=skipped, census=census)
+
+
+class Pass:
+    """What stays the same from pass to pass of one mirror."""
+
+    def __init__(self, location: Location, viewer: ViewerType, files: MirrorFiles) -> None:
+        self._location = location
+        self._viewer = viewer
+        self._files = files
+
+    async def copy(self, source: MeteredSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
+        """Bring the files up to `listing` by copying. `held` follows, also when the pass is cancelled."""
+        sizes = await on_disk(self._files.sizes)
+        actions = plan_pass(listing.entries, held, sizes)
+        _expect(tally, listing, actions)
+        try:
+            copying = await self._copy(source, actions, held, tally)
+        finally:
+            await self._save(held)
+        return self._result(listing, copying, held, changed=bool(actions))
+
+    async def link(
+        self, folder: FolderSource, source: MeteredSource, listing: Listing, held: dict[str, Held], tally: Tally
+    ) -> Result:
+        """Bring the files up to `listing` by links, and copies of those that need a look inside."""
+        before = dict(held)
+        paths = await folder.paths_of([entry.key for entry in listing.entries])
+        linked = await link_files(listing.entries, paths, held, self._files)
+        held.clear()
+        held.update(linked.held)
+        for _ in range(linked.rewrites):
+            tally.rewrote()
+        guarded = [entry for entry in listing.entries if is_guarded(entry.key) and entry.key in paths]
+        known = {key: old for key, old in held.items() if is_guarded(key)}
+        actions = plan_pass(guarded, known, await on_disk(self._files.sizes))
+        copying = await self._copy(source, actions, held, tally)
+        _linked(tally, held, has_logs=any(self._viewer.is_log(key) for key in held))
+        await self._save(held)
+        return self._result(listing, copying, held, changed=before != held)
+
+    async def _copy(self, source: MeteredSource, actions: list[Action], held: dict[str, Held], tally: Tally) -> Copying:
+        copying = Copying(source, self._files, held, tally)
+        saving = asyncio.create_task(self._save_often(held))
+        try:
+            await copying.run(actions, self._viewer.is_log)
+        finally:
+            saving.cancel()
+            await asyncio.wait([saving])
+        return copying
+
+    async def _save_often(self, held: dict[str, Held]) -> None:
+        """So that a pass that is killed outright resumes where it was, without a second look at each file."""
+        while True:
+            await asyncio.sleep(_SAVE_SECONDS)
+            await self._save(held)
+
+    async def _save(self, held: dict[str, Held]) -> None:
+        try:
+            await on_disk(lambda: self._files.save(dict(held)))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise  # a full disk is told by the copying itself, and the manifest only saves time
+
+    def _result(self, listing: Listing, copying: Copying, held: Mapping[str, Held], *, changed: bool) -> Result:
+        whole = [key for key, file in held.items() if not file.refused]
+        has_logs = any(self._viewer.is_log(key) for key in whole)
+        return Result(
+            changed=changed,
+            finished=not copying.stopped,
+            has_logs=has_logs,
+            newest=max((entry.modified for entry in listing.entries), default=None),
+            fault=_fault(copying),
+            note=self._note(listing, held, has_logs=has_logs),
+        )
+
+    def _note(self, listing: Listing, held: Mapping[str, Held], *, has_logs: bool) -> Reason | None:
+        refused = sorted(key for key, file in held.items() if file.refused)
+        if refused:
+            return unsafe_files(refused)
+        if listing.skipped:
+            return skipped_files(listing.skipped)
+        if has_logs or any(self._viewer.is_log(entry.key) for entry in listing.entries):
+            return None
+        wanted = _LOGS_OF.get(self._viewer.name, f"{self._viewer.name} logs")
+        return nothing_to_show(describe(self._location), listing.census, wanted)
+
+
+def disk_fault(error: OSError) -> Reason:
+    """What to tell when the mirror's own disk refuses."""
+    if error.errno in _FULL:
+        text = "The disk for mirrored logs is full. Free some space; copying goes on by itself."
+        return Reason(code=ReasonCode.DISK_FULL, text=text)
+    text = f"Mirrored logs can't be written: {error.strerror or error}. It is tried again; see the host's log."
+    return Reason(code=ReasonCode.SOURCE_ERROR, text=text)
+
+
+def _fault(copying: Copying) -> Reason | None:
+    if copying.disk_error is not None:
+        return disk_fault(copying.disk_error)
+    return _source_fault(copying.failures) if copying.failures else None
+
+
+def _source_fault(failures: list[SourceError]) -> Reason:
+    first = failures[0].reason
+    if len(failures) == 1:
+        return first
+    return Reason(code=first.code, text=f"{first.text} ({len(failures)} files could not be read yet.)")
+
+
+def _expect(tally: Tally, listing: Listing, actions: list[Action]) -> None:
+    """Set what is to be done and what is done already: files without an action, and beginnings to append to."""
+    busy = {action.entry.key: action for action in actions if not isinstance(action, Remove)}
+    done = [entry for entry in listing.entries if entry.key not in busy]
+    tally.files_done = len(done)
+    appended = sum(action.have for action in busy.values() if isinstance(action, Append))
+    tally.bytes_done = sum(entry.size for entry in done) + appended
+    tally.expect(len(listing.entries), sum(entry.size for entry in listing.entries))
+
+
+def _linked(tally: Tally, held: Mapping[str, Held], *, has_logs: bool) -> None:
+    size = sum(file.size for file in held.values())
+    tally.files_done, tally.bytes_done, tally.has_logs = len(held), size, has_logs
+    tally.expect(len(held), size)

@@ -1,0 +1,68 @@
+"""What the mirror tests share: a viewer type of their own, and waiting without a clock's verdict."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from belvedere.host.mirroring import Mirror, MirrorState
+
+PATIENCE = 60.0  # seconds; generous, as nothing here is about speed
+
+
+class EventsViewer:
+    """Wants event files and projector settings, as TensorBoard does."""
+
+    name = "tensorboard"
+    program = "none"
+    liveness_path = "/"
+    can_fork = False
+
+    def wants(self, key: str) -> bool:
+        return self.is_log(key) or key.endswith(("projector_config.pbtxt", ".tsv"))
+
+    def is_log(self, key: str) -> bool:
+        return "tfevents" in key.rpartition("/")[2]
+
+
+async def until(mirror: Mirror, holds: Callable[[MirrorState], bool]) -> MirrorState:
+    """The first state for which `holds`."""
+
+    async def wait() -> MirrorState:
+        state = mirror.state
+        while not holds(state):
+            state = await mirror.differs_from(state)
+        return state
+
+    return await asyncio.wait_for(wait(), PATIENCE)
+
+
+async def until_content(mirror: Mirror, expected: dict[str, bytes]) -> None:
+    """Wait until the folder holds just these files."""
+    async with asyncio.timeout(PATIENCE):
+        while content(mirror.folder) != expected:
+            mirror.refresh()
+            await asyncio.sleep(0.01)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below, as a reader sees it."""
+    found = {}
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                found[path.relative_to(folder).as_posix()] = path.read_bytes()
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def is_complete(state: MirrorState) -> bool:
+    return state.complete
+
+
+def has_failed(state: MirrorState) -> bool:
+    return state.failure is not None
+
+
+def has_note(state: MirrorState) -> bool:
+    return state.note is not None

@@ -1,0 +1,148 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from belvedere.contract.reasons import ReasonCode
+from belvedere.host.mirroring import Mirror
+from belvedere.host.mirrors import FolderMirrors
+from belvedere.sources.location import FolderLocation
+from belvedere.sources.opening import open_source
+
+from .mirroring import EventsViewer, content, has_failed, has_note, is_complete, until, until_content
+
+EVENTS = "events.out.tfevents.1"
+
+
+@pytest.fixture
+async def mirrors(tmp_path: Path) -> AsyncIterator[FolderMirrors]:
+    made = FolderMirrors(tmp_path / "mirrors", lambda location: open_source(location, {}), poll_seconds=0.02)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path.resolve() / "root" / "run"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def open_mirror(mirrors: FolderMirrors, logs: Path, project: str = "p") -> Mirror:
+    return mirrors.open(project, FolderLocation(path=str(logs), root=str(logs.parent)), EventsViewer())
+
+
+async def test_wanted_files_are_shown_in_place(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs / "a").mkdir()
+    (logs / "a" / EVENTS).write_bytes(b"12345")
+    (logs / "model.ckpt").write_bytes(b"no")
+    mirror = open_mirror(mirrors, logs)
+    state = await until(mirror, is_complete)
+    assert content(mirror.folder) == {f"a/{EVENTS}": b"12345"}
+    assert (mirror.folder / "a" / EVENTS).is_symlink()
+    assert (state.has_logs, state.progress.state, state.progress.bytes_done) == (True, "current", 5)
+
+
+async def test_new_and_grown_files_are_no_rewrite(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs / EVENTS).write_bytes(b"1")
+    mirror = open_mirror(mirrors, logs)
+    await until(mirror, is_complete)
+    with (logs / EVENTS).open("ab") as file:
+        file.write(b"2")
+    (logs / f"{EVENTS}.b").write_bytes(b"b")
+    await until_content(mirror, {EVENTS: b"12", f"{EVENTS}.b": b"b"})
+    assert mirror.state.rewrites == 0
+
+
+@pytest.mark.parametrize("change", ["cut", "replaced", "removed"])
+async def test_a_file_that_is_not_what_it_was_counts_as_rewritten(
+    mirrors: FolderMirrors, logs: Path, change: str
+) -> None:
+    (logs / EVENTS).write_bytes(b"12345")
+    mirror = open_mirror(mirrors, logs)
+    await until(mirror, is_complete)
+    if change == "cut":
+        (logs / EVENTS).write_bytes(b"1")
+    elif change == "replaced":
+        (logs / "new").write_bytes(b"abcdefg")
+        (logs / "new").rename(logs / EVENTS)
+    else:
+        (logs / EVENTS).unlink()
+    assert (await until(mirror, lambda state: state.rewrites > 0)).rewrites == 1
+
+
+async def test_a_symlink_out_of_the_root_is_not_followed(mirrors: FolderMirrors, logs: Path, tmp_path: Path) -> None:
+    (tmp_path / EVENTS).write_bytes(b"secret")
+    (logs / EVENTS).symlink_to(tmp_path / EVENTS)
+    mirror = open_mirror(mirrors, logs)
+    await until(mirror, is_complete)
+    assert content(mirror.folder) == {}
+
+
+async def test_projector_settings_that_lead_out_are_left_out_with_a_note(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs / "projector_config.pbtxt").write_text('embeddings { metadata_path: "/etc/passwd" }')
+    mirror = open_mirror(mirrors, logs)
+    state = await until(mirror, has_note)
+    assert state.note is not None
+    assert state.note.code is ReasonCode.UNSAFE_FILE
+    assert "'projector_config.pbtxt'" in state.note.text
+    assert content(mirror.folder) == {}
+
+
+async def test_safe_projector_settings_are_copied_and_follow_changes(mirrors: FolderMirrors, logs: Path) -> None:
+    safe = b'embeddings { metadata_path: "metadata.tsv" }'
+    (logs / "projector_config.pbtxt").write_bytes(safe)
+    mirror = open_mirror(mirrors, logs)
+    await until_content(mirror, {"projector_config.pbtxt": safe})
+    assert not (mirror.folder / "projector_config.pbtxt").is_symlink()
+    (logs / "projector_config.pbtxt").write_text('embeddings { metadata_path: "../x" }')
+    await until_content(mirror, {})
+
+
+async def test_an_absent_folder_ends_the_mirror_and_opening_it_again_tries_anew(
+    mirrors: FolderMirrors, logs: Path
+) -> None:
+    absent = logs / "later"
+    mirror = open_mirror(mirrors, absent)
+    failure = (await until(mirror, has_failed)).failure
+    assert failure is not None
+    assert failure.code is ReasonCode.NO_SUCH_PATH
+    assert "The folder later/ does not exist." in failure.text
+    await mirror.close()
+    absent.mkdir()
+    (logs / "later" / EVENTS).write_bytes(b"1")
+    location = FolderLocation(path=str(absent), root=str(logs.parent))
+    again = mirrors.open("p", location, EventsViewer())
+    assert (await until(again, is_complete)).has_logs
+
+
+async def test_a_folder_that_goes_away_later_is_a_note(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs / EVENTS).write_bytes(b"1")
+    mirror = open_mirror(mirrors, logs)
+    await until(mirror, is_complete)
+    logs.rename(logs.parent / "moved")
+    state = await until(mirror, has_note)
+    assert state.note is not None
+    assert (state.note.code, state.failure, state.complete) == (ReasonCode.NO_SUCH_PATH, None, True)
+
+
+async def test_an_empty_folder_says_so(mirrors: FolderMirrors, logs: Path) -> None:
+    state = await until(open_mirror(mirrors, logs), is_complete)
+    assert state.note is not None
+    assert (state.note.code, state.has_logs) == (ReasonCode.NOTHING_TO_SHOW, False)
+
+
+async def test_a_mirror_is_shared_within_a_project_only(mirrors: FolderMirrors, logs: Path) -> None:
+    first, second, other = (open_mirror(mirrors, logs, project) for project in ("p", "p", "q"))
+    assert first.folder == second.folder
+    assert first.folder != other.folder
+    await first.close()
+    (logs / EVENTS).write_bytes(b"1")
+    await until(second, lambda state: state.has_logs)
+
+
+async def test_the_mirror_is_its_owners_alone(mirrors: FolderMirrors, logs: Path) -> None:
+    mirror = open_mirror(mirrors, logs)
+    await until(mirror, is_complete)
+    assert mirror.folder.stat().st_mode & 0o777 == 0o700
+    assert mirror.folder.parent.stat().st_mode & 0o777 == 0o700
