@@ -14,7 +14,7 @@ JOB_FACTS: Final = tuple(
     field.name for field in msgspec.structs.fields(Job) if field.name not in {"tags", "auto_stop", "run"}
 )
 EVERYBODY: Final = "project"  # the audience of a job that its whole project sees
-_BETWEEN: Final = "\x1f"  # parts the searched texts, so that no match spans two of them
+_BETWEEN: Final = "\x1f"  # stands between searched texts and in none of them, so that no match spans two
 
 
 def row_of(job: Job) -> dict[str, Any]:
@@ -51,9 +51,10 @@ def private_audience(user: str) -> str:
 
 def search_text(job: Job) -> str:
     """What a search looks through."""
-    return fold(_BETWEEN.join((job.name, job.description, job.train_url)))
+    return _BETWEEN.join(fold(text) for text in (job.name, job.description, job.train_url))
 
 
 def fold(text: str) -> str:
     """Text as compared by a search: neither case nor the way in which an accent was typed make a difference."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return folded.replace(_BETWEEN, " ")

@@ -39,6 +39,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def instant(since_epoch: int) -> datetime:
+    """The moment so many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=since_epoch)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept as microseconds since 1970, given back in UTC."""
 
@@ -49,7 +54,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant(value)
 
 
 class Duration(TypeDecorator[timedelta]):

@@ -1,0 +1,255 @@
+"""Job and identity stores in memory. They pass the suites of the real ones, and forget everything when dropped.
+
+Each method does its work without awaiting anything, so coroutines never see half of it: that is the transaction.
+"""
+
+import itertools
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from belvedere.contract.statuses import JobStatus
+from belvedere.identity.records import Project, SecretKind, SecretRecord
+from belvedere.lifecycle.clock import Clock, utc_now
+from belvedere.lifecycle.jobs import Event, Intent, Job, Visibility
+from belvedere.lifecycle.schedule import running_time
+from belvedere.lifecycle.status import status_of
+from belvedere.store.base import Claim, IdempotencyKey, JobPage, JobQuery, KeyReused, NewJob, SortKey
+from belvedere.store.creating import draft_of, require_room
+from belvedere.store.queries import Marker, decode_marker, encode_marker
+from belvedere.store.records import EVENTS_KEPT
+from belvedere.store.rows import fold, search_text
+from belvedere.store.tables import instant, microseconds
+
+
+class _Held(msgspec.Struct, kw_only=True):
+    """A job and all that belongs to it."""
+
+    job: Job
+    events: list[Event]
+    look_at: datetime | None
+    hinted: bool = False
+    claim: Claim | None = None
+    claimed_by: str | None = None
+
+    def release(self) -> None:
+        self.claim = self.claimed_by = None
+
+    def make_due(self, now: datetime) -> None:
+        self.hinted = True
+        self.look_at = min(self.look_at or now, now)
+
+
+class _Key(msgspec.Struct, frozen=True):
+    digest: str
+    job_id: int
+    expires_at: datetime
+
+
+class MemoryJobStore:
+    """Implements `JobStore`."""
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._ids = itertools.count(1)
+        self._held: dict[int, _Held] = {}
+        self._keys: dict[tuple[str, str], _Key] = {}
+
+    async def create(
+        self, new: NewJob, *, now: datetime, key: IdempotencyKey | None = None, quota: int
+    ) -> tuple[Job, bool]:
+        self._keys = {place: kept for place, kept in self._keys.items() if kept.expires_at > now}
+        kept = self._keys.get((new.project_id, key.key)) if key else None
+        if key and kept:
+            if kept.digest != key.digest:
+                raise KeyReused(key.key)
+            return self._held[kept.job_id].job, False
+        require_room(await self.count(new.project_id), quota)
+        job = replace(draft_of(new, now), id=next(self._ids))
+        self._held[job.id] = _Held(job=job, events=[Event(at=now, kind="created", text="Created.")], look_at=now)
+        if key:
+            self._keys[new.project_id, key.key] = _Key(key.digest, job.id, now + key.keep)
+        return job, True
+
+    async def get(self, project_id: str, job_id: int) -> Job | None:
+        job = await self.find(job_id)
+        return job if job and job.project_id == project_id else None
+
+    async def find(self, job_id: int) -> Job | None:
+        held = self._held.get(job_id)
+        return held.job if held else None
+
+    async def query(self, query: JobQuery) -> JobPage:
+        marker = None if query.marker is None else decode_marker(query.marker, query)
+        as_of = marker.as_of if marker else microseconds(self._clock())
+        places = sorted(
+            ((_sort_value(job, query.sort, as_of), job.id) for job in self._jobs() if _is_wanted(job, query)),
+            reverse=query.descending,
+        )
+        start = _start(places, marker) if marker else (query.page - 1) * query.per_page
+        shown = places[start : start + query.per_page]
+        next_marker = None
+        if shown and len(places) > start + len(shown):
+            value, job_id = shown[-1]
+            last = Marker(sort=query.sort, descending=query.descending, value=value, id=job_id, as_of=as_of)
+            next_marker = encode_marker(last)
+        found = [self._held[job_id].job for _, job_id in shown]
+        return JobPage(jobs=found, total=len(places), next_marker=next_marker)
+
+    async def count(self, project_id: str) -> int:
+        return sum(job.project_id == project_id for job in self._jobs())
+
+    async def count_by_status(self) -> dict[JobStatus, int]:
+        return dict(Counter(status_of(job) for job in self._jobs()))
+
+    async def replace(self, job: Job, *, events: Sequence[Event] = (), look_at: datetime | None) -> Job | None:
+        held = self._held.get(job.id)
+        if held is None or held.job.version != job.version:
+            return None
+        held.release()
+        held.look_at = look_at or held.look_at
+        return _write(held, job, events)
+
+    async def claim_due(self, owner: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
+        for held in self._held.values():
+            if held.claim and held.claim.until <= now:
+                held.release()
+        due = sorted((held.look_at, held.job.id) for held in self._held.values() if held.look_at and not held.claim)
+        chosen = [job_id for look_at, job_id in due if look_at <= now][:limit]
+        return [self._claim(job_id, owner, now + lease) for job_id in chosen]
+
+    def _claim(self, job_id: int, owner: str, until: datetime) -> Claim:
+        held = self._held[job_id]
+        held.claim = Claim(job=held.job, token=uuid.uuid4().hex, until=until)
+        held.claimed_by, held.hinted = owner, False
+        return held.claim
+
+    async def settle(
+        self, claim: Claim, job: Job | None, *, events: Sequence[Event] = (), look_at: datetime | None, now: datetime
+    ) -> Job | None:
+        held = self._held.get(claim.job.id)
+        if held is None:
+            return None
+        if held.claim is None or held.claim.token != claim.token:
+            held.make_due(now)
+            return None
+        if job is None:
+            self._forget(claim.job.id)
+            return None
+        held.release()
+        held.look_at = min(look_at or now, now) if held.hinted else look_at
+        return _write(held, job, events) if events or job != claim.job else job
+
+    def _forget(self, job_id: int) -> None:
+        del self._held[job_id]
+        self._keys = {place: kept for place, kept in self._keys.items() if kept.job_id != job_id}
+
+    async def release_claims(self, owner: str) -> int:
+        theirs = [held for held in self._held.values() if held.claimed_by == owner]
+        for held in theirs:
+            held.release()
+        return len(theirs)
+
+    async def next_look(self) -> datetime | None:
+        looks = (held.claim.until if held.claim else held.look_at for held in self._held.values())
+        return min((look for look in looks if look), default=None)
+
+    async def make_due(self, job_ids: Collection[int], now: datetime) -> None:
+        for job_id in await self.known(job_ids):
+            self._held[job_id].make_due(now)
+
+    async def running(self) -> Sequence[Job]:
+        return [job for job in self._jobs() if job.intent is Intent.RUN and job.run.end is None]
+
+    async def known(self, job_ids: Collection[int]) -> set[int]:
+        return self._held.keys() & set(job_ids)
+
+    async def events(self, job_id: int, limit: int = 200) -> Sequence[Event]:
+        held = self._held.get(job_id)
+        return held.events[-limit:] if held else []
+
+    async def beat(self, now: datetime) -> None:
+        del now
+
+    async def last_beat(self) -> datetime | None:
+        return None  # a store in memory has no life before its process
+
+    def _jobs(self) -> Iterator[Job]:
+        return (held.job for held in self._held.values())
+
+
+def _write(held: _Held, job: Job, events: Sequence[Event]) -> Job:
+    held.job = replace(job, version=job.version + 1)
+    held.events = [*held.events, *events][-EVENTS_KEPT:]
+    return held.job
+
+
+def _is_wanted(job: Job, query: JobQuery) -> bool:
+    return (
+        job.project_id == query.project_id
+        and (job.visibility is Visibility.PROJECT or job.owner == query.viewer)
+        and (not query.statuses or status_of(job) in query.statuses)
+        and fold(query.search) in search_text(job)
+        and query.tags <= set(job.tags)
+        and query.owner in {None, job.owner}
+        and query.job_type in {None, job.job_type}
+        and (query.created_from is None or job.created_at >= query.created_from)
+        and (query.created_before is None or job.created_at < query.created_before)
+    )
+
+
+def _sort_value(job: Job, sort: SortKey, as_of: int) -> Any:
+    match sort:
+        case SortKey.ID:
+            return job.id
+        case SortKey.NAME:
+            return job.name
+        case SortKey.DESCRIPTION:
+            return job.description
+        case SortKey.CREATED:
+            return microseconds(job.created_at)
+        case SortKey.STATUS:
+            return status_of(job).value
+        case SortKey.DURATION:
+            return running_time(job, instant(as_of)) // timedelta(microseconds=1)
+        case SortKey.TRAIN_URL:
+            return job.train_url
+
+
+def _start(places: Sequence[tuple[Any, int]], marker: Marker) -> int:
+    last = (marker.value, marker.id)
+    return sum(place >= last if marker.descending else place <= last for place in places)
+
+
+class MemoryIdentityStore:
+    """Implements `IdentityStore`."""
+
+    def __init__(self) -> None:
+        self._projects: list[Project] = []
+        self._secrets: dict[tuple[SecretKind, str], SecretRecord] = {}
+
+    async def add_project(self, project: Project) -> None:
+        self._projects.append(project)
+
+    async def projects(self) -> list[Project]:
+        return sorted(self._projects, key=lambda project: (project.created_at, project.id))
+
+    async def add_secret(self, record: SecretRecord) -> None:
+        self._secrets[record.kind, record.digest] = record
+
+    async def find_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
+        return self._secrets.get((kind, digest))
+
+    async def take_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
+        return self._secrets.pop((kind, digest), None)
+
+    async def remove_expired_secrets(self, now: datetime) -> int:
+        live = {place: it for place, it in self._secrets.items() if it.expires_at is None or it.expires_at > now}
+        removed = len(self._secrets) - len(live)
+        self._secrets = live
+        return removed

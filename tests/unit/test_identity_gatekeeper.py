@@ -1,0 +1,101 @@
+"""Who is let in. The store is the one in memory, which passes the suite of the real one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch
+from belvedere.identity.gatekeeper import SESSION_LIFE, TICKET_LIFE, Gatekeeper, require_project
+from belvedere.identity.records import Principal, SecretKind
+from belvedere.testing.store import MemoryIdentityStore
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+ANN = Principal(user="ann", project_id="a" * 32)
+
+
+@pytest.fixture
+def gatekeeper() -> Gatekeeper:
+    return Gatekeeper(MemoryIdentityStore())
+
+
+async def test_an_issued_token_names_its_owner(gatekeeper: Gatekeeper) -> None:
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await gatekeeper.principal_of_token(token, NOW + timedelta(days=9999)) == ANN
+
+
+async def test_two_issued_tokens_differ(gatekeeper: Gatekeeper) -> None:
+    tokens = {await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None) for _ in range(2)}
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize("token", [None, ""])
+async def test_without_a_token_one_is_asked_to_send_one(gatekeeper: Gatekeeper, token: str | None) -> None:
+    with pytest.raises(AuthenticationError, match="X-Auth-Token") as refusal:
+        await gatekeeper.principal_of_token(token, NOW)
+    assert refusal.value.error_code == "ModelArts.0201"
+
+
+@pytest.mark.parametrize("token", ["x", "☃", "\ud800", "\0", "x" * 10_000])
+async def test_an_unknown_token_is_refused_and_not_repeated(gatekeeper: Gatekeeper, token: str) -> None:
+    with pytest.raises(InvalidToken) as refusal:
+        await gatekeeper.principal_of_token(token, NOW)
+    assert "x" * 9 not in refusal.value.message
+
+
+async def test_a_token_ends_at_its_last_moment(gatekeeper: Gatekeeper) -> None:
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, timedelta(hours=1))
+    end = NOW + timedelta(hours=1)
+    assert await gatekeeper.principal_of_token(token, end - TICK) == ANN
+    with pytest.raises(InvalidToken):
+        await gatekeeper.principal_of_token(token, end)
+
+
+async def test_a_session_is_no_token_and_a_token_no_session(gatekeeper: Gatekeeper) -> None:
+    session = await gatekeeper.issue(SecretKind.SESSION, ANN, NOW, SESSION_LIFE)
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await gatekeeper.principal_of_session(token, NOW) is None
+    with pytest.raises(InvalidToken):
+        await gatekeeper.principal_of_token(session, NOW)
+
+
+@pytest.mark.parametrize("secret", [None, "", "x", "x" * 10_000])
+async def test_an_unknown_session_is_nobodys(gatekeeper: Gatekeeper, secret: str | None) -> None:
+    assert await gatekeeper.principal_of_session(secret, NOW) is None
+
+
+async def test_a_ticket_opens_one_session(gatekeeper: Gatekeeper) -> None:
+    ticket = await gatekeeper.issue(SecretKind.TICKET, ANN, NOW, TICKET_LIFE)
+    session = await gatekeeper.redeem_ticket(ticket, NOW)
+    assert await gatekeeper.principal_of_session(session, NOW) == ANN
+    assert await gatekeeper.redeem_ticket(ticket, NOW) is None
+
+
+async def test_a_session_ends(gatekeeper: Gatekeeper) -> None:
+    session = await gatekeeper.issue(SecretKind.SESSION, ANN, NOW, SESSION_LIFE)
+    assert await gatekeeper.principal_of_session(session, NOW + SESSION_LIFE - TICK) == ANN
+    assert await gatekeeper.principal_of_session(session, NOW + SESSION_LIFE) is None
+
+
+async def test_a_late_ticket_opens_nothing(gatekeeper: Gatekeeper) -> None:
+    ticket = await gatekeeper.issue(SecretKind.TICKET, ANN, NOW, TICKET_LIFE)
+    assert await gatekeeper.redeem_ticket(ticket, NOW + TICKET_LIFE) is None
+
+
+@pytest.mark.parametrize("ticket", ["", "x", "\ud800", "x" * 10_000])
+async def test_an_unknown_ticket_opens_nothing(gatekeeper: Gatekeeper, ticket: str) -> None:
+    assert await gatekeeper.redeem_ticket(ticket, NOW) is None
+
+
+async def test_the_store_never_sees_a_secret() -> None:
+    store = MemoryIdentityStore()
+    secret = await Gatekeeper(store).issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await store.find_secret(SecretKind.TOKEN, secret) is None
+    assert secret not in repr(vars(store))
+
+
+def test_a_principal_acts_in_its_own_project_alone() -> None:
+    require_project(ANN, ANN.project_id)
+    with pytest.raises(ProjectMismatch) as refusal:
+        require_project(ANN, "b" * 32)
+    assert refusal.value.error_code == "ModelArts.0210"
