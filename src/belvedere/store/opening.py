@@ -1,10 +1,11 @@
 """Opening the database: the file, its schema, and the stores on it."""
 
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from belvedere.lifecycle.clock import Clock, utc_now
@@ -40,21 +41,30 @@ class Stores:
         self.close()
 
 
-def open_store(url_or_path: str | Path, *, clock: Clock = utc_now) -> Stores:
+def open_store(url_or_path: str | Path, *, clock: Clock = utc_now, patience: timedelta = sqlite.PATIENCE) -> Stores:
     """The stores on this SQLite file (a path, or ``sqlite:///path``), made or migrated first where that is needed.
 
-    Several processes may open one file. Raises StoreError: it is no such database, can't be written, or was written by
-    a newer version of the program.
+    Several processes may open one file; a writer waits as long as `patience` for another's to finish. Raises
+    StoreError: it is no such database, can't be written, or was written by a newer version of the program.
     """
     path = _path_of(url_or_path)
     try:
-        engine = sqlite.open_engine(path, connections=CONNECTIONS)
-        writer = sqlite.writing(engine)
-        bring_up_to_date(writer)
+        engine = sqlite.open_engine(path, connections=CONNECTIONS, patience=patience)
+        writer = _migrated(engine)
     except (OSError, DatabaseError, SchemaTooNew) as error:
         cause = error.orig if isinstance(error, DatabaseError) else error
         raise StoreError(f"The database {path} can't be opened: {cause}.") from error
     return Stores(Database(readers=engine, writer=writer), clock)
+
+
+def _migrated(engine: Engine) -> Engine:
+    writer = sqlite.writing(engine)
+    try:
+        bring_up_to_date(writer)
+    except BaseException:
+        engine.dispose()
+        raise
+    return writer
 
 
 def _path_of(url_or_path: str | Path) -> Path:

@@ -5,19 +5,20 @@ state as of their first statement and wait for nobody.
 """
 
 import os
+import sqlite3
 import time
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-BUSY_TIMEOUT_MS: Final = 15_000
+PATIENCE: Final = timedelta(seconds=15)  # how long a writer waits for those of other processes
 WRITES: Final = "belvedere_writes"  # execution option of a connection whose transactions write
 _PRAGMAS: Final = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA synchronous = FULL",  # in WAL mode, NORMAL may lose the last commits in a power cut
     "PRAGMA fullfsync = ON",  # where fsync alone leaves data in the drive's cache (macOS); nothing elsewhere
     "PRAGMA foreign_keys = ON",
@@ -26,13 +27,17 @@ _PRAGMAS: Final = (
 _WAL_TRIES: Final = 100  # at 50 ms each
 
 
-def open_engine(path: Path, *, connections: int) -> Engine:
-    """An engine on the file, which is made (mode 0600) if it isn't there. Raises OSError, OperationalError."""
+def open_engine(path: Path, *, connections: int, patience: timedelta = PATIENCE) -> Engine:
+    """An engine on the file, which is made (mode 0600) if it isn't there. Raises OSError."""
     _make_file(path)
     engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=connections, max_overflow=0)
-    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "connect", partial(_on_connect, patience=patience))
     event.listen(engine, "begin", _on_begin)
-    _use_wal(engine)
+    try:
+        _use_wal(engine)
+    except sqlite3.Error as error:
+        engine.dispose()
+        raise OSError(str(error)) from error
     return engine
 
 
@@ -51,10 +56,10 @@ def _make_file(path: Path) -> None:
         os.close(folder)
 
 
-def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry, *, patience: timedelta) -> None:
     connection.isolation_level = None  # the driver would begin (deferred) by itself; `_on_begin` does
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in (f"PRAGMA busy_timeout = {patience // timedelta(milliseconds=1)}", *_PRAGMAS):
         cursor.execute(pragma)
     cursor.close()
 
@@ -70,7 +75,7 @@ def _use_wal(engine: Engine) -> None:
     for attempt in range(_WAL_TRIES):
         try:
             mode = _set_wal(engine)
-        except OperationalError as error:
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or attempt == _WAL_TRIES - 1:
                 raise
             time.sleep(0.05)
