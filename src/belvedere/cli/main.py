@@ -17,7 +17,7 @@ cli = LazyGroup(
         "job": ("belvedere.cli.jobs:job", "Create, watch and end visualization jobs."),
         "doctor": ("belvedere.cli.doctor:doctor", "Say what is missing on this machine, and what to do."),
         "completion": ("belvedere.cli.completion:completion", "Print the completion script of a shell."),
-        "host": ("belvedere.cli.serve:host", "Run a viewer host; `serve` starts one by itself."),
+        "host": ("belvedere.cli.host:host", "Run a viewer host; `serve` starts one by itself."),
     },
     help="A real TensorBoard on your training logs, at a stable URL, behind sign-in, until its time is up.",
 )

@@ -1,4 +1,4 @@
-"""`belvedere serve` and `belvedere host`: the two commands that run parts of the service in this process."""
+"""`belvedere serve`: run the service in this process."""
 
 import os
 import sys

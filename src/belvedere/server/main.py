@@ -23,9 +23,9 @@ from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, s
 from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
 from belvedere.server.logs import configure_logging
 from belvedere.server.metrics import Metrics
-from belvedere.server.serving import listen, serving_aiohttp, serving_asgi, until_signalled
+from belvedere.server.serving import listen, serving_asgi, serving_gateway, until_signalled
 from belvedere.server.settings import Settings, SettingsError
-from belvedere.store.opening import Stores, open_store
+from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
 
@@ -60,8 +60,8 @@ async def _serve(
     async with _stores(data) as stores:
         parts = _parts(settings, data, stores)
         bootstrap = await _bootstrap(settings, data, parts)
-        api, gateway = build_api(parts), build_gateway(parts)
-        async with _working(parts.reconciler), serving_asgi(api, api_socket), serving_aiohttp(gateway, viewer_socket):
+        api, gateway = serving_asgi(build_api(parts), api_socket), serving_gateway(build_gateway(parts), viewer_socket)
+        async with _working(parts.reconciler), api, gateway:
             announce(await _announcement(settings, data, parts, bootstrap))
             _log.info("started", version=__version__, api=settings.api_origin, viewers=settings.viewer_origin)
             came = await until_signalled()
@@ -117,7 +117,10 @@ async def _announcement(settings: Settings, data: Path, parts: Parts, bootstrap:
 
 @contextlib.asynccontextmanager
 async def _stores(data: Path) -> AsyncIterator[Stores]:
-    stores = await asyncio.to_thread(open_store, f"sqlite:///{data / 'belvedere.db'}")
+    try:
+        stores = await asyncio.to_thread(open_store, data / "belvedere.db")
+    except StoreError as error:
+        raise SettingsError(str(error)) from error
     try:
         yield stores
     finally:

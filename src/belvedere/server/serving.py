@@ -10,6 +10,8 @@ import uvicorn
 from aiohttp import web
 from starlette.types import ASGIApp
 
+from belvedere.gateway.gateway import Gateway
+
 BACKLOG = 2048
 DRAIN_SECONDS = 4.0  # for requests under way, in each server; both drain at once
 
@@ -65,15 +67,16 @@ async def serving_asgi(app: ASGIApp, listener: socket.socket) -> AsyncIterator[N
 
 
 @contextlib.asynccontextmanager
-async def serving_aiohttp(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve an aiohttp application while the context lasts, then drain."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS, handler_cancellation=True)
+async def serving_gateway(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve the gateway while the context lasts, then drain."""
+    runner = gateway.runner(shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG).start()
     try:
         yield
     finally:
         await runner.cleanup()
+        await gateway.close()
 
 
 async def until_signalled() -> signal.Signals:
