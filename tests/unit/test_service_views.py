@@ -1,0 +1,102 @@
+"""From jobs to answers, and from requests to jobs: pure."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from belvedere.contract.errors import IllegalState, PermissionDenied
+from belvedere.contract.validation import ValidCreate, ValidSchedule, ValidUpdate
+from belvedere.identity.records import Principal
+from belvedere.lifecycle.jobs import AutoStop, End, Intent, Job, Run, TimeUnit, Visibility
+from belvedere.lifecycle.seen import ABSENT
+from belvedere.runtimes.board import Sighting
+from belvedere.service import requests, views
+
+NOW = datetime(2026, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
+WHO = Principal(user="admin", project_id="p1")
+JOB = Job(
+    id=7,
+    project_id="p1",
+    name="a",
+    train_url="/b/",
+    created_at=NOW,
+    updated_at=NOW,
+    intended_at=NOW,
+    owner="admin",
+)
+CREATE = ValidCreate(
+    job_name="a",
+    train_url="/b/",
+    job_desc="",
+    job_type="tensorboard",
+    flavor="default",
+    schedule=None,
+    tags=(),
+    visibility="project",
+)
+
+
+def test_the_service_url_is_below_the_viewers_origin() -> None:
+    assert views.service_url(JOB, "https://v.example") == "https://v.example/modelarts2/tensorboard/p1/7/"
+
+
+def test_times_are_whole_milliseconds() -> None:
+    assert views.epoch_ms(NOW) == 1778051289123
+
+
+def test_an_ended_job_keeps_its_running_time_and_has_none_left() -> None:
+    run = Run(ran_before=timedelta(seconds=90), end=End.USER, ended_at=NOW)
+    job = replace(JOB, intent=Intent.STOP, run=run, auto_stop=AutoStop(duration=1))
+    details = views.details(job, None, NOW + timedelta(hours=9), "https://v.example")
+    assert (details.status, details.duration, details.remaining_duration) == (12, 90_000, None)
+    assert details.allowed == ["delete", "restart", "update"]
+
+
+def test_a_job_without_auto_stop_has_an_empty_schedule() -> None:
+    assert views.schedule_items(None) == []
+
+
+def test_progress_is_unknown_before_anything_was_seen() -> None:
+    sighting = Sighting(job=JOB, seen=ABSENT)
+    assert views.details(JOB, sighting, NOW, "https://v.example").source is None
+
+
+def test_an_update_counts_as_a_revision() -> None:
+    changed = requests.updated(JOB, WHO, ValidUpdate(job_desc="new"), NOW + timedelta(1))
+    assert (changed.description, changed.revision, changed.updated_at) == ("new", 2, NOW + timedelta(1))
+
+
+def test_an_update_that_changes_nothing_is_none() -> None:
+    assert requests.updated(JOB, WHO, ValidUpdate(job_desc="", visibility="project"), NOW + timedelta(1)) is JOB
+
+
+def test_an_update_sets_and_removes_the_auto_stop() -> None:
+    schedule = ValidSchedule(duration=90, time_unit="MINUTES")
+    extended = requests.updated(JOB, WHO, ValidUpdate(schedule=schedule), NOW)
+    assert extended.auto_stop == AutoStop(duration=90, unit=TimeUnit.MINUTES)
+    assert requests.updated(extended, WHO, ValidUpdate(schedule=None), NOW).auto_stop is None
+
+
+def test_only_the_owner_hides_a_job() -> None:
+    hidden = requests.updated(JOB, WHO, ValidUpdate(visibility="private"), NOW)
+    assert hidden.visibility is Visibility.PRIVATE
+    with pytest.raises(PermissionDenied):
+        requests.updated(JOB, Principal(user="other", project_id="p1"), ValidUpdate(visibility="private"), NOW)
+
+
+def test_a_job_whose_deletion_failed_can_not_be_updated() -> None:
+    dying = replace(JOB, intent=Intent.DELETE, run=Run(delete_failed_at=NOW))
+    with pytest.raises(IllegalState, match="job status: 6"):
+        requests.updated(dying, WHO, ValidUpdate(job_desc="new"), NOW)
+
+
+def test_an_idempotency_digest_tells_requests_and_users_apart() -> None:
+    keys = [
+        requests.idempotency_key(WHO, CREATE, "k"),
+        requests.idempotency_key(WHO, replace(CREATE, job_name="b"), "k"),
+        requests.idempotency_key(Principal(user="other", project_id="p1"), CREATE, "k"),
+    ]
+    assert len({key.digest for key in keys if key}) == 3
+    assert requests.idempotency_key(WHO, CREATE, "k") == keys[0]
+    assert requests.idempotency_key(WHO, CREATE, None) is None
