@@ -1,0 +1,53 @@
+"""What can be said about a log location at the moment a job is created."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+
+from belvedere.contract.errors import LogSourceForbidden, LogSourceRefused
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.sources.base import LogSource, SourceDenied, SourceMissing, SourceUnavailable
+from belvedere.sources.location import FolderRequest, Location, describe, parse_train_url, resolve_folder
+from belvedere.sources.opening import open_source
+from belvedere.sources.stores import ObjectStore
+
+_CODE_OF = {ReasonCode.NO_SUCH_BUCKET: "ModelArts.4311", ReasonCode.NO_SUCH_PATH: "ModelArts.4312"}
+
+
+async def locate(train_url: str, *, log_roots: Sequence[str], stores: Sequence[str]) -> Location:
+    """The location that a user's text names, folders resolved in a thread. Raises InvalidLogUrl."""
+    found = parse_train_url(train_url, log_roots=log_roots, stores=stores)
+    return await asyncio.to_thread(resolve_folder, found) if isinstance(found, FolderRequest) else found
+
+
+async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: float = 2.0) -> Reason | None:
+    """Ask the source, for at most `timeout` seconds and with one request or two.
+
+    None: it is there and holds something. A Reason: it can't be asked now, or is empty yet; a job may be created all
+    the same. Raises LogSourceRefused or LogSourceForbidden when the source itself says no.
+    """
+    try:
+        source = open_source(location, stores)
+        try:
+            async with asyncio.timeout(timeout):
+                return await _look(source, location)
+        finally:
+            await source.close()
+    except SourceMissing as error:
+        raise LogSourceRefused(error.reason.text, code=_CODE_OF.get(error.reason.code)) from error
+    except SourceDenied as error:
+        raise LogSourceForbidden(error.reason.text) from error
+    except SourceUnavailable as error:
+        return error.reason
+    except TimeoutError:
+        text = f"{describe(location)} did not answer within {timeout:g} s. It is tried again once the job starts."
+        return Reason(code=ReasonCode.SOURCE_UNREACHABLE, text=text)
+
+
+async def _look(source: LogSource, location: Location) -> Reason | None:
+    async with aclosing(source.list()) as pages:
+        async for page in pages:
+            if page:
+                return None
+    text = f"Nothing is stored below {describe(location)} yet. The viewer shows logs as soon as they appear there."
+    return Reason(code=ReasonCode.NOTHING_TO_SHOW, text=text)

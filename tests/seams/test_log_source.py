@@ -1,0 +1,284 @@
+"""What every log source owes its readers: the folder, the object store and the fake alike."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from belvedere.contract.errors import BelvedereError, LogSourceForbidden, LogSourceRefused
+from belvedere.contract.reasons import ReasonCode
+from belvedere.sources.base import Entry, LogSource, SourceDenied, SourceMissing, SourceUnavailable
+from belvedere.sources.checking import check
+from belvedere.sources.folder import FolderSource
+from belvedere.sources.location import FolderLocation, ObjectLocation
+from belvedere.sources.opening import open_source
+from belvedere.sources.stores import ObjectStore
+from belvedere.testing.source import MemorySource
+from tests.support.seaweedfs import SeaweedFs
+
+LONG = bytes(range(256)) * 40_000  # 10 MB: several chunks
+
+
+@pytest.fixture(scope="module")
+def seaweed() -> Iterator[SeaweedFs]:
+    with SeaweedFs() as server:
+        yield server
+
+
+class Rig(Protocol):
+    """A source and a way to write to it."""
+
+    source: LogSource
+
+    def put(self, key: str, content: bytes) -> None: ...
+
+
+class MemoryRig:
+    def __init__(self) -> None:
+        self._memory = MemorySource()
+        self.source: LogSource = self._memory
+
+    def put(self, key: str, content: bytes) -> None:
+        self._memory.write(key, content)
+
+
+class FolderRig:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self.source: LogSource = FolderSource(FolderLocation(path=str(self._folder), root=str(self._folder)))
+
+    def put(self, key: str, content: bytes) -> None:
+        (self._folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (self._folder / key).write_bytes(content)
+
+
+class ObjectRig:
+    prefix = "a run/%2f ü/"
+    buckets = 0
+
+    def __init__(self, server: SeaweedFs) -> None:
+        ObjectRig.buckets += 1
+        self._server, self._bucket = server, f"conformance-{ObjectRig.buckets}"
+        server.make_bucket(self._bucket)
+        location = ObjectLocation(store="default", bucket=self._bucket, prefix=self.prefix)
+        self.source: LogSource = open_source(location, {"default": server.settings()})
+
+    def put(self, key: str, content: bytes) -> None:
+        self._server.put(self._bucket, self.prefix + key, content)
+
+
+@pytest.fixture(params=["memory", "folder", pytest.param("objects", marks=pytest.mark.object_store)])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    make: dict[str, Callable[[], Rig]] = {
+        "memory": MemoryRig,
+        "folder": lambda: FolderRig(tmp_path),
+        "objects": lambda: ObjectRig(request.getfixturevalue("seaweed")),
+    }
+    made = make[request.param]()
+    yield made
+    await made.source.close()
+
+
+async def listed(source: LogSource) -> dict[str, Entry]:
+    return {entry.key: entry async for page in source.list() for entry in page}
+
+
+async def read(source: LogSource, key: str, start: int, end: int) -> bytes:
+    return b"".join([chunk async for chunk in source.read(key, start, end)])
+
+
+async def test_an_empty_location_can_be_probed_and_lists_nothing(rig: Rig) -> None:
+    await rig.source.probe()
+    assert await listed(rig.source) == {}
+
+
+async def test_all_files_at_any_depth_are_listed_with_their_sizes(rig: Rig) -> None:
+    for key in ("a", "b/c", "b/d/e f", "b/%2e", "ü"):
+        rig.put(key, b"12345")
+    found = await listed(rig.source)
+    assert {key: entry.size for key, entry in found.items()} == dict.fromkeys(("a", "b/c", "b/d/e f", "b/%2e", "ü"), 5)
+    assert all(entry.modified.tzinfo is not None for entry in found.values())
+
+
+async def test_more_files_than_a_page_are_all_listed_once(rig: Rig) -> None:
+    keys = {f"k{number:04}" for number in range(1050)}
+    for key in keys:
+        rig.put(key, b"")
+    pages = [entry.key async for page in rig.source.list() for entry in page]
+    assert len(pages) == len(keys)
+    assert set(pages) == keys
+
+
+async def test_a_range_is_read_exactly(rig: Rig) -> None:
+    rig.put("f", b"0123456789")
+    assert await read(rig.source, "f", 2, 5) == b"234"
+
+
+async def test_odd_names_can_be_read(rig: Rig) -> None:
+    for key in ("b/d/e f", "b/%2e", "ü", "q?x=1#y"):
+        rig.put(key, key.encode())
+        assert await read(rig.source, key, 0, 100) == key.encode()
+
+
+async def test_a_long_file_comes_in_bounded_chunks(rig: Rig) -> None:
+    rig.put("f", LONG)
+    chunks = [chunk async for chunk in rig.source.read("f", 0, len(LONG))]
+    assert b"".join(chunks) == LONG
+    assert max(map(len, chunks)) <= 2**23
+
+
+@pytest.mark.parametrize(("start", "end", "expected"), [(8, 20, b"89"), (10, 20, b""), (15, 20, b""), (3, 3, b"")])
+async def test_a_range_past_the_end_yields_what_there_is(rig: Rig, start: int, end: int, expected: bytes) -> None:
+    rig.put("f", b"0123456789")
+    assert await read(rig.source, "f", start, end) == expected
+
+
+async def test_an_absent_file_is_missing(rig: Rig) -> None:
+    rig.put("f", b"")
+    with pytest.raises(SourceMissing) as error:
+        await read(rig.source, "absent", 0, 1)
+    assert error.value.reason.code is ReasonCode.NO_SUCH_PATH
+
+
+async def test_a_changed_file_has_another_tag_or_size(rig: Rig) -> None:
+    rig.put("f", b"1")
+    before = (await listed(rig.source))["f"]
+    rig.put("f", b"12")
+    after = (await listed(rig.source))["f"]
+    assert (before.tag, before.size) != (after.tag, after.size)
+
+
+def at(server: SeaweedFs, bucket: str = "bucket", **keys: str) -> LogSource:
+    location = ObjectLocation(store="default", bucket=bucket, prefix="p/")
+    return open_source(location, {"default": server.settings(**keys)})
+
+
+@pytest.mark.object_store
+@pytest.mark.parametrize(
+    ("keys", "code", "words"),
+    [
+        ({"access_key": "unknown"}, ReasonCode.BAD_CREDENTIALS, "does not know the access key"),
+        ({"secret_key": "wrong-secret"}, ReasonCode.BAD_CREDENTIALS, "does not accept the secret key"),
+        ({"access_key": "", "secret_key": ""}, ReasonCode.SOURCE_FORBIDDEN, "forbidden to requests without keys"),
+    ],
+)
+async def test_wrong_keys_are_told_apart_and_never_shown(
+    seaweed: SeaweedFs, keys: dict[str, str], code: ReasonCode, words: str
+) -> None:
+    seaweed.make_bucket("bucket")
+    with pytest.raises(SourceDenied, match=words) as error:
+        await at(seaweed, **keys).probe()
+    assert error.value.reason.code is code
+    assert not any(key in error.value.reason.text for key in keys.values() if key)
+
+
+@pytest.mark.object_store
+async def test_an_absent_bucket_is_named(seaweed: SeaweedFs) -> None:
+    with pytest.raises(SourceMissing, match="bucket 'absent-bucket' does not exist") as error:
+        await at(seaweed, "absent-bucket").probe()
+    assert error.value.reason.code is ReasonCode.NO_SUCH_BUCKET
+
+
+@pytest.mark.object_store
+async def test_an_absent_bucket_is_named_when_an_object_is_read(seaweed: SeaweedFs) -> None:
+    with pytest.raises(SourceMissing) as error:
+        await read(at(seaweed, "absent-bucket"), "k", 0, 1)
+    assert error.value.reason.code is ReasonCode.NO_SUCH_BUCKET
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("http://127.0.0.1:9", "connection refused"),
+        ("http://no.such.host.invalid", "host name is unknown"),
+    ],
+)
+async def test_a_dead_endpoint_is_unreachable(endpoint: str, words: str) -> None:
+    store = ObjectStore(endpoint=endpoint, access_key="a", secret_key="b", allow_http=True)
+    source = open_source(ObjectLocation(store="default", bucket="bucket", prefix=""), {"default": store})
+    with pytest.raises(SourceUnavailable, match=words) as error:
+        await source.probe()
+    assert error.value.reason.code is ReasonCode.SOURCE_UNREACHABLE
+
+
+@pytest.mark.object_store
+async def test_https_to_a_plain_server_is_told(seaweed: SeaweedFs) -> None:
+    store = ObjectStore(endpoint=seaweed.endpoint.replace("http", "https"), access_key="a", secret_key="b")
+    source = open_source(ObjectLocation(store="default", bucket="bucket", prefix=""), {"default": store})
+    with pytest.raises(SourceUnavailable, match="does not speak https"):
+        await source.probe()
+
+
+def test_plain_http_has_to_be_allowed() -> None:
+    store = ObjectStore(endpoint="http://127.0.0.1:9", access_key="a", secret_key="b")
+    with pytest.raises(SourceMissing, match="http://, which is not allowed") as error:
+        open_source(ObjectLocation(store="default", bucket="bucket", prefix=""), {"default": store})
+    assert error.value.reason.code is ReasonCode.STORE_NOT_CONFIGURED
+
+
+def test_a_store_that_nobody_configured_is_named() -> None:
+    with pytest.raises(SourceMissing, match="'other' is not configured"):
+        open_source(ObjectLocation(store="other", bucket="bucket", prefix=""), {})
+
+
+def folder_source(folder: Path, root: Path) -> FolderSource:
+    return FolderSource(FolderLocation(path=str(folder.resolve()), root=str(root.resolve())))
+
+
+async def test_a_folder_follows_links_inside_its_root_only(tmp_path: Path) -> None:
+    (tmp_path / "root" / "run").mkdir(parents=True)
+    (tmp_path / "secret").write_bytes(b"s")
+    (tmp_path / "root" / "inside").write_bytes(b"i")
+    (tmp_path / "root" / "run" / "good").symlink_to("../inside")
+    (tmp_path / "root" / "run" / "bad").symlink_to(tmp_path / "secret")
+    source = folder_source(tmp_path / "root" / "run", tmp_path / "root")
+    assert set(await listed(source)) == {"good"}
+    with pytest.raises(SourceDenied, match="leads out of the allowed log root"):
+        await read(source, "bad", 0, 1)
+
+
+async def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "f").write_bytes(b"")
+    assert set(await listed(folder_source(tmp_path, tmp_path))) == {"a/f"}
+
+
+async def test_a_pipe_is_not_listed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert await listed(folder_source(tmp_path, tmp_path)) == {}
+
+
+async def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"")
+    with pytest.raises(SourceMissing, match="is a file, not a folder"):
+        await folder_source(tmp_path / "f", tmp_path).probe()
+
+
+@pytest.mark.object_store
+@pytest.mark.parametrize(
+    ("bucket", "secret", "error", "code"),
+    [
+        ("absent-bucket", None, LogSourceRefused, "ModelArts.4311"),
+        ("bucket", "wrong", LogSourceForbidden, "ModelArts.4310"),
+    ],
+)
+async def test_a_store_that_says_no_at_create_time_is_a_refusal_with_its_code(
+    seaweed: SeaweedFs, bucket: str, secret: str | None, error: type[BelvedereError], code: str
+) -> None:
+    seaweed.make_bucket("bucket")
+    location = ObjectLocation(store="default", bucket=bucket, prefix="p/")
+    with pytest.raises(error) as refusal:
+        await check(location, {"default": seaweed.settings(secret_key=secret)}, timeout=30)
+    assert refusal.value.error_code == code
+
+
+@pytest.mark.object_store
+async def test_an_absent_prefix_is_told_but_no_refusal(seaweed: SeaweedFs) -> None:
+    seaweed.make_bucket("bucket")
+    location = ObjectLocation(store="default", bucket="bucket", prefix="absent/")
+    reason = await check(location, {"default": seaweed.settings()}, timeout=30)
+    assert reason is not None
+    assert reason.text.startswith("Nothing is stored below obs://bucket/absent/ yet.")
