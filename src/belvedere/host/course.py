@@ -41,12 +41,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     starts: int = 0
     crashes: tuple[datetime, ...] = ()  # within the window
     crash_count: int = 0  # all
-    last_words: str = ""
+    last_words: str = ""  # of the process that crashed last
     retry_at: datetime | None = None
     ready_at: datetime | None = None
     failure: Failure | None = None
     stopping: bool = False
     up: bool = False
+    complaint: str = ""  # what it said when it gave up
     serving: bool = False
     load_sent_at: datetime | None = None
     rewrites_sent: int = 0
@@ -147,7 +148,7 @@ def told(facts: Facts, event: Event) -> Facts:
         case Told.LOADED:
             return replace(facts, loaded=True)
         case Told.FAILED:
-            return replace(facts, last_words=event.text)
+            return replace(facts, complaint=event.text)
 
 
 def checked(facts: Facts, alive: bool, now: datetime) -> Facts:
@@ -162,7 +163,7 @@ def checked(facts: Facts, alive: bool, now: datetime) -> Facts:
 
 def crashed(facts: Facts, now: datetime, *, last_line: str, jitter: float) -> Facts:
     """The process has ended by itself. `jitter` from 0.5 to 1 spreads the retries of many."""
-    words = facts.last_words or last_line
+    words = facts.complaint or last_line
     crashes = (*(at for at in facts.crashes if now - at < CRASH_WINDOW), now)
     facts = replace(_without_process(facts), crashes=crashes, crash_count=facts.crash_count + 1, last_words=words)
     if len(crashes) >= CRASH_LIMIT and facts.failure is None:
@@ -216,6 +217,7 @@ def _without_process(facts: Facts) -> Facts:
         starts=facts.starts,
         crashes=facts.crashes,
         crash_count=facts.crash_count,
+        last_words=facts.last_words,
         ready_at=facts.ready_at,
         failure=facts.failure,
         stopping=facts.stopping,

@@ -30,11 +30,13 @@ class Host:
         return len(self._viewers) + sum(map(len, self._leaving.values()))
 
     def ensure(self, spec: ViewerSpec) -> Seen:
-        """Make a viewer stand for this attempt; what is seen. A lower attempt than the present changes nothing."""
+        """Make a viewer stand for this attempt; what is seen. A lower attempt than the present changes nothing.
+
+        Nor does one that is just being ended: it has to be gone before it can be started again.
+        """
         present = self._viewers.get(spec.job_id)
-        if present is None and spec.job_id in self._leaving:
-            return self.look(spec.job_id)
-        if present is None or present.spec.attempt < spec.attempt:
+        latest = present.spec.attempt if present else self._last_attempt_leaving(spec.job_id)
+        if latest is None or latest < spec.attempt:
             self._let_go(spec.job_id)
             self._viewers[spec.job_id] = Supervisor(spec, self._around, lambda: self._note(spec.job_id))
             self._note(spec.job_id)
@@ -45,10 +47,8 @@ class Host:
         present = self._viewers.get(job_id)
         if present is not None:
             return present.seen
-        leaving = self._leaving.get(job_id)
-        if leaving:
-            return Seen(phase=Phase.STOPPING, attempt=max(each.spec.attempt for each in leaving))
-        return ABSENT
+        leaving = self._last_attempt_leaving(job_id)
+        return ABSENT if leaving is None else Seen(phase=Phase.STOPPING, attempt=leaving)
 
     def look_at_all(self) -> Mapping[int, Seen]:
         """What is, for everything that is."""
@@ -93,6 +93,9 @@ class Host:
         endings = [each.stop() for group in self._leaving.values() for each in group]
         if endings:
             await asyncio.wait(endings)
+
+    def _last_attempt_leaving(self, job_id: int) -> int | None:
+        return max((each.spec.attempt for each in self._leaving.get(job_id, ())), default=None)
 
     def _let_go(self, job_id: int) -> None:
         present = self._viewers.pop(job_id, None)

@@ -7,7 +7,7 @@ import random
 import shutil
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -54,6 +54,7 @@ class Supervisor:
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._news = asyncio.Event()
         self._process: ViewerProcess | None = None
+        self._ending: asyncio.Task[None] | None = None  # done when the process's end has been noted
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket = around.places.sockets / f"{spec.job_id}-{spec.attempt}.sock"
         self._work: Path | None = None
@@ -132,6 +133,7 @@ class Supervisor:
                     self._facts = replace(self._facts, checking=True)
                     self._begin(self._check(viewer))
                 case Act.KILL:
+                    self._log.append("It does not answer any more and is ended.")
                     await self._end_process()
                 case None:
                     seconds = (step.look_at - self._around.clock()).total_seconds() if step.look_at else None
@@ -151,7 +153,7 @@ class Supervisor:
         show = Show(folder=str(mirror.folder), path_prefix=self.spec.path_prefix, work=str(self._work))
         self._process.send(show)
         self._note(course.launched(self._facts))
-        self._begin(self._await_end(self._process, self._work))
+        self._ending = self._begin(self._await_end(self._process, self._work))
 
     def _load(self) -> None:
         if self._process is not None:
@@ -159,8 +161,10 @@ class Supervisor:
         self._note(course.load_sent(self._facts, self._around.clock()))
 
     async def _check(self, viewer: ViewerType) -> None:
+        asked = self._process
         alive = await answers(self._socket, self.spec.path_prefix + viewer.liveness_path)
-        self._note(course.checked(self._facts, alive, self._around.clock()))
+        if asked is self._process:
+            self._note(course.checked(self._facts, alive, self._around.clock()))
 
     async def _await_end(self, process: ViewerProcess, work: Path) -> None:
         await process.finish()
@@ -180,11 +184,9 @@ class Supervisor:
             state = await mirror.differs_from(state)
 
     async def _end_process(self) -> None:
-        process = self._process
-        if process is not None:
-            await process.end()
-            await process.finish()
-            await asyncio.sleep(0)  # the crash is noted by who awaits its end
+        if self._process is not None and self._ending is not None:
+            await self._process.end()
+            await self._ending
 
     async def _clear_away(self, mirror: Mirror | None, listener: socket.socket | None) -> None:
         await self._end_process()
@@ -211,10 +213,18 @@ class Supervisor:
         if self.seen != before:
             self._changed()
 
-    def _begin(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("job %d: its viewer can't be supervised", self.spec.job_id, exc_info=error)
+            self._note(course.refused(self._facts, _refusal(error)))
 
     def _hear_event(self, line: bytes) -> None:
         try:
@@ -237,6 +247,6 @@ def _unknown_viewer(name: str, known: Mapping[str, ViewerType]) -> Reason:
     return Reason(code=ReasonCode.VIEWER_MISSING, text=text)
 
 
-def _refusal(error: Exception) -> Reason:
+def _refusal(error: BaseException) -> Reason:
     why = course.safe_words(str(error)) or type(error).__name__
     return Reason(code=ReasonCode.VIEWER_MISSING, text=f"The viewer could not be started: {why}. Ask the operator.")

@@ -137,8 +137,9 @@ class LocalRuntime:
         except _Fault as fault:
             self._unreachable(fault)
         finally:
-            if self._session is not None:
-                await self._session.close()
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
             self._reap()
 
     async def _meet(self, *, start: bool) -> bool:
@@ -168,10 +169,10 @@ class LocalRuntime:
             return None
 
     async def _start_host(self) -> HostInfo:
-        self._reap()
-        self._spawned = self._spawn()
         async with asyncio.timeout(START_LIMIT):
-            while (info := await self._introduction()) is None:  # noqa: ASYNC110 - another process comes up
+            while (info := await self._introduction()) is None:
+                if self._spawned is None or self._spawned.poll() is not None:
+                    self._spawned = self._spawn()  # again if it gave way to one that was about to end
                 await asyncio.sleep(LOOK_PAUSE)
         return info
 

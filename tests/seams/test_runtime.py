@@ -1,0 +1,111 @@
+"""What every Runtime has to do, the fake one and the real one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from belvedere.lifecycle.seen import ABSENT, Phase
+from belvedere.runtimes.base import Runtime
+from belvedere.runtimes.local import LocalRuntime
+from belvedere.testing.runtime import FakeRuntime
+from tests.support.viewers import PATIENCE, stand_up, until_phase, viewer_spec
+
+
+@pytest.fixture(params=["fake", "local"])
+async def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Runtime]:
+    runtime: Runtime = FakeRuntime() if request.param == "fake" else LocalRuntime(tmp_path)
+    yield runtime
+    await runtime.close(end_viewers=True)
+
+
+async def test_what_was_never_ensured_is_absent(runtime: Runtime) -> None:
+    assert await runtime.look([1, 2]) == {1: ABSENT, 2: ABSENT}
+
+
+async def test_nothing_runs_at_first(runtime: Runtime) -> None:
+    assert await runtime.look_at_all() == {}
+
+
+async def test_a_viewer_that_is_ensured_becomes_ready(runtime: Runtime) -> None:
+    assert (await stand_up(runtime, viewer_spec(1))).phase is Phase.READY
+
+
+async def test_a_ready_viewer_can_be_reached_and_says_since_when(runtime: Runtime) -> None:
+    seen = await stand_up(runtime, viewer_spec(1))
+    assert seen.endpoint is not None
+    assert seen.ready_at is not None
+
+
+async def test_ensuring_again_starts_nothing(runtime: Runtime) -> None:
+    before = await stand_up(runtime, viewer_spec(1))
+    after = await runtime.ensure(viewer_spec(1))
+    assert (after.ready_at, after.starts) == (before.ready_at, before.starts)
+
+
+async def test_a_newer_attempt_replaces_the_viewer(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(1, attempt=1))
+    assert (await stand_up(runtime, viewer_spec(1, attempt=2))).attempt == 2
+
+
+async def test_an_older_attempt_changes_nothing(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(1, attempt=2))
+    assert (await runtime.ensure(viewer_spec(1, attempt=1))).attempt == 2
+
+
+async def test_a_removed_viewer_becomes_absent(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    await runtime.remove(1)
+    assert await until_phase(runtime, 1, Phase.ABSENT) == ABSENT
+
+
+async def test_removing_what_is_not_there_is_absent(runtime: Runtime) -> None:
+    assert await runtime.remove(9) == ABSENT
+
+
+async def test_a_removed_viewer_can_be_ensured_again(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    await runtime.remove(1)
+    await until_phase(runtime, 1, Phase.ABSENT)
+    assert (await stand_up(runtime, viewer_spec(1))).phase is Phase.READY
+
+
+async def test_all_that_runs_is_seen(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    await stand_up(runtime, viewer_spec(2))
+    everything = await runtime.look_at_all()
+    assert everything is not None
+    assert set(everything) == {1, 2}
+
+
+async def test_logs_of_what_is_not_there_are_empty(runtime: Runtime) -> None:
+    assert list(await runtime.logs(9, 10)) == []
+
+
+async def test_starts_are_counted(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    metrics = await runtime.metrics()
+    assert metrics is not None
+    assert metrics.viewer_starts == 1
+
+
+async def test_changes_name_a_job_that_was_ensured(runtime: Runtime) -> None:
+    changes = runtime.changes()
+    hint = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+    await runtime.ensure(viewer_spec(7))
+    async with asyncio.timeout(PATIENCE):
+        while 7 not in await hint:
+            hint = asyncio.ensure_future(anext(changes))
+    with contextlib.suppress(AttributeError):
+        await changes.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_closed_runtime_knows_nothing_and_raises_nothing(runtime: Runtime) -> None:
+    await runtime.close(end_viewers=True)
+    seen = await runtime.ensure(viewer_spec(1))
+    assert seen.phase is Phase.UNKNOWN
+    assert seen.reason is not None
+    assert await runtime.look_at_all() is None
