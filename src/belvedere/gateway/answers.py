@@ -15,7 +15,7 @@ from belvedere.contract.statuses import JobStatus
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
 from belvedere.gateway.standing import JobView, Standing
-from belvedere.lifecycle.jobs import Job
+from belvedere.lifecycle.jobs import Intent, Job
 
 OWN: Final = "/_belvedere/"
 STATIC: Final = f"{OWN}static/"
@@ -84,7 +84,7 @@ def font_file(body: bytes, content_type: str) -> web.Response:
 def sign_in_page(rules: GatewayRules, *, target: str, job_id: int | None, error: str = "") -> web.Response:
     """The page that asks who it is, and leads back to `target` (empty: to the console)."""
     values: dict[str, object] = {
-        "purpose": "Paste a token of this Belvedere once; this browser then stays signed in for a week.",
+        "purpose": "Paste this service’s token once; this browser then stays signed in for a week.",
         "action": SIGN_IN,
         "next": target,
         "error": error,
@@ -112,6 +112,7 @@ def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch) ->
         "prefix": route.prefix,
         "project_id": job.project_id,
         "train_url": job.train_url,
+        "stays": job.intent is not Intent.DELETE,
     }
     response = page(rules, "job.html", status=STATUS_OF_STANDING[view.standing], values=values)
     if response.status == 503:

@@ -7,7 +7,7 @@ import msgspec
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.contract.statuses import JobStatus
-from belvedere.lifecycle.jobs import Job
+from belvedere.lifecycle.jobs import Intent, Job
 from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.lifecycle.status import STATUS_TABLE, Verb, reason_of, status_of
 from belvedere.runtimes.board import Sighting
@@ -144,6 +144,8 @@ _ENDED_TITLES = {
 def _title(standing: Standing, job: Job, seen: Seen) -> str:
     if standing is Standing.ENDED:
         return _ENDED_TITLES.get(status_of(job), "This job has ended")
+    if standing is Standing.ENDING and job.intent is Intent.DELETE:
+        return "This job is being deleted"
     if standing is not Standing.COMING:
         return _TITLES[standing]
     if status_of(job) is JobStatus.WAITING or seen.phase is Phase.WAITING:

@@ -79,6 +79,8 @@ class Viewing:
             if not isinstance(answer, Missed):
                 return answer
             sighting = _silent(sighting)
+        elif endpoint and not await listens(endpoint.socket):
+            sighting = _silent(sighting)  # as its script will be told, or the two would chase each other
         return answers.job_page(self._rules, sighting.job, view_of(sighting), route)
 
     async def _serve(self, request: web.BaseRequest, route: RouteMatch, who: Principal) -> web.StreamResponse:

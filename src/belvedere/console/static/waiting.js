@@ -6,6 +6,12 @@
   const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   let seen = "";
 
+  const reload = async () => {
+    if (performance.now() < 1000) await pause(1); // however wrong things go, never a storm of reloads
+    location.reload();
+    await pause(60);
+  };
+
   const write = (element, text) => {
     if (element && element.textContent !== text) element.textContent = text;
   };
@@ -23,11 +29,11 @@
 
   const ask = async () => {
     const answer = await fetch(`${job.dataset.state}?seen=${encodeURIComponent(seen)}`, { cache: "no-store" });
-    if (answer.status === 401 || answer.status === 404) return location.reload();
+    if (answer.status === 401 || answer.status === 404) return reload();
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const news = await answer.json();
     seen = news.seen;
-    if (news.view.standing !== job.dataset.standing) return location.reload();
+    if (news.view.standing !== job.dataset.standing) return reload();
     show(news.view);
   };
 

@@ -1,0 +1,78 @@
+"""From a job and the last look at its viewer to what its URL shows."""
+
+import pytest
+from msgspec.structs import replace
+
+from belvedere.contract.jobs import SourceProgress
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.gateway.standing import Standing, progress_share, progress_text, size_text, standing_of, view_of
+from belvedere.lifecycle.jobs import Intent
+from belvedere.lifecycle.seen import ABSENT, Endpoint, Phase, Seen
+from belvedere.runtimes.board import Sighting
+from tests.support.gateway import COPYING, NO_BUCKET, QUEUED, STARTING, STOPPED, job
+
+READY = Seen(phase=Phase.READY, attempt=1, endpoint=Endpoint(socket="/s"))
+NOTHING = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="Only train.log here.")
+
+
+@pytest.mark.parametrize(
+    ("sighting", "expected"),
+    [
+        (Sighting(job=job(), seen=READY), Standing.READY),
+        (Sighting(job=job(run=STARTING), seen=READY), Standing.READY),
+        (Sighting(job=job(), seen=replace(READY, reason=NOTHING)), Standing.EMPTY),
+        (Sighting(job=job(), seen=ABSENT), Standing.COMING),
+        (Sighting(job=job(), seen=replace(READY, attempt=0)), Standing.COMING),
+        (Sighting(job=job(), seen=replace(READY, phase=Phase.RECOVERING)), Standing.COMING),
+        (Sighting(job=job(run=QUEUED), seen=ABSENT), Standing.COMING),
+        (Sighting(job=job(run=STOPPED), seen=READY), Standing.ENDED),
+        (Sighting(job=job(intent=Intent.STOP), seen=READY), Standing.ENDING),
+        (Sighting(job=job(intent=Intent.DELETE), seen=READY), Standing.ENDING),
+    ],
+)
+def test_standing_follows_the_facts(sighting: Sighting, expected: Standing) -> None:
+    assert standing_of(sighting) is expected
+
+
+def test_copying_shows_its_progress() -> None:
+    view = view_of(Sighting(job=job(run=STARTING), seen=Seen(phase=Phase.STARTING, attempt=1, source=COPYING)))
+    assert (view.title, view.detail) == ("Fetching the logs", "12 of 40 files, 31 MB of 114 MB")
+    assert view.done == pytest.approx(31.4 / 114)
+
+
+def test_a_failure_tells_its_reason() -> None:
+    view = view_of(Sighting(job=job(run=NO_BUCKET)))
+    assert (view.word, view.code) == ("Logs unreadable", "NO_SUCH_BUCKET")
+    assert "does not exist" in view.sentence
+
+
+def test_a_queued_job_tells_what_it_waits_for() -> None:
+    assert "8 places" in view_of(Sighting(job=job(run=QUEUED))).sentence
+
+
+def test_a_deleted_job_is_not_said_to_be_stopped() -> None:
+    assert view_of(Sighting(job=job(intent=Intent.DELETE))).title == "This job is being deleted"
+
+
+def test_progress_is_unknown_while_files_are_listed() -> None:
+    listing = SourceProgress(state="listing", files_total=3, bytes_total=10)
+    assert (progress_share(listing), progress_text(listing)) == (None, "Looking for log files")
+
+
+def test_a_file_that_grows_while_copied_is_never_more_than_whole() -> None:
+    assert progress_share(SourceProgress(state="copying", bytes_done=12, bytes_total=10)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (31_400_000, "31 MB"),
+        (999_600_000, "1.0 GB"),
+        (5 * 10**12, "5.0 TB"),
+    ],
+)
+def test_sizes_read_well(size: int, text: str) -> None:
+    assert size_text(size) == text
