@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.clock import Clock
@@ -91,7 +92,11 @@ class SqlJobStore:
 
 
 def _page(connection: Connection, query: JobQuery, marker: Marker | None, as_of: int) -> JobPage:
-    found = connection.execute(page_of_ids(query, marker, as_of)).all()
+    found: list[Row[int, Any]] = []
+    for part in page_of_ids(query, marker, as_of):
+        found += connection.execute(part.limit(query.per_page + 1 - len(found))).all()
+        if len(found) > query.per_page:
+            break
     shown = found[: query.per_page]
     next_marker = None
     if len(found) > len(shown) > 0:

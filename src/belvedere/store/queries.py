@@ -9,7 +9,7 @@ import binascii
 from typing import Annotated, Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal, select, type_coerce
 
 from belvedere.store.base import JobQuery, SortKey
 from belvedere.store.rows import EVERYBODY, fold, private_audience
@@ -49,24 +49,24 @@ def decode_marker(word: str, query: JobQuery) -> Marker:
     return marker
 
 
-def page_of_ids(query: JobQuery, marker: Marker | None, as_of: int) -> Select[int, Any]:
-    """Ids and sort values of a page in order, and of one job more if there are more."""
+def page_of_ids(query: JobQuery, marker: Marker | None, as_of: int) -> tuple[Select[int, Any], ...]:
+    """Ids and sort values of a page in order, and of one job more if there are more.
+
+    Behind a marker there are two selects, to be taken one after the other until the page is full: the jobs of the same
+    value with a higher id, then those of higher values. As one comparison of pairs it would be right but slow where a
+    thousand jobs have the same value: the database would go to the value and step over them all.
+    """
     key = sort_value(query.sort, as_of)
-    order = (jobs.c.id,) if query.sort is SortKey.ID else (key, jobs.c.id)
-    chosen = select(jobs.c.id, key.label("value")).where(conditions(query))
-    chosen = chosen.order_by(*(part.desc() if query.descending else part.asc() for part in order))
-    if marker is not None:
-        chosen = chosen.where(_beyond(marker, key))
-    else:
-        chosen = chosen.offset(min((query.page - 1) * query.per_page, _LARGEST))
-    return chosen.limit(query.per_page + 1)
-
-
-def _beyond(marker: Marker, key: ColumnElement[Any]) -> ColumnElement[bool]:
-    if marker.sort is SortKey.ID:
-        return jobs.c.id < marker.id if marker.descending else jobs.c.id > marker.id
-    here, last = tuple_(key, jobs.c.id), tuple_(literal(marker.value), literal(marker.id))
-    return here < last if marker.descending else here > last
+    value_order, id_order = (part.desc() if query.descending else part.asc() for part in (key, jobs.c.id))
+    chosen = select(jobs.c.id, key.label("value")).where(conditions(query)).limit(query.per_page + 1)
+    whole = chosen.order_by(id_order) if query.sort is SortKey.ID else chosen.order_by(value_order, id_order)
+    if marker is None:
+        return (whole.offset(min((query.page - 1) * query.per_page, _LARGEST)),)
+    higher_id = jobs.c.id < marker.id if query.descending else jobs.c.id > marker.id
+    if query.sort is SortKey.ID:
+        return (whole.where(higher_id),)
+    higher_value = key < marker.value if query.descending else key > marker.value
+    return chosen.where(key == marker.value, higher_id).order_by(id_order), whole.where(higher_value)
 
 
 def sort_value(sort: SortKey, as_of: int) -> ColumnElement[Any]:
@@ -108,7 +108,7 @@ def conditions(query: JobQuery) -> ColumnElement[bool]:
     if query.statuses:
         wanted.append(jobs.c.status.in_(sorted(query.statuses)))
     if query.search:
-        wanted.append(jobs.c.search_text.contains(fold(query.search), autoescape=True, escape="\\"))
+        wanted.append(jobs.c.id.in_(_ids_of_search(query)))
     if query.owner is not None:
         wanted.append(jobs.c.owner == query.owner)
     if query.job_type is not None:
@@ -118,6 +118,13 @@ def conditions(query: JobQuery) -> ColumnElement[bool]:
     if query.created_before is not None:
         wanted.append(jobs.c.created_at < query.created_before)
     return and_(*wanted)
+
+
+def _ids_of_search(query: JobQuery) -> Select[int]:
+    """Matches of the search, from an index that holds the searched text: reading whole rows takes ten times as long."""
+    searched = jobs.alias("searched")
+    matches = searched.c.search_text.contains(fold(query.search), autoescape=True, escape="\\")
+    return select(searched.c.id).where(searched.c.project_id == query.project_id, matches)
 
 
 def total(query: JobQuery) -> Select[int]:

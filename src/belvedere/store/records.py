@@ -62,7 +62,7 @@ def add_job(connection: Connection, job: Job, *, look_at: datetime) -> int:
     """Insert the job under a new id, which is returned; the job's own is ignored."""
     row = {**row_of(job), "look_at": look_at, "hinted": False}
     del row["id"]
-    job_id: int = connection.execute(insert(jobs).values(row).returning(jobs.c.id)).scalar_one()
+    job_id: int = connection.execute(insert(jobs).returning(jobs.c.id), row).scalar_one()
     _add_tags(connection, job_id, job.tags)
     _count(connection, job.project_id, row["audience"], row["status"], 1)
     return job_id
@@ -78,7 +78,7 @@ def standing_of(connection: Connection, job_id: int) -> Standing | None:
 def write_job(connection: Connection, before: Standing, job: Job, **reconciling: object) -> None:
     """Write the job over the row that was `before`, with columns of the reconciler's own."""
     row = row_of(job)
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**row, **reconciling))
+    connection.execute(update(jobs).where(jobs.c.id == job.id), {**row, **reconciling})
     if (before.audience, before.status) != (row["audience"], row["status"]):
         _count(connection, before.project_id, before.audience, before.status, -1)
         _count(connection, before.project_id, row["audience"], row["status"], 1)

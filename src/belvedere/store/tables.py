@@ -168,13 +168,14 @@ jobs = Table(
 # time while a job runs, so no index can hold it; its two parts are in one that the expression is computed from.
 _RIDERS = ("audience", "status")
 Index("ix_jobs_by_id", jobs.c.project_id, jobs.c.id, *(jobs.c[rider] for rider in _RIDERS))
-for _key in ("name", "description", "created_at", "train_url"):
+for _key in ("name", "description", "created_at", "train_url", "owner"):
     Index(f"ix_jobs_by_{_key}", jobs.c.project_id, jobs.c[_key], jobs.c.id, *(jobs.c[rider] for rider in _RIDERS))
 Index("ix_jobs_by_status", jobs.c.project_id, jobs.c.status, jobs.c.id, jobs.c.audience)
 Index(
     "ix_jobs_by_duration",
     *(jobs.c[name] for name in ("project_id", "ran_before", "running_since", "id", "audience", "status")),
 )
+Index("ix_jobs_by_search_text", jobs.c.project_id, jobs.c.search_text, jobs.c.id)
 Index("ix_jobs_due", jobs.c.claim_until, jobs.c.look_at)
 Index("ix_jobs_live", jobs.c.intent, jobs.c.end)
 

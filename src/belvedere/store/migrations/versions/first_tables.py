@@ -77,11 +77,12 @@ def _facts_of_the_run() -> list[sa.Column[Any]]:
 
 def _index_jobs() -> None:
     op.create_index("ix_jobs_by_id", "jobs", ["project_id", "id", "audience", "status"])
-    for key in ("name", "description", "created_at", "train_url"):
+    for key in ("name", "description", "created_at", "train_url", "owner"):
         op.create_index(f"ix_jobs_by_{key}", "jobs", ["project_id", key, "id", "audience", "status"])
     op.create_index("ix_jobs_by_status", "jobs", ["project_id", "status", "id", "audience"])
     duration = ["project_id", "ran_before", "running_since", "id", "audience", "status"]
     op.create_index("ix_jobs_by_duration", "jobs", duration)
+    op.create_index("ix_jobs_by_search_text", "jobs", ["project_id", "search_text", "id"])
     op.create_index("ix_jobs_due", "jobs", ["claim_until", "look_at"])
     op.create_index("ix_jobs_live", "jobs", ["intent", "end"])
 
