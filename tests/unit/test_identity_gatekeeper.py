@@ -94,6 +94,14 @@ async def test_the_store_never_sees_a_secret() -> None:
     assert secret not in repr(vars(store))
 
 
+async def test_expired_secrets_do_not_pile_up() -> None:
+    store = MemoryIdentityStore()
+    gatekeeper = Gatekeeper(store)
+    for n in range(5):
+        await gatekeeper.issue(SecretKind.TICKET, ANN, NOW + n * TICKET_LIFE, TICKET_LIFE)
+    assert await store.remove_expired_secrets(NOW + 5 * TICKET_LIFE) == 1
+
+
 def test_a_principal_acts_in_its_own_project_alone() -> None:
     require_project(ANN, ANN.project_id)
     with pytest.raises(ProjectMismatch) as refusal:

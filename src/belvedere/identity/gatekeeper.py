@@ -39,12 +39,13 @@ class Gatekeeper:
         return record.principal if record else None
 
     async def issue(self, kind: SecretKind, principal: Principal, now: datetime, life: timedelta | None) -> str:
-        """A new secret. Durable when it is returned."""
+        """A new secret. Durable when it is returned. Those that have expired are swept out on the way."""
         secret = secrets.token_urlsafe(32)
         expires_at = now + life if life else None
         record = SecretRecord(
             digest=_digest(secret), kind=kind, principal=principal, created_at=now, expires_at=expires_at
         )
+        await self._store.remove_expired_secrets(now)
         await self._store.add_secret(record)
         return secret
 
