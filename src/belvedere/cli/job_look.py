@@ -141,11 +141,11 @@ def logs(*, flags: Flags, job: str, tail: int, follow: bool, output: Format) -> 
         raise click.UsageError("--follow prints lines as they come: it can't be one JSON or YAML document.")
     with connected(flags) as client:
         job_id = find_job(client, job)
-        lines = client.logs(job_id, tail)
+        lines = client.logs(job_id, TAIL if follow else tail)
         if output is not Format.TABLE:
             print_document(JobLogs(lines=list(lines)), output)
             return
-        _print_lines(lines)
+        _print_lines(lines[-tail:])
         if follow:
             _follow(client, job_id, lines)
 
@@ -154,7 +154,7 @@ def _follow(client: Client, job_id: int, lines: tuple[str, ...]) -> None:
     while True:
         ended = client.get(job_id).status in ENDINGS  # asked first, so that the last lines are not missed
         now = client.logs(job_id, TAIL)
-        _print_lines(now if not lines else new_lines(lines, now))
+        _print_lines(new_lines(lines, now))
         if ended:
             return
         lines = now

@@ -141,9 +141,10 @@ def has_browser(environ: Mapping[str, str], platform: str) -> bool:
 
 def _finish_waiting(client: Client, job_id: int, timeout: timedelta | None, output: Format) -> None:
     """Wait until the job runs and print it. Raises Failure when it doesn't."""
+    seconds = None if timeout is None else timeout.total_seconds()
     try:
         with progress() as report:
-            waited = client.wait(job_id, timeout=timeout.total_seconds() if timeout else None, on_progress=report)
+            waited = client.wait(job_id, timeout=seconds, on_progress=report)
     except KeyboardInterrupt:
         remedy = f"Watch it by `belvedere job show {job_id}`, end it by `belvedere job stop {job_id}`."
         raise Failure(Exit.INTERRUPTED, f"Interrupted; job {job_id} goes on.", remedy=remedy) from None

@@ -1,0 +1,86 @@
+"""`belvedere doctor`: what is missing on this machine, and what to do."""
+
+import os
+from pathlib import Path
+
+import click
+
+from belvedere.cli import diagnosis, options, probes
+from belvedere.cli.connection import Connection, Flags, current, find_bootstrap
+from belvedere.cli.diagnosis import Diagnosis, Finding, Level
+from belvedere.cli.exits import Exit
+from belvedere.cli.output import Format, aligned, print_document, printable
+from belvedere.cli.values import log_location
+from belvedere.server.settings import Settings, SettingsError, load_settings
+
+
+@click.command()
+@click.option("--data", metavar="FOLDER", help="Data folder, as for `serve`.")
+@click.option("--log-root", multiple=True, metavar="FOLDER", help="As for `serve`.")
+@click.option("--port", type=click.IntRange(0, 65535), help="As for `serve`.")
+@click.option("--viewer-port", type=click.IntRange(0, 65535), help="As for `serve`.")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="As for `serve`.")
+@click.option("--train-url", metavar="URL", help="Try to list this log location, as the service would.")
+@options.output_option
+def doctor(config: Path | None, train_url: str | None, output: Format, **flags: object) -> int:
+    """Say what is missing on this machine, and what to do.
+
+    Looks at what `belvedere serve` with the same flags and variables would need. Changes nothing. Exit code 1 if
+    something has to be done before it works.
+    """
+    try:
+        settings = load_settings(flags, os.environ, config)
+    except SettingsError as error:
+        found = diagnosis.diagnosis([*_of_machine(), diagnosis.of_settings(str(error))])
+    else:
+        found = diagnosis.diagnosis([*_of_machine(), *_of_settings(settings, train_url)])
+    _print(found, output)
+    return Exit.OK if found.healthy else Exit.UNEXPECTED
+
+
+def _of_machine() -> list[Finding]:
+    return [
+        diagnosis.of_python(diagnosis.this_python()),
+        diagnosis.of_data_server(probes.data_server()),
+        diagnosis.of_file_limit(probes.file_limit()),
+        diagnosis.of_kernel(probes.kernel()),
+        diagnosis.of_chromium(probes.chromium()),
+    ]
+
+
+def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
+    connection = _connection(settings)
+    fault = probes.service(connection) if connection else None
+    running = connection is not None and fault is None
+    findings = [
+        diagnosis.of_disk(probes.disk(settings.data_folder)),
+        diagnosis.of_port(probes.port("port", settings.host, settings.port), running),
+        diagnosis.of_port(
+            probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running
+        ),
+        diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.stores)),
+    ]
+    if settings.stores:
+        findings.append(diagnosis.of_store(settings.store.endpoint, probes.store(settings)))
+    if train_url:
+        location = log_location(train_url, str(Path.cwd()))
+        findings.append(diagnosis.of_train_url(location, probes.train_url(location, settings)))
+    return [*findings, diagnosis.of_service(connection.endpoint if connection else None, fault)]
+
+
+def _connection(settings: Settings) -> Connection | None:
+    """The service of this data folder, if it has ever run."""
+    data = str(settings.data_folder)
+    return current(Flags(data=data)) if find_bootstrap(data, {}, Path.cwd()) else None
+
+
+def _print(found: Diagnosis, output: Format) -> None:
+    if output is not Format.TABLE:
+        print_document(found, output)
+        return
+    rows = [(finding.level.value, finding.check, printable(finding.text)) for finding in found.findings]
+    for finding, line in zip(found.findings, aligned(rows).splitlines(), strict=True):
+        colour = {Level.WARN: "yellow", Level.FAIL: "red", Level.OK: "green"}.get(finding.level)
+        click.echo(click.style(line[:4], fg=colour) + line[4:])
+        if finding.remedy:
+            click.echo(f"      {finding.remedy}")

@@ -1,0 +1,141 @@
+"""Looks at this machine for `belvedere doctor`. No judgement here; `diagnosis` has that."""
+
+import asyncio
+import os
+import platform
+import resource
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import tensorboard_data_server  # type: ignore[import-untyped]
+
+from belvedere.cli.connection import Connection
+from belvedere.cli.diagnosis import DataServer, Disk, Kernel, Port
+from belvedere.client import Client, ClientError, ListQuery
+from belvedere.contract.errors import BelvedereError
+from belvedere.contract.reasons import Reason
+from belvedere.server.settings import Settings
+from belvedere.sources.base import SourceError
+from belvedere.sources.location import DEFAULT_STORE, FolderRequest, Location, ObjectLocation, resolve_folder
+from belvedere.sources.location import parse_train_url as parse_location
+from belvedere.sources.opening import open_source
+
+_PATIENCE = 5.0  # seconds
+_NO_BUCKET = "belvedere-doctor-asks-for-no-bucket"
+
+
+def data_server() -> DataServer:
+    """TensorBoard's Rust data server, started once for its version."""
+    path = tensorboard_data_server.server_binary()
+    if path is None or not Path(path).exists():
+        return DataServer(path=None, machine=platform.machine())
+    return DataServer(path=path, machine=platform.machine(), fault=_fault_of_starting(path))
+
+
+def _fault_of_starting(path: str) -> str:
+    try:
+        subprocess.run([path, "--version"], check=True, capture_output=True, timeout=_PATIENCE)
+    except (OSError, subprocess.SubprocessError) as error:
+        return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return ""
+
+
+def file_limit() -> int | None:
+    """How many files a process here may open at most; None without a limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if hard == resource.RLIM_INFINITY else hard
+
+
+def disk(folder: Path) -> Disk:
+    """The folder, or the nearest one above it that exists."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    return Disk(folder=str(folder), writable=writable, free=shutil.disk_usage(there).free)
+
+
+def port(setting: str, host: str, number: int) -> Port:
+    """Try to listen there."""
+    address = f"{host}:{number}"
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(where)
+            listener.listen(1)
+    except OSError as error:
+        return Port(setting=setting, address=address, fault=error.strerror or str(error))
+    return Port(setting=setting, address=address)
+
+
+def kernel() -> Kernel:
+    """Try pidfd_open; read what is said about user namespaces."""
+    most = _number(Path("/proc/sys/user/max_user_namespaces"), 0)
+    allowed = _number(Path("/proc/sys/kernel/unprivileged_userns_clone"), 1)  # Debian's own switch
+    restricted = _number(Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"), 0)  # Ubuntu's
+    return Kernel(pidfd=_has_pidfd(), user_namespaces=most > 0 and allowed == 1 and restricted == 0)
+
+
+def _has_pidfd() -> bool:
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def _number(path: Path, otherwise: int) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return otherwise
+
+
+def chromium() -> str | None:
+    """Path of a Chromium."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def store(settings: Settings) -> Reason | None:
+    """The store's answer to a signed request for a bucket that doesn't exist."""
+    return _probe(ObjectLocation(store=DEFAULT_STORE, bucket=_NO_BUCKET, prefix=""), settings)
+
+
+def train_url(text: str, settings: Settings) -> str | None:
+    """Why this log location can't be listed; None if it can."""
+    roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
+    try:
+        found = parse_location(text, log_roots=roots, stores=list(settings.stores))
+        location = resolve_folder(found) if isinstance(found, FolderRequest) else found
+    except BelvedereError as error:
+        return error.message
+    answer = _probe(location, settings)
+    return answer.text if answer else None
+
+
+def _probe(location: Location, settings: Settings) -> Reason | None:
+    async def probe() -> None:
+        source = open_source(location, settings.stores)
+        try:
+            await source.probe()
+        finally:
+            await source.close()
+
+    try:
+        asyncio.run(probe())
+    except SourceError as error:
+        return error.reason
+    return None
+
+
+def service(connection: Connection) -> str | None:
+    """Why the service doesn't answer; None if it does."""
+    try:
+        with Client(
+            connection.endpoint, connection.project_id, connection.token, timeout=_PATIENCE, retry_pauses=()
+        ) as client:
+            client.page(ListQuery(page_size=1))
+    except ClientError as error:
+        return str(error)
+    return None

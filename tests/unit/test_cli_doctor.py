@@ -1,0 +1,119 @@
+"""What a look at the machine means."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from belvedere.cli import diagnosis, probes
+from belvedere.cli.diagnosis import DataServer, Disk, Finding, Level, Port
+from belvedere.cli.main import run
+from belvedere.contract.reasons import Reason, ReasonCode
+
+
+def test_an_old_python_fails() -> None:
+    assert diagnosis.of_python((3, 10)).level is Level.FAIL
+    assert diagnosis.of_python((3, 11)).level is Level.OK
+
+
+def test_on_arm_the_slow_loader_is_announced() -> None:
+    found = diagnosis.of_data_server(DataServer(path=None, machine="aarch64"))
+    assert found.level is Level.WARN
+    assert "ARM" in found.text
+    assert "slow" in found.text
+
+
+def test_a_data_server_that_does_not_start_fails() -> None:
+    found = diagnosis.of_data_server(DataServer(path="/x/server", machine="x86_64", fault="Permission denied"))
+    assert (found.level, "Permission denied" in found.text) == (Level.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("hard", "level"), [(None, Level.OK), (20_000, Level.OK), (4096, Level.WARN), (512, Level.FAIL)]
+)
+def test_few_open_files_are_told(hard: int | None, level: Level) -> None:
+    assert diagnosis.of_file_limit(hard).level is level
+
+
+@pytest.mark.parametrize(
+    ("writable", "free", "level"),
+    [(True, 10**10, Level.OK), (True, 10**9, Level.WARN), (True, 10**8, Level.FAIL), (False, 10**10, Level.FAIL)],
+)
+def test_the_data_folder_needs_rights_and_room(writable: bool, free: int, level: Level) -> None:
+    assert diagnosis.of_disk(Disk(folder="/d", writable=writable, free=free)).level is level
+
+
+@pytest.mark.parametrize(
+    ("fault", "runs", "level"), [("", False, Level.OK), ("in use", True, Level.OK), ("in use", False, Level.FAIL)]
+)
+def test_a_port_may_be_held_by_the_service_only(fault: str, runs: bool, level: Level) -> None:
+    found = diagnosis.of_port(Port(setting="viewer port", address="127.0.0.1:1", fault=fault), runs)
+    assert found.level is level
+
+
+def test_a_taken_port_names_the_option_that_changes_it() -> None:
+    found = diagnosis.of_port(Port(setting="viewer port", address="127.0.0.1:1", fault="in use"), service_runs=False)
+    assert "--viewer-port" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [
+        (None, Level.OK),
+        (ReasonCode.NO_SUCH_BUCKET, Level.OK),
+        (ReasonCode.SOURCE_FORBIDDEN, Level.WARN),
+        (ReasonCode.BAD_CREDENTIALS, Level.FAIL),
+        (ReasonCode.SOURCE_UNREACHABLE, Level.FAIL),
+    ],
+)
+def test_a_store_that_knows_no_such_bucket_is_well(code: ReasonCode | None, level: Level) -> None:
+    answer = Reason(code=code, text="why") if code else None
+    assert diagnosis.of_store("http://store", answer).level is level
+
+
+def test_only_a_failure_is_unhealthy() -> None:
+    warning = Finding(check="x", level=Level.WARN, text="")
+    failure = Finding(check="x", level=Level.FAIL, text="")
+    assert diagnosis.diagnosis([warning]).healthy
+    assert not diagnosis.diagnosis([warning, failure]).healthy
+
+
+def test_the_data_server_of_this_machine_starts() -> None:
+    assert probes.data_server().fault == ""
+
+
+def test_a_port_in_use_is_seen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert probes.port("port", "127.0.0.1", listener.getsockname()[1]).fault
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_others_is_not_writable() -> None:
+    assert not probes.disk(Path("/proc/belvedere")).writable
+
+
+def test_the_command_speaks_json_and_exits_by_its_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["doctor", "--data", str(tmp_path / "data"), "--port", "0", "--viewer-port", "0", "--output", "json"]
+    code = run(words)
+    found = json.loads(capsys.readouterr().out)
+    assert {"data server", "file limit", "data folder", "port", "service"} <= {f["check"] for f in found["findings"]}
+    assert code == (0 if found["healthy"] else 1)
+
+
+def test_a_wrong_setting_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BELVEDERE_PORT", "many")
+    assert run(["doctor", "--data", str(tmp_path)]) == 1
+    assert "fail  settings" in capsys.readouterr().out
+
+
+def test_a_location_that_cannot_be_listed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", str(tmp_path), "--log-root", str(tmp_path), "--train-url", f"file://{tmp_path}/absent"]
+    assert run(["doctor", *words, "--port", "0", "--viewer-port", "0"]) == 1
+    assert "fail  log location" in capsys.readouterr().out
