@@ -75,7 +75,6 @@ install_with_uv() {
   .venv/bin/python -m uv --version >/dev/null 2>&1 ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version" || return 1
   tell_uv UV_DEFAULT_INDEX index-url
-  tell_uv UV_INDEX extra-index-url
   tell_uv UV_FIND_LINKS find-links
   tell_uv SSL_CERT_FILE cert
   .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" &&
