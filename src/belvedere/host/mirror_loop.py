@@ -51,6 +51,7 @@ class SharedMirror:
         self._meters = (Meter(), meter)
         self._pace = pace
         self._source: LogSource | None = None
+        self._is_stale = False
         self._held: dict[str, Held] | None = None
         self._holders = 0
         self._task: asyncio.Task[None] | None = None
@@ -89,6 +90,11 @@ class SharedMirror:
         """Make the next pass start now."""
         self._please.set()
 
+    def renew_source(self) -> None:
+        """Open the source anew for the next pass, which starts now."""
+        self._is_stale = True
+        self.refresh()
+
     async def _run(self, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait([after])  # one writer at a time
@@ -123,7 +129,10 @@ class SharedMirror:
     async def _one_pass(self) -> Result:
         if self._held is None:
             self._held = await on_disk(self._files.prepare)
+        if self._is_stale:
+            await self._drop_source()
         if self._source is None:
+            self._is_stale = False
             self._source = self._open_source(self._location)
         folder = self._source if isinstance(self._source, FolderSource) else None
         source = MeteredSource(self._source, () if folder else self._meters)  # a folder costs no requests

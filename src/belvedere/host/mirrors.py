@@ -58,6 +58,11 @@ class FolderMirrors:
     def requests(self) -> int:
         return self._meter.requests
 
+    def renew_sources(self) -> None:
+        """The settings of stores have changed: the next passes, which start now, use the new ones."""
+        for mirror in self._mirrors.values():
+            mirror.renew_source()
+
     async def close(self) -> None:
         await asyncio.gather(*(mirror.end() for mirror in self._mirrors.values()))
 

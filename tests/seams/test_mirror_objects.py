@@ -1,0 +1,204 @@
+"""Mirrors of a real object store."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from belvedere.contract.reasons import ReasonCode
+from belvedere.host.mirroring import Mirror
+from belvedere.host.mirrors import FolderMirrors
+from belvedere.sources.location import ObjectLocation
+from belvedere.sources.opening import open_source, source_identity
+from belvedere.sources.stores import ObjectStore
+from tests.support.seaweedfs import SeaweedFs
+
+from .mirroring import EventsViewer, content, has_failed, has_note, is_complete, until, until_content
+
+pytestmark = pytest.mark.object_store
+
+EVENTS = "events.out.tfevents.1"
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def seaweed() -> Iterator[SeaweedFs]:
+    with SeaweedFs() as server:
+        server.make_bucket("bucket")
+        yield server
+
+
+class Bench:
+    """Mirrors of one prefix of its own, with settings that a test may change."""
+
+    def __init__(self, server: SeaweedFs, folder: Path) -> None:
+        self.server = server
+        self.prefix = f"p{next(_NUMBERS)}/"
+        self.store = server.settings()
+        self.mirrors = FolderMirrors(
+            folder,
+            lambda location: open_source(location, {"default": self.store}),
+            identify=lambda location: source_identity(location, {"default": self.store}),
+            poll_seconds=0.05,
+            give_up_seconds=0.5,
+        )
+
+    def put(self, key: str, data: bytes) -> None:
+        self.server.put("bucket", self.prefix + key, data)
+
+    def delete(self, key: str) -> None:
+        self.server.delete("bucket", self.prefix + key)
+
+    def open(self, bucket: str = "bucket") -> Mirror:
+        location = ObjectLocation(store="default", bucket=bucket, prefix=self.prefix)
+        return self.mirrors.open("project", location, EventsViewer())
+
+
+@pytest.fixture
+async def bench(seaweed: SeaweedFs, tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(seaweed, tmp_path / "mirrors")
+    yield made
+    await made.mirrors.close()
+
+
+async def test_only_wanted_files_are_copied(bench: Bench) -> None:
+    bench.put(f"a/{EVENTS}", b"x" * 5_000_000)
+    bench.put("a/model.ckpt", b"no")
+    mirror = bench.open()
+    state = await until(mirror, is_complete)
+    assert content(mirror.folder) == {f"a/{EVENTS}": b"x" * 5_000_000}
+    assert (state.has_logs, state.note, state.rewrites) == (True, None, 0)
+    assert (state.progress.files_done, state.progress.bytes_done) == (1, 5_000_000)
+    assert bench.mirrors.bytes_fetched == 5_000_000
+
+
+async def test_growth_is_appended_by_its_tail(bench: Bench) -> None:
+    start = bytes(range(256)) * 4000
+    bench.put(EVENTS, start)
+    mirror = bench.open()
+    await until(mirror, is_complete)
+    inode = (mirror.folder / EVENTS).stat().st_ino
+    bench.put(EVENTS, start + b"more")
+    await until_content(mirror, {EVENTS: start + b"more"})
+    assert (mirror.state.rewrites, (mirror.folder / EVENTS).stat().st_ino) == (0, inode)
+    assert bench.mirrors.bytes_fetched < len(start) + 2**17
+
+
+@pytest.mark.parametrize(
+    "fresh",
+    [b"other", b"y" * 200_000, b"y" + b"x" * 299_999, b"x" * 100_000 + b"y" * 200_000],
+    ids=["shorter", "same size", "another head", "another tail"],
+)
+async def test_a_rewritten_object_is_replaced_and_counted(bench: Bench, fresh: bytes) -> None:
+    bench.put(EVENTS, b"x" * 200_000)
+    mirror = bench.open()
+    await until(mirror, is_complete)
+    bench.put(EVENTS, fresh)
+    await until_content(mirror, {EVENTS: fresh})
+    assert (await until(mirror, lambda state: state.rewrites > 0)).rewrites == 1
+
+
+async def test_a_deleted_object_goes_and_so_does_its_folder(bench: Bench) -> None:
+    bench.put(f"a/b/{EVENTS}", b"1")
+    bench.put(EVENTS, b"2")
+    mirror = bench.open()
+    await until(mirror, is_complete)
+    bench.delete(f"a/b/{EVENTS}")
+    await until(mirror, lambda state: state.rewrites == 1)
+    assert [path.name for path in mirror.folder.iterdir()] == [EVENTS]
+
+
+async def test_a_wrong_secret_ends_the_mirror_with_a_reason(bench: Bench, seaweed: SeaweedFs) -> None:
+    bench.store = seaweed.settings(secret_key="wrong")
+    failure = (await until(bench.open(), has_failed)).failure
+    assert failure is not None
+    assert failure.code is ReasonCode.BAD_CREDENTIALS
+
+
+async def test_an_absent_bucket_ends_the_mirror_with_a_reason(bench: Bench) -> None:
+    failure = (await until(bench.open("absent-bucket"), has_failed)).failure
+    assert failure is not None
+    assert failure.code is ReasonCode.NO_SUCH_BUCKET
+
+
+async def test_a_dead_endpoint_is_a_note_first_and_the_end_when_it_lasts(bench: Bench) -> None:
+    bench.store = ObjectStore(endpoint="http://127.0.0.1:9", access_key="a", secret_key="b", allow_http=True)
+    mirror = bench.open()
+    noted = await until(mirror, has_note)
+    assert (noted.failure, noted.progress.state) == (None, "waiting")
+    failure = (await until(mirror, has_failed)).failure
+    assert failure is not None
+    assert failure.code is ReasonCode.SOURCE_UNREACHABLE
+
+
+async def test_keys_that_go_bad_later_are_a_note_and_mended_keys_take_effect(bench: Bench, seaweed: SeaweedFs) -> None:
+    bench.put(EVENTS, b"1")
+    mirror = bench.open()
+    await until(mirror, is_complete)
+    good, bench.store = bench.store, seaweed.settings(secret_key="wrong")
+    bench.mirrors.renew_sources()
+    noted = await until(mirror, has_note)
+    assert (noted.failure, noted.has_logs) == (None, True)
+    bench.store = good
+    bench.put(EVENTS, b"12")
+    await until_content(mirror, {EVENTS: b"12"})
+
+
+async def test_an_absent_prefix_is_told_and_logs_that_come_later_are_shown(bench: Bench) -> None:
+    mirror = bench.open()
+    note = (await until(mirror, is_complete)).note
+    assert note is not None
+    assert note.text.startswith(f"Nothing is stored below obs://bucket/{bench.prefix} yet.")
+    bench.put(EVENTS, b"1")
+    await until(mirror, lambda state: state.has_logs and state.note is None)
+
+
+async def test_nothing_to_show_says_what_is_there(bench: Bench) -> None:
+    bench.put("a.ckpt", b"1")
+    bench.put("b.ckpt", b"1")
+    note = (await until(bench.open(), is_complete)).note
+    assert note is not None
+    assert note.code is ReasonCode.NOTHING_TO_SHOW
+    assert (
+        f"No TensorBoard event files below obs://bucket/{bench.prefix} yet: 2 checkpoint files are there." in note.text
+    )
+
+
+async def test_a_closed_mirror_is_kept_and_not_fetched_again(bench: Bench) -> None:
+    bench.put(EVENTS, b"x" * 1000)
+    mirror = bench.open()
+    await until(mirror, is_complete)
+    await mirror.close()
+    again = bench.open()
+    checked = again.state.progress.checked_at
+    again.refresh()
+    await until(again, lambda state: state.progress.checked_at != checked)
+    assert content(again.folder) == {EVENTS: b"x" * 1000}
+    assert bench.mirrors.bytes_fetched == 1000
+
+
+async def test_an_unchanged_source_costs_one_request_a_pass(bench: Bench) -> None:
+    bench.put(EVENTS, b"1")
+    mirror = bench.open()
+    checked = (await until(mirror, is_complete)).progress
+    later = (await until(mirror, lambda state: state.progress.checked_at != checked.checked_at)).progress
+    assert later.requests == checked.requests + 1
+
+
+async def test_projector_settings_that_lead_out_are_not_copied(bench: Bench) -> None:
+    bench.put("projector_config.pbtxt", b'embeddings { metadata_path: "/etc/passwd" }')
+    bench.put(EVENTS, b"1")
+    mirror = bench.open()
+    note = (await until(mirror, is_complete)).note
+    assert note is not None
+    assert note.code is ReasonCode.UNSAFE_FILE
+    assert set(content(mirror.folder)) == {EVENTS}
+
+
+async def test_many_files_are_all_copied(bench: Bench) -> None:
+    for number in range(40):
+        bench.put(f"run-{number:02}/{EVENTS}", bytes([number]) * 1000)
+    mirror = bench.open()
+    await until(mirror, is_complete)
+    assert len(content(mirror.folder)) == 40
