@@ -58,10 +58,10 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def get(socket_path: str, path: str) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body, without decompression."""
+def get(socket_path: str, path: str, *, encoding: str = "identity") -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body, as sent."""
     with contextlib.closing(_UnixConnection(socket_path)) as connection:
-        connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+        connection.request("GET", path, headers={"Accept-Encoding": encoding})
         response = connection.getresponse()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 

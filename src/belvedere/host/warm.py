@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -26,6 +27,8 @@ DESCRIPTORS = 4
 def serve(program: ModuleType, control: socket.socket) -> None:
     """Fork on request until the control socket ends."""
     program.prepare()
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise RuntimeError(f"{program.__name__}.prepare() left a thread running; forks would not have it")
     gc.collect()
     gc.freeze()  # so that a collection in a child does not copy every page of the parent
     control.send(READY)

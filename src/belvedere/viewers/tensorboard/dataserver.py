@@ -20,6 +20,7 @@ CYCLE_STARTED = "Starting load cycle"
 CYCLE_FINISHED = "Finished load cycle"
 SETTLED = 10.0  # seconds of life after which an exit counts as the first again
 EXITS = 5  # quick exits in a row, and it is given up
+HELD_BACK = 10.0  # seconds that requests wait for the successor of one that died to load, rather than see a part
 SLOWEST_RETRY = 5.0  # seconds
 
 
@@ -64,6 +65,7 @@ class DataServer:
         self._serving: _Process | None = None
         self._loading: _Process | None = None
         self._exits = 0
+        self._has_loaded = False
         self._closed = False
 
     def load(self) -> None:
@@ -84,9 +86,12 @@ class DataServer:
 
     def listening(self, process: "_Process") -> None:
         """It has its port."""
-        with self._lock:
-            if self._serving is None and process is self._loading:
-                self._take_over(process)
+        if not self._has_loaded:
+            self._take_over_empty(process)
+            return
+        late = threading.Timer(HELD_BACK, self._take_over_empty, [process])
+        late.daemon = True
+        late.start()
 
     def cycle_finished(self, process: "_Process") -> None:
         """It has read everything."""
@@ -96,6 +101,7 @@ class DataServer:
             if process is not self._serving:
                 self._take_over(process)
             self._loading = None
+            self._has_loaded = True
         self._on_loaded()
 
     def ended(self, process: "_Process", last_line: str) -> None:
@@ -115,6 +121,12 @@ class DataServer:
         with self._lock:
             if self._loading is process or (self._loading is None and self._serving is None):
                 self.load()
+
+    def _take_over_empty(self, process: "_Process") -> None:
+        """Let one serve that is still loading, if nothing else does."""
+        with self._lock:
+            if self._serving is None and process is self._loading:
+                self._take_over(process)
 
     def _take_over(self, process: "_Process") -> None:
         before, self._serving = self._serving, process

@@ -16,12 +16,16 @@ from tensorboard import assets, default, main_lib, program
 from tensorboard.backend import application
 from tensorboard.backend.event_processing import data_ingester
 from tensorboard.plugins.core import core_plugin
+from tensorboard.plugins.projector import projector_plugin
 from werkzeug import serving
 from werkzeug.test import Client
 
+from belvedere.viewers.tensorboard.confinement import asset_below
+
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 INDEX = "index.html"
-WARMED_BY = ("/", "/data/environment", "/data/plugins_listing", "/data/runs", "/data/plugin/scalars/tags")
+# Not the list of plug-ins: the projector would start a thread to look for embeddings.
+WARMED_BY = ("/", "/data/environment", "/data/runs", "/data/plugin/scalars/tags")
 
 
 class _CoreLoader(core_plugin.CorePluginLoader):  # type: ignore[misc]
@@ -90,6 +94,7 @@ class _Handler(serving.WSGIRequestHandler):
 @functools.cache
 def _tensorboard() -> Any:
     main_lib.global_init()
+    projector_plugin._rel_to_abs_asset_path = asset_below
     plugins = [
         _CoreLoader() if isinstance(plugin, core_plugin.CorePluginLoader) else plugin
         for plugin in default.get_plugins()
