@@ -29,7 +29,7 @@ serve: setup
 	@exec $(BIN)/belvedere serve --data $(DATA) --log-root $(LOG_ROOT) --port $(PORT) --viewer-port $(VIEWER_PORT)
 
 # pytest comes last, so that its closing line does.
-test: lint types
+test: lint types docs
 	$(BIN)/pytest $(PYTEST)
 
 format: setup-dev
@@ -48,7 +48,7 @@ unit: setup-dev
 	$(BIN)/pytest tests/unit $(PYTEST)
 
 docs: setup-dev
-	$(BIN)/mkdocs build --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks
