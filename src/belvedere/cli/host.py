@@ -1,4 +1,4 @@
-"""`belvedere host`: the viewer host alone, as `serve` starts it by itself."""
+"""`belvedere host`: run a viewer host in this process."""
 
 from pathlib import Path
 
@@ -8,31 +8,10 @@ from belvedere.host.main import ORPHAN_GRACE, POLL_SECONDS, run_host
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    metavar="FOLDER",
-    help="Data folder of the service that will ask for viewers.",
-)
-@click.option(
-    "--orphan-grace",
-    type=click.FloatRange(min=0),
-    default=ORPHAN_GRACE,
-    show_default=True,
-    help="Seconds without a question after which it ends.",
-)
-@click.option(
-    "--poll-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=POLL_SECONDS,
-    show_default=True,
-    help="Seconds between two looks at a log source.",
-)
-@click.option("--cold", is_flag=True, help="Keep no warm parent; viewers start slower.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), required=True, help="The data folder.")
+@click.option("--orphan-grace", default=ORPHAN_GRACE, show_default=True, help="Seconds it outlives its service.")
+@click.option("--poll-seconds", default=POLL_SECONDS, show_default=True, help="Pause between looks at a log source.")
+@click.option("--cold", is_flag=True, help="Keep no warm parent: less memory, slower starts.")
 def host(data: Path, orphan_grace: float, poll_seconds: float, cold: bool) -> int:
-    """Run a viewer host: the process that owns mirrors and viewers.
-
-    One for each data folder: if one runs there already, this ends at once. It answers on a unix socket in that folder.
-    """
+    """Run a viewer host. `belvedere serve` starts one by itself; run it yourself to see what it does."""
     return run_host(data, orphan_grace=orphan_grace, poll_seconds=poll_seconds, warm=not cold)
