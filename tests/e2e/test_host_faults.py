@@ -197,6 +197,22 @@ async def test_two_runtimes_share_one_host(runtime: LocalRuntime, tmp_path: Path
     assert set(everything) == {1, 2}
 
 
+async def test_a_host_of_another_version_is_replaced_once(
+    runtime: LocalRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    before = await host_pid(runtime)
+    monkeypatch.setattr("belvedere.runtimes.local.__version__", "another")
+    newer = LocalRuntime(tmp_path)
+    await newer.look([1])
+    assert Roll([before]).present() == []
+    await stand_up(newer, viewer_spec(1))
+    after = await host_pid(newer)
+    await newer.look([1])
+    assert await host_pid(newer) == after
+    await newer.close(end_viewers=True)
+
+
 async def host_pid(runtime: LocalRuntime) -> int:
     info = await runtime._introduction()
     assert info is not None

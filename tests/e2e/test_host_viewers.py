@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.viewers import (
     environment,
     get,
     get_json,
+    running,
     stand_up,
     viewer_spec,
 )
@@ -91,6 +93,17 @@ async def test_no_process_of_the_host_knows_a_secret(runtime: LocalRuntime, monk
     said = "".join(environment(pid) for pid in [host, *descendants(host)])
     assert "hush-hush" not in said
     assert "BELVEDERE_" not in said
+
+
+async def test_viewers_may_open_as_many_files_as_the_machine_allows(runtime: LocalRuntime) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        await stand_up(runtime, viewer_spec(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for pid in running("tensorboard_data_server", descendants(await host_pid(runtime))):
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 async def test_a_folder_without_logs_is_ready_and_says_so(runtime: LocalRuntime, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import resource
 import secrets
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -69,10 +69,27 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     stores: dict[str, ObjectStore] = {}
+
+    def put_stores(new: list[ObjectStore]) -> None:
+        stores.clear()
+        stores.update({store.name: store for store in new})
+
+    async with _host(where, _mirrors(where, stores, poll_seconds), warm) as host:
+        api = ControlApi(host, _introduction(host), put_stores, stop.set)
+        server = await _serve(api, where.control_socket)
+        log.info("host %s is up, pid %d", __version__, os.getpid())
+        await _until_unwanted(api, orphan_grace, stop)
+        log.info("host ends; viewers: %d", len(host))
+    await server.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _host(where: Places, mirrors: Mirrors, warm: bool) -> AsyncIterator[Host]:
+    """A host with all that it stands on; at the end nothing of it is left."""
     children = Children(where.processes, sweeps=True)
     viewers = viewer_types()
     warm_launcher = WarmLauncher(children, [viewer.program for viewer in viewers.values() if viewer.can_fork and warm])
-    mirrors = _mirrors(where, stores, poll_seconds)
+    warm_launcher.start()
     host = Host(
         Surroundings(
             places=where,
@@ -82,22 +99,13 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
             viewer_types=viewers,
         )
     )
-
-    def put_stores(new: list[ObjectStore]) -> None:
-        stores.clear()
-        stores.update({store.name: store for store in new})
-
-    api = ControlApi(host, _introduction(host), put_stores, stop.set)
-    server = await _serve(api, where.control_socket)
-    warm_launcher.start()
-    log.info("host %s is up, pid %d", __version__, os.getpid())
-    await _until_unwanted(api, orphan_grace, stop)
-    log.info("host ends; viewers: %d", len(host))
-    await host.close()
-    await warm_launcher.close()
-    await mirrors.close()
-    await children.sweep()
-    await server.cleanup()
+    try:
+        yield host
+    finally:
+        await host.close()
+        await warm_launcher.close()
+        await mirrors.close()
+        await children.sweep()
 
 
 def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> Mirrors:

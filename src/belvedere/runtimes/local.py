@@ -148,7 +148,7 @@ class LocalRuntime:
             if self._closed:
                 raise ConnectionError("this runtime was closed")
             info = await self._introduction()
-            if info is not None and (info.protocol, info.version) != (PROTOCOL, __version__):
+            if info is not None and self._is_outdated(info):
                 log.warning("replacing a viewer host of version %s", info.version)
                 await self._end_host()
                 info = None
@@ -160,6 +160,10 @@ class LocalRuntime:
                 await self._ask("PUT", "/v1/stores", dict[str, str], body=self._stores)
                 self._greeted = info.host_id
         return True
+
+    def _is_outdated(self, info: HostInfo) -> bool:
+        """Whether it is of another version. One that we started never is: a new one would be the same."""
+        return info.host_id != self._greeted and (info.protocol, info.version) != (PROTOCOL, __version__)
 
     async def _introduction(self) -> HostInfo | None:
         """Who answers on the socket; None if nobody listens there."""
