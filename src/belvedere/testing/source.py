@@ -22,7 +22,7 @@ class MemorySource:
     """Files in memory. `versions` remembers every content that a file ever had; `reads` every read."""
 
     def __init__(self, chunk_bytes: int = 2**20, page_size: int = 1000) -> None:
-        self._chunk = chunk_bytes
+        self.chunk_bytes = chunk_bytes
         self._page = page_size
         self._files: dict[str, tuple[bytes, Entry]] = {}
         self._before: Sequence[Entry] = []
@@ -80,9 +80,9 @@ class MemorySource:
         wanted = self._files[key][0][start:end]
         if fault is Fault.CUT:
             wanted = wanted[: len(wanted) // 2]
-        for offset in range(0, len(wanted), self._chunk):
+        for offset in range(0, len(wanted), self.chunk_bytes):
             await asyncio.sleep(0)
-            yield wanted[offset : offset + self._chunk]
+            yield wanted[offset : offset + self.chunk_bytes]
         if fault is Fault.CUT:
             raise _cut()
 
