@@ -73,6 +73,13 @@ def test_a_store_that_knows_no_such_bucket_is_well(code: ReasonCode | None, leve
     assert diagnosis.of_store("http://store", answer).level is level
 
 
+@pytest.mark.parametrize(
+    ("roots", "runs", "level"), [(1, False, Level.OK), (0, True, Level.INFO), (0, False, Level.WARN)]
+)
+def test_no_place_for_logs_is_told_before_the_service_runs(roots: int, runs: bool, level: Level) -> None:
+    assert diagnosis.of_log_places(roots=roots, stores=0, service_runs=runs).level is level
+
+
 def test_only_a_failure_is_unhealthy() -> None:
     warning = Finding(check="x", level=Level.WARN, text="")
     failure = Finding(check="x", level=Level.FAIL, text="")

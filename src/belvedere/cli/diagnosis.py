@@ -152,11 +152,13 @@ def of_chromium(path: str | None) -> Finding:
     )
 
 
-def of_log_places(*, roots: int, stores: int) -> Finding:
-    """Whether there is any place that logs may come from."""
+def of_log_places(*, roots: int, stores: int, service_runs: bool) -> Finding:
+    """Whether there is any place that logs may come from. A service that runs was told its own, perhaps by flags."""
     if roots or stores:
         text = f"{roots} log roots, {stores} object stores"
         return Finding(check="log places", level=Level.OK, text=text)
+    if service_runs:
+        return Finding(check="log places", level=Level.INFO, text="only those that the running service was given")
     remedy = "Start with --log-root FOLDER, or set BELVEDERE_STORE_ENDPOINT and its keys."
     return Finding(check="log places", level=Level.WARN, text="no place for logs is configured here", remedy=remedy)
 

@@ -58,7 +58,7 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
         diagnosis.of_port(
             probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running
         ),
-        diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.stores)),
+        diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.stores), service_runs=running),
     ]
     if settings.stores:
         findings.append(diagnosis.of_store(settings.store.endpoint, probes.store(settings)))
