@@ -81,7 +81,7 @@ def _connect(bucket: str, store: ObjectStore) -> S3Store:
     try:
         return S3Store(
             bucket,
-            endpoint=_with_bucket(store.endpoint, bucket) if virtual else store.endpoint,
+            endpoint=endpoint_with_bucket(store.endpoint, bucket) if virtual else store.endpoint,
             virtual_hosted_style_request=virtual,
             region=store.region,
             access_key_id=store.access_key,
@@ -105,7 +105,8 @@ def _client(store: ObjectStore) -> "ClientConfig":
     return options
 
 
-def _with_bucket(endpoint: str, bucket: str) -> str:
+def endpoint_with_bucket(endpoint: str, bucket: str) -> str:
+    """The endpoint of a bucket in virtual-host style."""
     parts = urlsplit(endpoint)
     return urlunsplit(parts._replace(netloc=f"{bucket}.{parts.netloc}"))
 
