@@ -49,6 +49,13 @@ def test_each_refusal_has_its_reason_and_shows_no_key(
     assert "SECRET" not in error.reason.text
 
 
+def test_a_key_that_spoils_the_listing_is_named() -> None:
+    text = 'Encountered object with invalid path: Path "p/x//y\n" contained empty path segment'
+    error = translated(text, LOCATION, STORE)
+    assert error.reason.code is ReasonCode.SOURCE_ERROR
+    assert "because of the key 'p/x//y\\n'" in error.reason.text
+
+
 def test_an_absent_object_is_not_an_absent_bucket() -> None:
     error = translated(answer(404, "NoSuchKey"), LOCATION, STORE, "run/events")
     assert error.reason.code is ReasonCode.NO_SUCH_PATH

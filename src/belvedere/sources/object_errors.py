@@ -13,6 +13,7 @@ from belvedere.sources.stores import ObjectStore
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_BAD_KEY = re.compile(r'Path "([^"]*)"')
 _WRONG_REGION = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect"}
 )
@@ -28,10 +29,20 @@ def translated(text: str, location: ObjectLocation, store: ObjectStore, key: str
     status, code = _found(_STATUS, text), _found(_CODE, text)
     where, name = f"{describe(location)}{key}", f"the object store {store.name!r}"
     return (
-        _missing(status, code, location, where, key)
+        _unlistable(text, where)
+        or _missing(status, code, location, where, key)
         or _denied(status, code, where, name, anonymous=not store.access_key)
         or _unavailable(status, code, text, name)
     )
+
+
+def _unlistable(text: str, where: str) -> SourceError | None:
+    """The client library gives up a whole listing for one key that it can't take for a path."""
+    if "invalid path" not in text:
+        return None
+    key = repr(_found(_BAD_KEY, text))
+    text = f"{where} can't be listed because of the key {key}. Rename it: no empty or .. parts, no control characters."
+    return SourceUnavailable(ReasonCode.SOURCE_ERROR, text)
 
 
 def _missing(status: str, code: str, location: ObjectLocation, where: str, key: str) -> SourceError | None:
