@@ -54,7 +54,8 @@ class Children:
         ended: asyncio.Future[None] = loop.create_future()
         pidfd = os.pidfd_open(pid)
         self._known[pid] = pidfd
-        (self._records / str(pid)).write_text(str(start_time(pid)))
+        with contextlib.suppress(OSError):  # a full disk must not stop a viewer that runs
+            (self._records / str(pid)).write_text(str(start_time(pid)))
         loop.add_reader(pidfd, self._exited, pid, ended)
         return ended
 
@@ -81,12 +82,12 @@ class Children:
         if not self._sweeps:
             return
         deadline = asyncio.get_running_loop().time() + SWEEP_PATIENCE
-        while self._births or (orphans := self._orphans()):
+        while self._births or self._orphans():
             if asyncio.get_running_loop().time() > deadline:
-                log.warning("orphans do not go away: %s", orphans)
+                log.warning("children that nobody knows do not go away: %s", self._orphans())
                 return
             if not self._births:
-                for pid in orphans:
+                for pid in self._orphans():
                     _kill_and_reap(pid)
             await asyncio.sleep(SWEEP_PAUSE)
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 FORK_TIMEOUT = 5.0  # seconds; a parent that is slower is hung
 FIRST_RETRY = 0.5  # seconds before a dead parent is rebuilt; doubles
-SLOWEST_RETRY = 60.0
+SLOWEST_RETRY = 600.0  # each try that fails leaves a traceback in the host's error file
 
 
 class WarmLauncher:
