@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from belvedere.contract.errors import EVERY_ERROR, BelvedereError, Unavailable
 from tests.support.api import OTHER_PROJECT, PROJECT, Api
@@ -51,6 +53,24 @@ async def test_our_own_fault_is_told_without_details(api: Api) -> None:
     assert set(answer.json()) == ERROR_KEYS
     assert "s3cr3t" not in answer.text
     assert answer.headers["X-Request-Id"] == answer.json()["request_id"]
+
+
+async def test_our_own_fault_is_logged_under_the_request_id(api: Api) -> None:
+    api.world.source_says = RuntimeError("a fault")
+    with capture_logs(processors=[merge_contextvars]) as logged:
+        answer = await api.client.post("/visualization-jobs", json=GOOD)
+    fault = next(entry for entry in logged if entry["event"] == "request-failed")
+    assert fault["request_id"] == answer.headers["X-Request-Id"]
+    assert fault["project_id"] == PROJECT
+
+
+async def test_changes_are_logged_with_their_job_and_never_a_token(api: Api) -> None:
+    job_id = await api.create()
+    with capture_logs(processors=[merge_contextvars]) as logged:
+        await api.client.post(f"/visualization-jobs/{job_id}/stop")
+        await api.client.get(f"/visualization-jobs/{job_id}")
+    assert [(entry["method"], entry["status"], entry["job_id"]) for entry in logged] == [("POST", 200, job_id)]
+    assert api.tokens[f"admin@{PROJECT}"] not in str(logged)
 
 
 async def test_what_may_work_later_says_when(api: Api) -> None:

@@ -1,6 +1,7 @@
 """The API's application: routes from the table, authentication before all else, errors in one shape."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Final, cast
 
@@ -86,7 +87,12 @@ class _Api:
 async def _openapi(request: Request) -> Response:
     """Readable by anyone: it describes the program, not this installation."""
     del request
-    return Response(msgspec.json.encode(openapi.document(OPERATIONS)), media_type="application/json")
+    return Response(_document(), media_type="application/json")
+
+
+@cache
+def _document() -> bytes:
+    return msgspec.json.encode(openapi.document(OPERATIONS))
 
 
 async def _belvedere_error(request: Request, error: Exception) -> Response:
