@@ -39,7 +39,8 @@ async def bare(answer: aiohttp.ClientResponse) -> tuple[int, dict[str, str], byt
 
 async def test_a_token_opens_the_viewer() -> None:
     async with open_stage() as made:
-        async with made.client.get(made.url("/x"), headers={"X-Auth-Token": made.token}) as answer:
+        made.client.headers["X-Auth-Token"] = made.token
+        async with made.client.get(made.url("/x")) as answer:
             assert (answer.status, await answer.text()) == (200, "viewer")
 
 
@@ -248,6 +249,18 @@ async def test_only_hashed_assets_are_served(bad: str) -> None:
         made.client.headers["X-Auth-Token"] = made.token
         async with made.client.get(f"{made.origin}/_belvedere/static/{bad}") as answer:
             assert answer.status == 404
+
+
+async def test_a_fault_of_ours_shows_nothing_of_itself() -> None:
+    async with open_stage() as made:
+
+        async def fail(kind: SecretKind, digest: str) -> None:
+            raise RuntimeError("the database's secret path")
+
+        made.identities.find_secret = fail  # type: ignore[method-assign]
+        async with made.client.get(made.url("/x"), headers={"X-Auth-Token": made.token}) as answer:
+            assert (answer.status, (await answer.json())["error_code"]) == (500, "ModelArts.0010")
+            assert "secret path" not in await answer.text()
 
 
 RAW_HOST = "Host: 127.0.0.1\r\n"

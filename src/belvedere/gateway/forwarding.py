@@ -133,11 +133,10 @@ async def _send(request: web.BaseRequest, answer: aiohttp.ClientResponse, passag
     try:
         async for chunk in answer.content.iter_any():
             await response.write(chunk)
-    except aiohttp.ClientPayloadError:
+        await response.write_eof()
+    except (aiohttp.ClientError, OSError):  # either end is gone
         if request.transport is not None:
             request.transport.abort()
-        return response
-    await response.write_eof()
     return response
 
 

@@ -3,11 +3,13 @@
 import time
 from typing import Protocol
 
+import structlog
 from aiohttp import web
 
 from belvedere.console.assets import asset_named
 from belvedere.contract.errors import (
     AuthenticationError,
+    InternalError,
     InvalidToken,
     MethodNotAllowed,
     NoSuchPath,
@@ -25,6 +27,8 @@ from belvedere.gateway.visitors import Visitor, Visitors
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
+
+_log = structlog.get_logger("belvedere.gateway")
 
 
 class Observer(Protocol):
@@ -91,10 +95,23 @@ class Gateway:
         """Answer one request."""
         began = time.perf_counter()
         route = match_route(request.raw_path.partition("?")[0])
-        response = _refusal(request, self._rules) or await self._public(request) or await self._inside(request, route)
+        try:
+            response = await self._answer(request, route)
+        except ConnectionError:
+            raise  # the browser is gone
+        except Exception:  # the last resort: whatever is wrong with us, no trace of it goes out
+            if request.writer.output_size:
+                raise  # amid an answer; the server cuts the connection
+            _log.exception("request failed", job_id=route.job_id if route else None)
+            response = answers.problem(
+                500, InternalError.code, "This service failed at it. Ask the operator for the log."
+            )
         if self._observer is not None:
             self._observer(route.job_id if route else None, response.status, time.perf_counter() - began)
         return response
+
+    async def _answer(self, request: web.BaseRequest, route: RouteMatch | None) -> web.StreamResponse:
+        return _refusal(request, self._rules) or await self._public(request) or await self._inside(request, route)
 
     async def _public(self, request: web.BaseRequest) -> web.Response | None:
         """What needs no session: our own style sheets and scripts, and the sign-in form's target."""
