@@ -1,6 +1,7 @@
 """What happens when something is killed, and that nothing is left."""
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from belvedere.contract.reasons import ReasonCode
+from belvedere.host.places import run_folder
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase, Seen
@@ -35,6 +37,7 @@ async def runtime(tmp_path: Path) -> AsyncIterator[LocalRuntime]:
     runtime = LocalRuntime(tmp_path)
     yield runtime
     await runtime.close(end_viewers=True)
+    shutil.rmtree(run_folder(tmp_path), ignore_errors=True)  # a host that was killed leaves it to the next one
 
 
 async def test_a_killed_viewer_is_started_again(runtime: LocalRuntime) -> None:
