@@ -108,7 +108,7 @@ def _decide_run(job: Job, seen: Seen, now: datetime) -> Plan:
             return Plan(job=_with_run(job, waiting=seen.reason or _NO_CAPACITY), look_at=now + LOOK_AGAIN_STARTING)
         case Phase.STARTING:
             return Plan(job=_with_run(job, waiting=None, note=seen.reason), look_at=now + LOOK_AGAIN_STARTING)
-        case Phase.READY | Phase.RECOVERING:
+        case Phase.READY | Phase.ASLEEP | Phase.RECOVERING:
             return _running(job, seen, now)
         case Phase.FAILED:
             return _failed(job, seen, now)
@@ -128,7 +128,7 @@ def _decide_vanished(job: Job, now: datetime) -> Plan:
 
 def _running(job: Job, seen: Seen, now: datetime) -> Plan:
     events: tuple[Event, ...] = ()
-    if job.run.running_since is None and seen.phase is Phase.READY:
+    if job.run.running_since is None and seen.phase in {Phase.READY, Phase.ASLEEP}:
         since = min(seen.ready_at or now, now)
         since = max(since, job.run.submitted_at or since)
         job = _with_run(job, running_since=since, first_ran_at=job.run.first_ran_at or since, waiting=None)

@@ -18,6 +18,7 @@ class Phase(StrEnum):
     WAITING = "waiting"  # accepted, waits for capacity
     STARTING = "starting"  # processes start, or logs are being fetched and loaded
     READY = "ready"  # its URL answers with data loaded
+    ASLEEP = "asleep"  # nobody looked for a while: no process, no memory; use wakes it
     RECOVERING = "recovering"  # it crashed and is being restarted
     FAILED = "failed"  # given up; `end` and `reason` say why
     STOPPING = "stopping"

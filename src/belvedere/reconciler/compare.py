@@ -7,6 +7,9 @@ from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.runtimes.board import Sighting
 
 
+_GOING_ON = frozenset({Phase.WAITING, Phase.STARTING, Phase.READY, Phase.ASLEEP, Phase.RECOVERING})
+
+
 def differing(sightings: Iterable[Sighting], sights: Mapping[int, Seen]) -> list[int]:
     """Ids of jobs for which `decide()` might now say something else than it said last. Progress alone doesn't count.
 
@@ -23,7 +26,7 @@ def _as_expected(sighting: Sighting, seen: Seen) -> bool:
         return seen.phase is Phase.ABSENT
     if _gist(seen) != _gist(sighting.seen):
         return False
-    return seen.phase in {Phase.READY, Phase.STARTING, Phase.WAITING, Phase.RECOVERING} and job.intent is Intent.RUN
+    return seen.phase in _GOING_ON and job.intent is Intent.RUN
 
 
 def _gist(seen: Seen) -> tuple[object, ...]:
