@@ -30,6 +30,12 @@ def test_the_store_is_put_together_from_file_and_variables(tmp_path: Path) -> No
     assert store.addressing is Addressing.VIRTUAL_HOST
 
 
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8333", "http://localhost:8333", "http://[::1]:8333"])
+def test_a_store_on_this_machine_may_speak_plain_http(endpoint: str) -> None:
+    settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": endpoint}, None)
+    assert settings.stores["default"].allow_http
+
+
 def test_keys_are_not_shown() -> None:
     settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o", "BELVEDERE_STORE_SECRET_KEY": "hush"}, None)
     assert "hush" not in repr(settings)

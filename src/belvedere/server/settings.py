@@ -73,7 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The configured object stores by name."""
         if not self.store.endpoint:
             return {}
-        return {"default": ObjectStore(name="default", **msgspec.structs.asdict(self.store))}
+        plain = self.store.allow_http or _is_loopback(self)
+        return {"default": ObjectStore(**{**msgspec.structs.asdict(self.store), "allow_http": plain})}
 
 
 def default_data_folder(environ: Mapping[str, str]) -> Path:
