@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -198,16 +199,24 @@ class LocalRuntime:
     async def _end_host(self) -> None:
         """Tell the host to end, and wait until its process is gone."""
         info = await self._introduction()
-        if info is None:
+        pid = info.pid if info else self._starting_pid()
+        if pid is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            pidfd = os.pidfd_open(info.pid)
+            pidfd = os.pidfd_open(pid)
             try:
-                await self._ask("POST", "/v1/shutdown", dict[str, str])
+                if info:
+                    await self._ask("POST", "/v1/shutdown", dict[str, str])
+                else:
+                    signal.pidfd_send_signal(pidfd, signal.SIGTERM)
                 await _readable(pidfd, END_LIMIT)
             finally:
                 os.close(pidfd)
         self._reap()
+
+    def _starting_pid(self) -> int | None:
+        """The host that we started and that does not answer yet; it has no viewers, but would wait for some."""
+        return self._spawned.pid if self._spawned is not None and self._spawned.poll() is None else None
 
     async def _ask(
         self, method: str, path: str, kind: type[Answer], *, body: object = None, limit: float = ANSWER_LIMIT
