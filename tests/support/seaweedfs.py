@@ -30,19 +30,18 @@ class SeaweedFs:
         self._folder = tempfile.TemporaryDirectory(prefix="seaweedfs-")
         self._process: subprocess.Popen[bytes] | None = None
         self._buckets: dict[str, S3Store] = {}
-        self.endpoint = ""
+        port, self._ports = _arguments()
+        self.endpoint = f"http://127.0.0.1:{port}"
 
     def start(self) -> Self:
         """Start the server and wait until it answers."""
         root = Path(self._folder.name)
         config = root / "s3.json"
         config.write_text(json.dumps(_identities(self.access_key, self.secret_key)))
-        port, ports = _arguments()
-        self.endpoint = f"http://127.0.0.1:{port}"
         log = (root / "log").open("wb")
         with log:
             self._process = subprocess.Popen(
-                [_weed(), "server", f"-dir={root}", *ports, f"-s3.config={config}", *_QUIET],
+                [_weed(), "server", f"-dir={root}", *self._ports, f"-s3.config={config}", *_QUIET],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=root,
             )  # fmt: skip
         self._wait()
@@ -50,11 +49,15 @@ class SeaweedFs:
 
     def stop(self) -> None:
         """End the server by its pid and remove its data."""
+        self.halt()
+        self._folder.cleanup()
+
+    def halt(self) -> None:
+        """End the server; `start` brings it back with its data and under its address."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(30)
             self._process = None
-        self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -85,6 +88,11 @@ class SeaweedFs:
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object."""
         obstore.delete(self._store(bucket), key)
+
+    def versions(self, bucket: str, prefix: str) -> dict[str, str]:
+        """Names of the objects below a prefix, with what tells their versions apart."""
+        metas = [meta for page in obstore.list(self._store(bucket), prefix) for meta in page]
+        return {meta["path"]: f"{meta['e_tag']} {meta['last_modified']}" for meta in metas}
 
     def _store(self, bucket: str) -> S3Store:
         if bucket not in self._buckets:

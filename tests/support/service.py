@@ -8,14 +8,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
+from tests.support.processes import Process, processes_of, viewers_among
+
 START_LIMIT = 60.0  # seconds; generous, since test machines are shared
 STOP_LIMIT = 20.0
+
+Value = TypeVar("Value")
 
 
 def free_port() -> int:
@@ -24,18 +28,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Any, limit: float = START_LIMIT, pause: float = 0.05) -> Any:
+def wait_until(condition: Callable[[], Value], limit: float = START_LIMIT, pause: float = 0.05) -> Value:
     """The condition's first true value. Fails after `limit` seconds."""
     end = time.monotonic() + limit
-    while True:
-        if value := condition():
-            return value
-        assert time.monotonic() < end, f"not within {limit} s: {condition}"
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {limit} s: {condition}; it is {value!r}"
         time.sleep(pause)
+    return value
 
 
 class BelvedereProcess:
-    """`belvedere serve` in a process. Start it again after a stop or kill: ports and data stay the same."""
+    """`belvedere serve` in a process. Start it again after a stop or kill: ports and data stay the same.
+
+    Whatever it starts, at any depth, bears the data folder's name at the end of its PATH, and so can be counted.
+    """
 
     def __init__(
         self,
@@ -51,6 +57,7 @@ class BelvedereProcess:
         self._roots = [word for root in log_roots for word in ("--log-root", str(root))]
         self._flags = flags
         self._env = {**os.environ, **(env or {})}
+        self._env["PATH"] = f"{self._env['PATH']}{os.pathsep}{self.data}"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,13 +81,25 @@ class BelvedereProcess:
     def token(self) -> str:
         return self.bootstrap["token"]
 
-    def start(self) -> "BelvedereProcess":
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-Auth-Token": self.token}
+
+    # The process
+
+    def launch(self) -> "BelvedereProcess":
+        """Start it, and don't wait until it can be asked."""
         words = ["serve", "--data", self.data, "--port", self.port, "--viewer-port", self.viewer_port]
         command = [sys.executable, "-m", "belvedere.cli.main", *map(str, words), *self._roots, *self._flags]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        return self
+
+    def start(self) -> "BelvedereProcess":
+        """Start it; it can be asked when this returns."""
+        self.launch()
         wait_until(self._is_ready)
         return self
 
@@ -108,52 +127,90 @@ class BelvedereProcess:
             self.start()  # what it left running is ended by itself only
         return self.signal(signal.SIGINT)
 
+    def processes(self) -> list[Process]:
+        """All that lives of it."""
+        return processes_of(self.data)
+
+    def host(self) -> Process:
+        """The viewer host."""
+        (host,) = [process for process in self.processes() if process.is_host]
+        return host
+
+    def viewers(self) -> set[int]:
+        """Process ids of the TensorBoards."""
+        return {process.pid for process in viewers_among(self.processes())}
+
+    # Its API
+
     def client(self) -> httpx2.Client:
         """An HTTP client with the token, based at the project's path."""
-        return httpx2.Client(
-            base_url=f"{self.endpoint}/v1/{self.project_id}",
-            headers={"X-Auth-Token": self.token},
-            timeout=60,
-        )
+        return httpx2.Client(base_url=f"{self.endpoint}/v1/{self.project_id}", headers=self.headers, timeout=60)
 
-    def create(self, name: str, train_url: str, **fields: Any) -> dict[str, Any]:
-        """Create a job by the documented request; the answer."""
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        """One request below the project's jobs: "" is all of them, "/7/stop" stops one."""
         with self.client() as client:
-            answer = client.post("/visualization-jobs", json={"job_name": name, "train_url": train_url, **fields})
-            assert answer.status_code == 200, answer.text
-            created: dict[str, Any] = answer.json()
-            return created
+            return client.request(method, f"/visualization-jobs{path}", json=body, headers=headers)
+
+    def create(self, name: str, train_url: str | Path, **fields: Any) -> dict[str, Any]:
+        """Create a job by the documented request; the answer."""
+        answer = self.ask("POST", "", {"job_name": name, "train_url": str(train_url), **fields})
+        assert answer.status_code == 200, answer.text
+        created: dict[str, Any] = answer.json()
+        return created
+
+    def run(self, name: str, train_url: str | Path, **fields: Any) -> dict[str, Any]:
+        """Create a job; its details once it runs."""
+        return self.wait_for_status(self.create(name, train_url, **fields)["job_id"], 8)
+
+    def act(self, job_id: int, verb: str) -> None:
+        """`stop` or `restart` it."""
+        answer = self.ask("POST", f"/{job_id}/{verb}")
+        assert answer.status_code == 200, answer.text
+
+    def delete(self, job_id: int) -> None:
+        """Delete it; it is gone when this returns."""
+        answer = self.ask("DELETE", f"/{job_id}")
+        assert answer.status_code == 200, answer.text
+        wait_until(lambda: self.ask("GET", f"/{job_id}").status_code == 404)
 
     def details(self, job_id: int) -> dict[str, Any]:
-        with self.client() as client:
-            found: dict[str, Any] = client.get(f"/visualization-jobs/{job_id}").json()
-            return found
+        found: dict[str, Any] = self.ask("GET", f"/{job_id}").json()
+        return found
 
     def wait_for_status(self, job_id: int, *statuses: int, limit: float = START_LIMIT) -> dict[str, Any]:
         """The job's details once its status is one of these."""
+        return self.wait_for(job_id, lambda details: details.get("status") in statuses, limit)
 
-        def reached() -> dict[str, Any] | None:
-            details = self.details(job_id)
-            return details if details.get("status") in statuses else None
+    def wait_for_reason(self, job_id: int, code: str | None, limit: float = START_LIMIT) -> dict[str, Any]:
+        """The job's details once its reason has this code."""
+        return self.wait_for(job_id, lambda details: (details.get("reason") or {}).get("code") == code, limit)
 
-        found: dict[str, Any] = wait_until(reached, limit)
-        return found
+    def wait_for(self, job_id: int, wanted: Callable[[dict[str, Any]], bool], limit: float) -> dict[str, Any]:
+        """The job's details once they are as wanted."""
+        last: dict[str, Any] = {}
 
+        def reached() -> bool:
+            nonlocal last
+            last = self.details(job_id)
+            return wanted(last)
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines (with pids) of all living processes that mention the folder."""
-    return [f"{pid} {line}" for pid, line in _command_lines() if str(folder) in line]
+        try:
+            wait_until(reached, limit)
+        except AssertionError as error:
+            raise AssertionError(f"not within {limit} s; it is {last}\n{self.log_file.read_text()[-2000:]}") from error
+        return last
 
+    # Its viewers
 
-def _command_lines() -> Iterator[tuple[int, str]]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                environment = (entry / "environ").read_bytes()
-                words = (entry / "cmdline").read_bytes()
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-                if state != "Z":
-                    yield int(entry.name), (words + b"\0" + environment).replace(b"\0", b" ").decode(errors="replace")
+    def view(self, service_url: str, path: str = "", **parameters: str) -> httpx2.Response:
+        """A script's request to a viewer."""
+        return httpx2.get(service_url + path, params=parameters, headers=self.headers, timeout=60)
+
+    def curve(self, service_url: str, *, run: str = ".", tag: str = "loss") -> list[list[float]]:
+        """A curve's points [wall time, step, value], as TensorBoard gives them; none while it doesn't know the tag."""
+        answer = self.view(service_url, "data/plugin/scalars/scalars", run=run, tag=tag)
+        points: list[list[float]] = answer.json() if answer.status_code == 200 else []
+        return points
 
 
 @contextlib.contextmanager
@@ -165,4 +222,8 @@ def running_service(folder: Path, **options: Any) -> Iterator[BelvedereProcess]:
         yield service
     finally:
         service.stop()
-        wait_until(lambda: not processes_of(service.data), STOP_LIMIT)
+        try:
+            wait_until(lambda: not service.processes(), STOP_LIMIT)
+        finally:
+            for process in service.processes():
+                process.kill()

@@ -1,0 +1,50 @@
+"""What tests of the real service share: one service a module, one object store for all."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.logs import RICH
+from tests.support.seaweedfs import SeaweedFs
+from tests.support.service import BelvedereProcess, running_service
+
+BUCKET = "training"
+QUICK = {"BELVEDERE_POLL_SECONDS": "0.5"}
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[SeaweedFs]:
+    """An object store that checks signatures; its bucket holds the rich logs below rich/."""
+    with SeaweedFs() as store:
+        for path in RICH.rglob("*"):
+            if path.is_file():
+                store.put(BUCKET, f"rich/{path.relative_to(RICH)}", path.read_bytes())
+        yield store
+
+
+def store_settings(store: SeaweedFs, **changed: str) -> Mapping[str, str]:
+    """How an operator tells the service of the store."""
+    keys = {"endpoint": store.endpoint, "access_key": store.access_key, "secret_key": store.secret_key} | changed
+    return {f"BELVEDERE_STORE_{name.upper()}": value for name, value in keys.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The module's log root."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[BelvedereProcess]:
+    """A service on embedded defaults, with the rich logs and the module's own folder as its log roots."""
+    with running_service(tmp_path_factory.mktemp("service"), log_roots=(RICH, folder), env=QUICK) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def store_service(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFs) -> Iterator[BelvedereProcess]:
+    """A service whose logs lie in the object store."""
+    env = {**QUICK, **store_settings(seaweedfs)}
+    with running_service(tmp_path_factory.mktemp("service"), env=env) as started:
+        yield started

@@ -1,0 +1,149 @@
+"""Jobs whose logs lie in an object store: a real SeaweedFS that checks signatures."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import BUCKET, QUICK, store_settings
+from tests.support.logs import beginning_of, log_content
+from tests.support.seaweedfs import SeaweedFs
+from tests.support.service import BelvedereProcess, running_service, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.object_store]
+NAME = "events.out.tfevents.1795443490.host"
+
+
+@contextmanager
+def service_with(folder: Path, store: SeaweedFs, **changed: str) -> Iterator[BelvedereProcess]:
+    with running_service(folder, env={**QUICK, **store_settings(store, **changed)}) as service:
+        yield service
+
+
+@pytest.mark.parametrize(
+    "spelling", ["obs://{0}/rich/exp_0/", "s3://{0}/rich/exp_0", "/{0}/rich/exp_0/", "{0}/rich/exp_0"]
+)
+def test_every_spelling_of_a_url_opens_real_scalars(store_service: BelvedereProcess, spelling: str) -> None:
+    job = store_service.run("spelled", spelling.format(BUCKET))
+    points = store_service.curve(job["service_url"])
+    assert points
+
+
+def test_all_kinds_of_data_come_through(store_service: BelvedereProcess) -> None:
+    job = store_service.run("kinds", f"obs://{BUCKET}/rich/exp_0/")
+    for plugin in ("scalars", "images", "histograms", "text", "distributions"):
+        assert store_service.view(job["service_url"], f"data/plugin/{plugin}/tags").json(), plugin
+
+
+def test_progress_tells_files_and_bytes(store_service: BelvedereProcess) -> None:
+    job = store_service.run("progress", f"obs://{BUCKET}/rich/exp_0/")
+    source = job["source"]
+    assert source["files_done"] == source["files_total"] > 0
+    assert source["bytes_done"] == source["bytes_total"] > 0
+
+
+def test_a_bucket_that_is_not_there_is_refused(store_service: BelvedereProcess) -> None:
+    answer = store_service.ask("POST", "", {"job_name": "none", "train_url": "obs://no-such-bucket/run/"})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.4311")
+    assert "no-such-bucket" in answer.json()["error_msg"]
+
+
+def test_a_refused_create_leaves_no_job(store_service: BelvedereProcess) -> None:
+    before = store_service.ask("GET", "").json()["job_total_count"]
+    store_service.ask("POST", "", {"job_name": "none", "train_url": "obs://no-such-bucket/run/"})
+    assert store_service.ask("GET", "").json()["job_total_count"] == before
+
+
+@pytest.mark.parametrize(("wrong", "word"), [("access_key", "access key"), ("secret_key", "secret key")])
+def test_wrong_keys_are_refused_and_named(tmp_path: Path, seaweedfs: SeaweedFs, wrong: str, word: str) -> None:
+    with service_with(tmp_path, seaweedfs, **{wrong: "wrong-key-of-ours"}) as service:
+        answer = service.ask("POST", "", {"job_name": "keys", "train_url": f"obs://{BUCKET}/rich/"})
+    assert (answer.status_code, answer.json()["error_code"]) == (403, "ModelArts.4310")
+    assert word in answer.json()["error_msg"]
+    assert "wrong-key-of-ours" not in answer.text
+
+
+def test_an_empty_prefix_is_told_at_create_and_while_running(store_service: BelvedereProcess) -> None:
+    created = store_service.create("empty", f"obs://{BUCKET}/nothing-here/")
+    assert created["reason"]["code"] == "NOTHING_TO_SHOW"
+    running = store_service.wait_for_status(created["job_id"], 8)
+    assert running["reason"]["code"] == "NOTHING_TO_SHOW"
+
+
+def test_checkpoints_alone_are_counted_in_the_reason(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
+    for number in range(214):
+        seaweedfs.put(BUCKET, f"checkpoints/step-{number}.ckpt", b"weights")
+    job = store_service.run("checkpoints", f"obs://{BUCKET}/checkpoints/")
+    assert job["reason"]["code"] == "NOTHING_TO_SHOW"
+    assert "214 checkpoint files" in job["reason"]["text"]
+
+
+def test_files_that_come_later_are_shown(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
+    job = store_service.run("later", f"obs://{BUCKET}/later/")
+    seaweedfs.put(BUCKET, f"later/{NAME}", log_content(30))
+    wait_until(lambda: len(store_service.curve(job["service_url"])) == 30)
+    store_service.wait_for_reason(job["job_id"], None)
+
+
+def test_events_that_are_appended_appear(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
+    log = log_content(25)
+    seaweedfs.put(BUCKET, f"growing/{NAME}", beginning_of(log, 10))
+    job = store_service.run("growing", f"obs://{BUCKET}/growing/")
+    assert len(store_service.curve(job["service_url"])) == 10
+    seaweedfs.put(BUCKET, f"growing/{NAME}", log)
+    wait_until(lambda: len(store_service.curve(job["service_url"])) == 25)
+
+
+def test_a_log_that_is_rewritten_is_shown_anew(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
+    seaweedfs.put(BUCKET, f"rewritten/{NAME}", log_content(40, tag="first"))
+    job = store_service.run("rewritten", f"obs://{BUCKET}/rewritten/")
+    seaweedfs.put(BUCKET, f"rewritten/{NAME}", log_content(20, tag="second"))
+    wait_until(lambda: len(store_service.curve(job["service_url"], tag="second")) == 20)
+    assert store_service.curve(job["service_url"], tag="first") == []
+
+
+def test_another_prefix_of_the_same_beginning_is_not_shown(
+    store_service: BelvedereProcess, seaweedfs: SeaweedFs
+) -> None:
+    seaweedfs.put(BUCKET, f"run-1/{NAME}", log_content(5))
+    seaweedfs.put(BUCKET, f"run-10/{NAME}", log_content(5, tag="foreign"))
+    job = store_service.run("prefix", f"obs://{BUCKET}/run-1")
+    assert json.loads(store_service.view(job["service_url"], "data/runs").text) == ["."]
+
+
+def test_the_log_source_stays_as_it_was(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
+    before = seaweedfs.versions(BUCKET, "rich/")
+    job = store_service.run("untouched", f"obs://{BUCKET}/rich/")
+    store_service.delete(job["job_id"])
+    assert seaweedfs.versions(BUCKET, "rich/") == before
+
+
+def test_a_store_that_is_away_is_told_and_the_job_starts_once_it_is_back(tmp_path: Path) -> None:
+    with SeaweedFs() as store, service_with(tmp_path, store) as service:
+        store.put("late", f"run/{NAME}", log_content(12))
+        store.halt()
+        created = service.create("away", "obs://late/run/")
+        assert created["reason"]["code"] == "SOURCE_UNREACHABLE"
+        service.wait_for_reason(created["job_id"], "SOURCE_UNREACHABLE")
+        store.start()
+        service.wait_for_status(created["job_id"], 8)
+        assert len(service.curve(created["service_url"])) == 12
+        service.wait_for_reason(created["job_id"], None)
+
+
+def test_a_store_that_goes_away_under_a_running_job_is_told_and_the_viewer_stays(tmp_path: Path) -> None:
+    with SeaweedFs() as store, service_with(tmp_path, store) as service:
+        store.put("late", f"run/{NAME}", log_content(12))
+        job = service.run("leaving", "obs://late/run/")
+        store.halt()
+        told = service.wait_for_reason(job["job_id"], "SOURCE_UNREACHABLE")
+        assert told["status"] == 8
+        assert len(service.curve(job["service_url"])) == 12
+
+
+def test_without_a_store_an_obs_url_names_the_settings(service: BelvedereProcess) -> None:
+    answer = service.ask("POST", "", {"job_name": "unset", "train_url": "obs://bucket/run/"})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.2791")
+    assert "BELVEDERE_STORE_ENDPOINT" in answer.json()["error_msg"]
