@@ -6,7 +6,6 @@ from belvedere.lifecycle.jobs import Intent, Job
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.runtimes.board import Sighting
 
-
 _GOING_ON = frozenset({Phase.WAITING, Phase.STARTING, Phase.READY, Phase.ASLEEP, Phase.RECOVERING})
 
 
