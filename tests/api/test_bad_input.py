@@ -63,6 +63,13 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"tags": "a"}, "ModelArts.0104", ("tags", "an array of strings")),
     ({"tags": ["a b"]}, "ModelArts.0104", ("tags[0]", "1 to 64", "a b")),
     ({"tags": [f"t{n}" for n in range(21)]}, "ModelArts.0104", ("tags", "at most 20, got 21")),
+    ({"sleep_after": 0}, "ModelArts.0104", ("sleep_after", "10 to 86400", '"never"', "got an integer (0)")),
+    ({"sleep_after": 9}, "ModelArts.0104", ("sleep_after", "10 to 86400", "9")),
+    ({"sleep_after": -900}, "ModelArts.0104", ("sleep_after", "10 to 86400", "-900")),
+    ({"sleep_after": 365 * 86400}, "ModelArts.0104", ("sleep_after", "10 to 86400", "31536000")),
+    ({"sleep_after": 60.0}, "ModelArts.0104", ("sleep_after", "an integer", "a number (60.0)")),
+    ({"sleep_after": True}, "ModelArts.0104", ("sleep_after", "an integer", "a boolean")),
+    ({"sleep_after": "15m"}, "ModelArts.0104", ("sleep_after", '"never"', '"15m"')),
     ({"visibility": "public"}, "ModelArts.0104", ("visibility", "project or private", "public")),
 ]
 

@@ -56,11 +56,11 @@ def test_create_prints_id_and_address(job: Words) -> None:
 
 def test_create_sends_every_option(job: Words, served: ServedApi) -> None:
     options = ["--description", "d", "--job-type", "mindinsight", "--flavor", "large", "--auto-stop", "90m",
-               "--tag", "a", "--tag", "b", "--visibility", "private"]  # fmt: skip
+               "--tag", "a", "--tag", "b", "--visibility", "private", "--sleep-after", "15m"]  # fmt: skip
     details = served.do(served.api.details(created(job, "run-1", *options)))
     assert details["schedule"][0]["duration"] == 90
     assert (details["job_desc"], details["job_type"], details["flavor"]) == ("d", "mindinsight", {"code": "large"})
-    assert (details["tags"], details["visibility"]) == (["a", "b"], "private")
+    assert (details["tags"], details["visibility"], details["sleep_after"]) == (["a", "b"], "private", 900)
 
 
 def test_a_local_folder_is_sent_as_an_absolute_location(

@@ -154,6 +154,21 @@ async def test_update_removes_the_auto_stop(api: Api, schedule: object) -> None:
     assert (await api.details(job_id))["schedule"] == []
 
 
+@pytest.mark.parametrize("sleep_after", [10, 86400, "never", None])
+async def test_sleep_after_is_given_back_as_asked_for(api: Api, sleep_after: object) -> None:
+    job_id = await api.create(sleep_after=sleep_after)
+    assert (await api.details(job_id))["sleep_after"] == sleep_after
+
+
+@pytest.mark.parametrize("sleep_after", [60, "never", None])
+async def test_update_changes_the_sleep_of_a_running_job_and_hints(api: Api, sleep_after: object) -> None:
+    job_id = await api.running(sleep_after=30)
+    api.world.hinted.clear()
+    answer = await api.client.put(f"/visualization-jobs/{job_id}", json={"sleep_after": sleep_after})
+    assert answer.status_code == 200
+    assert ((await api.details(job_id))["sleep_after"], api.world.hinted) == (sleep_after, [job_id])
+
+
 async def test_update_leaves_alone_what_it_does_not_name(api: Api) -> None:
     job_id = await api.create(job_desc="kept", tags=["a"])
     await api.client.put(f"/visualization-jobs/{job_id}", json={"tags": ["b"]})

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from belvedere.lifecycle.seen import ABSENT, Phase
 from belvedere.runtimes.base import Runtime
@@ -43,6 +44,17 @@ async def test_ensuring_again_starts_nothing(runtime: Runtime) -> None:
     before = await stand_up(runtime, viewer_spec(1))
     after = await runtime.ensure(viewer_spec(1))
     assert (after.ready_at, after.starts) == (before.ready_at, before.starts)
+
+
+async def test_a_newer_revision_is_taken_note_of_and_starts_nothing(runtime: Runtime) -> None:
+    before = await stand_up(runtime, replace(viewer_spec(1), revision=1))
+    after = await runtime.ensure(replace(viewer_spec(1), revision=2))
+    assert (before.revision, after.revision, after.starts) == (1, 2, before.starts)
+
+
+async def test_an_older_revision_changes_nothing(runtime: Runtime) -> None:
+    await stand_up(runtime, replace(viewer_spec(1), revision=2))
+    assert (await runtime.ensure(replace(viewer_spec(1), revision=1))).revision == 2
 
 
 async def test_a_newer_attempt_replaces_the_viewer(runtime: Runtime) -> None:

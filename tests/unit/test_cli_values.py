@@ -14,6 +14,7 @@ from belvedere.cli.values import (
     parse_auto_stop,
     parse_duration,
     parse_since,
+    parse_sleep_after,
     parse_statuses,
 )
 from belvedere.contract.jobs import ScheduleItem
@@ -41,6 +42,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_auto_stop_takes_the_coarsest_unit(text: str, duration: int, unit: str) -> None:
     assert parse_auto_stop(text) == ScheduleItem(type="stop", time_unit=unit, duration=duration)
+
+
+@pytest.mark.parametrize(("text", "value"), [("15m", 900), ("90s", 90), ("Never", "never"), ("default", "default")])
+def test_sleep_is_seconds_or_a_word(text: str, value: int | str) -> None:
+    assert parse_sleep_after(text) == value
 
 
 def test_an_auto_stop_of_zero_is_refused_rather_than_taken_for_never() -> None:

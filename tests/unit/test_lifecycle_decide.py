@@ -63,6 +63,16 @@ def test_a_host_whose_clock_is_ahead_cannot_start_the_running_time_in_the_future
     assert after(plan).run.running_since == T0 + SECOND
 
 
+def test_a_runtime_that_knows_an_older_revision_is_told_again() -> None:
+    plan = decide(running(revision=3), seen(Phase.READY, revision=2), T0)
+    assert (plan.action, plan.job) == (Action.ENSURE, running(revision=3))
+
+
+@pytest.mark.parametrize("known", [3, None])
+def test_a_runtime_that_knows_the_revision_or_none_is_left_alone(known: int | None) -> None:
+    assert decide(running(revision=3), seen(Phase.READY, revision=known), T0).action is None
+
+
 def test_waiting_for_capacity_is_shown_with_its_reason() -> None:
     plan = decide(job(), seen(Phase.WAITING, reason=WHY), T0)
     assert status_of(after(plan)) is JobStatus.WAITING

@@ -37,6 +37,7 @@ async def spec_of(job: Job) -> ViewerSpec:
     return ViewerSpec(
         job_id=job.id,
         attempt=job.attempt,
+        revision=job.revision,
         project_id=job.project_id,
         viewer_type=job.job_type,
         location=FolderLocation(path="/logs", root="/logs"),

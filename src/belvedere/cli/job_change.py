@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 import click
 from msgspec import UNSET
@@ -26,6 +27,7 @@ from belvedere.contract.jobs import ScheduleItem, Success, UpdateJob
 @click.option("--tag", "tags", multiple=True, help="Replaces all tags; repeat it for several.")
 @click.option("--no-tags", is_flag=True, help="Remove all tags.")
 @click.option("--visibility", type=click.Choice(["project", "private"]), help="Who sees the job.")
+@options.sleep_option
 @click.option("--if-match", metavar="ETAG", help="Only if the job still has this ETag, as `job show` prints it.")
 @options.output_option
 @options.connection_options
@@ -38,6 +40,7 @@ def update(  # noqa: PLR0913 - click hands over each option as an argument
     tags: tuple[str, ...],
     no_tags: bool,
     visibility: str | None,
+    sleep_after: int | Literal["never", "default"] | None,
     if_match: str | None,
     output: Format,
 ) -> None:
@@ -49,9 +52,12 @@ def update(  # noqa: PLR0913 - click hands over each option as an argument
         schedule=UNSET if auto_stop is None else [auto_stop],
         tags=list(tags) if tags or no_tags else UNSET,
         visibility=UNSET if visibility is None else visibility,
+        sleep_after=UNSET if sleep_after is None else None if sleep_after == "default" else sleep_after,
     )
     if changes == UpdateJob():
-        raise click.UsageError("Nothing to change: name a --description, --auto-stop, --tag or --visibility.")
+        raise click.UsageError(
+            "Nothing to change: name a --description, --auto-stop, --tag, --visibility or --sleep-after."
+        )
 
     def act(client: Client, job_id: int) -> None:
         client.update(job_id, changes, if_match=if_match)

@@ -5,6 +5,7 @@ import sys
 import webbrowser
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 import click
 
@@ -34,6 +35,7 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 )
 @click.option("--tag", "tags", multiple=True, help="Repeat it for several.")
 @click.option("--visibility", type=click.Choice(["project", "private"]), help="Who sees the job.")
+@options.sleep_option
 @options.waiting_options
 @options.output_option
 @options.connection_options
@@ -48,6 +50,7 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
     auto_stop: ScheduleItem | None,
     tags: tuple[str, ...],
     visibility: str | None,
+    sleep_after: int | Literal["never", "default"] | None,
     wait: bool,
     open_after: bool,
     timeout: timedelta | None,
@@ -66,6 +69,7 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
         schedule=[auto_stop] if auto_stop else None,
         tags=list(tags) or None,
         visibility=visibility,
+        sleep_after=None if sleep_after == "default" else sleep_after,
     )
     with connected(flags) as client:
         created = client.create(wanted)

@@ -9,7 +9,7 @@ import click
 from belvedere.cli.completing import complete_jobs
 from belvedere.cli.connection import Flags
 from belvedere.cli.output import Format
-from belvedere.cli.values import parse_duration
+from belvedere.cli.values import parse_duration, parse_sleep_after
 
 _Value = TypeVar("_Value")
 _Command = Callable[..., None]
@@ -68,6 +68,12 @@ output_option = click.option(
     show_default=True,
     callback=_as_format,
     help="json and yaml print the API's answer.",
+)
+
+sleep_option = click.option(
+    "--sleep-after",
+    type=Parsed("duration", parse_sleep_after),
+    help="Let the viewer sleep when nobody has looked for so long, like 15m; never, or default. A click wakes it.",
 )
 
 wait_options = (

@@ -103,6 +103,7 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("Ended", moment_text(job.ended_time)),
         ("Ran for", duration_text(job.duration)),
         ("Stops in", duration_text(job.remaining_duration)),
+        ("Sleeps after", sleep_text(job.sleep_after)),
         ("Description", job.job_desc),
         ("Tags", " ".join(job.tags)),
         ("Owner", job.owner),
@@ -112,6 +113,11 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("ETag", etag),
     ]
     return [(name, value) for name, value in pairs if value not in {"", "-"}]
+
+
+def sleep_text(sleep_after: int | str | None) -> str:
+    """How long the viewer stays awake without anybody looking; nothing where the service's default counts."""
+    return duration_text(sleep_after * 1000) if isinstance(sleep_after, int) else sleep_after or ""
 
 
 def source_text(source: SourceProgress) -> str:

@@ -3,6 +3,7 @@
 import os.path
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from belvedere.contract.jobs import ScheduleItem
 from belvedere.contract.statuses import JobStatus
@@ -38,6 +39,17 @@ def parse_auto_stop(text: str) -> ScheduleItem:
         if seconds % size == 0:
             return ScheduleItem(type="stop", time_unit=unit, duration=seconds // size)
     return ScheduleItem(type="stop", time_unit="SECONDS", duration=seconds)
+
+
+def parse_sleep_after(text: str) -> int | Literal["never", "default"]:
+    """Seconds of a duration, ``never``, or ``default``. Which durations will do is the service's to say."""
+    match text.strip().lower():
+        case "never":
+            return "never"
+        case "default":
+            return "default"
+        case word:
+            return int(parse_duration(word).total_seconds())
 
 
 def parse_since(text: str, now: datetime) -> datetime:

@@ -5,12 +5,16 @@ nothing. Source: ModelArts API reference, "Visualization Jobs"; decisions where 
 `docs/reference/contract.md`.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from belvedere.contract.limits import SLEEP_AFTER_LEAST, SLEEP_AFTER_MOST
 from belvedere.contract.reasons import Reason
+
+# Seconds without anybody looking until the viewer sleeps. Absent or null: the service's default.
+SleepAfter = Annotated[int, Meta(ge=SLEEP_AFTER_LEAST, le=SLEEP_AFTER_MOST)] | Literal["never"]
 
 
 class FlavorRef(msgspec.Struct, frozen=True):
@@ -44,18 +48,20 @@ class CreateJob(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str | int | None = None
     tags: list[str] | None = None  # extension
     visibility: str | None = None  # extension: "project" (default) or "private"
+    sleep_after: SleepAfter | None = None  # extension
 
 
 class UpdateJob(msgspec.Struct, frozen=True, kw_only=True):
     """PUT …/{job_id}. `job_desc` is the documented field; the others are extensions. Absent means unchanged.
 
-    ``schedule: null`` or an empty list removes the auto-stop.
+    ``schedule: null`` or an empty list removes the auto-stop; ``sleep_after: null`` brings back the service's default.
     """
 
     job_desc: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
     schedule: ScheduleItem | list[ScheduleItem] | None | UnsetType = UNSET
     tags: list[str] | None | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
+    sleep_after: SleepAfter | None | UnsetType = UNSET
 
 
 class Success(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +126,7 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     started_time: int | None = None
     ended_time: int | None = None
     attempt: int = 1
+    sleep_after: SleepAfter | None = None
     allowed: list[str] = []
     source: SourceProgress | None = None
 

@@ -18,6 +18,7 @@ from belvedere.contract.errors import InvalidProject, RequestError, UnknownFlavo
 
 DEFAULT_JOB_TYPE: Final = "tensorboard"
 TIME_UNITS: Final = {"HOURS": 24, "MINUTES": 24 * 60, "SECONDS": limits.AUTO_STOP_SECONDS}  # and their longest duration
+NEVER: Final = "never"
 VISIBILITIES: Final = ("project", "private")
 _PROJECT_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SCHEDULE = 'an object like {"type": "stop", "time_unit": "HOURS", "duration": 1}'
@@ -48,6 +49,7 @@ class ValidCreate(msgspec.Struct, frozen=True, kw_only=True):
     schedule: ValidSchedule | None
     tags: tuple[str, ...]
     visibility: str
+    sleep_after: int | None = None  # seconds; 0: never; None: the service's default
 
 
 class ValidUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,7 @@ class ValidUpdate(msgspec.Struct, frozen=True, kw_only=True):
     schedule: ValidSchedule | None | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
+    sleep_after: int | None | UnsetType = UNSET
 
 
 def create_request(body: bytes, offer: Offer) -> ValidCreate:
@@ -72,6 +75,7 @@ def create_request(body: bytes, offer: Offer) -> ValidCreate:
         schedule=_schedule(raw),
         tags=_tags(raw),
         visibility=_visibility(raw) or VISIBILITIES[0],
+        sleep_after=_sleep_after(raw),
     )
 
 
@@ -84,9 +88,10 @@ def update_request(body: bytes) -> ValidUpdate:
         schedule=_schedule(raw) if "schedule" in raw else UNSET,
         tags=_tags(raw) if "tags" in raw else UNSET,
         visibility=UNSET if visibility is None else visibility,
+        sleep_after=_sleep_after(raw) if "sleep_after" in raw else UNSET,
     )
     if update == ValidUpdate():
-        raise missing("job_desc", "a string of 0 to 256 characters (or one of schedule, tags, visibility)")
+        raise missing("job_desc", "a string of 0 to 256 characters (or one of schedule, tags, visibility, sleep_after)")
     return update
 
 
@@ -246,4 +251,16 @@ def _visibility(raw: JsonObject) -> str | None:
         return None
     if not isinstance(value, str) or value not in VISIBILITIES:
         raise refuse("visibility", " or ".join(VISIBILITIES), value)
+    return value
+
+
+def _sleep_after(raw: JsonObject) -> int | None:
+    value = raw.get("sleep_after")
+    if value is None:
+        return None
+    if value == NEVER:
+        return 0
+    least, most = limits.SLEEP_AFTER_LEAST, limits.SLEEP_AFTER_MOST
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise refuse("sleep_after", f'an integer from {least} to {most} (seconds), or "{NEVER}"', value)
     return value

@@ -40,6 +40,9 @@ class Host:
             self._let_go(spec.job_id)
             self._viewers[spec.job_id] = Supervisor(spec, self._around, lambda: self._note(spec.job_id))
             self._note(spec.job_id)
+        elif present and latest == spec.attempt and present.spec.revision < spec.revision:
+            present.spec = spec
+            self._note(spec.job_id)
         return self.look(spec.job_id)
 
     def look(self, job_id: int) -> Seen:

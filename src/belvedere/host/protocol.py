@@ -2,7 +2,8 @@
 
 GET    /v1/host                      HostInfo
 PUT    /v1/stores                    list[ObjectStore]: credentials for the mirrors, held in memory only
-PUT    /v1/viewers/{job_id}          ViewerSpec -> Seen; repeatable; a newer attempt replaces an older one's viewer
+PUT    /v1/viewers/{job_id}          ViewerSpec -> Seen; repeatable; a newer attempt replaces an older one's viewer,
+                                     a newer revision of the same attempt changes how long it stays awake
 GET    /v1/viewers                   dict[job id, Seen]: all
 DELETE /v1/viewers/{job_id}          Seen; repeatable; returns at once, STOPPING until all its processes are gone
 GET    /v1/viewers/{job_id}/logs     ?tail=N -> list[str]
@@ -21,7 +22,11 @@ PROTOCOL = 1  # grows when an older host could misunderstand us
 
 
 class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A viewer as wanted. `attempt` is the fencing token: a lower one than the present is refused."""
+    """A viewer as wanted. `attempt` is the fencing token: a lower one than the present is refused.
+
+    `revision` is that of the job which this spec was made of; it is given back in `Seen`, so that whoever looks can
+    tell whether the host knows the latest wishes. `asleep` counts for a viewer that isn't there yet.
+    """
 
     job_id: int
     attempt: int
@@ -29,6 +34,10 @@ class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
     viewer_type: str
     location: Location
     path_prefix: str
+    revision: int = 0
+    sleep_after: float | None = None  # seconds without use until it sleeps; None: never
+    asleep: bool = False  # register it without starting it: use wakes it
+    memory_bytes: int | None = None  # what it may take, with all its processes; None: no limit
 
 
 class HostInfo(msgspec.Struct, frozen=True, kw_only=True):

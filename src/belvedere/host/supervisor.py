@@ -69,6 +69,7 @@ class Supervisor:
         return Seen(
             phase=phase,
             attempt=self.spec.attempt,
+            revision=self.spec.revision,
             ready_at=facts.ready_at,
             endpoint=Endpoint(socket=str(self._socket)) if reachable else None,
             end=facts.failure.end if phase is Phase.FAILED and facts.failure else None,

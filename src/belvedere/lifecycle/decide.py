@@ -136,7 +136,17 @@ def _running(job: Job, seen: Seen, now: datetime) -> Plan:
     if seen.reason != job.run.note:
         job = _with_run(job, note=seen.reason)
         events += (_event(job, "note", seen.reason, now),) if seen.reason else ()
-    return Plan(job=job, look_at=stop_at(job), events=events)
+    return Plan(job=job, action=_action_of_running(job, seen), look_at=stop_at(job), events=events)
+
+
+def _action_of_running(job: Job, seen: Seen) -> Action | None:
+    """Tell the runtime of what a user changed since it was last told.
+
+    The revision that it gives back is what counts, not that somebody changed something: so a change made while the
+    runtime was away, or lost between the database and it, still arrives. A change of mere words costs one idle call.
+    """
+    is_behind = seen.revision is not None and seen.revision < job.revision
+    return Action.ENSURE if is_behind else None
 
 
 def _failed(job: Job, seen: Seen, now: datetime) -> Plan:

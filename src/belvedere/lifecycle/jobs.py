@@ -108,6 +108,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     visibility: Visibility = Visibility.PROJECT
     resource_id: str = ""
     auto_stop: AutoStop | None = None
+    sleep_after: int | None = None  # seconds without use until its viewer sleeps; 0: never; None: as the service says
     intent: Intent = Intent.RUN
     intended_at: datetime
     stop_cause: StopCause | None = None

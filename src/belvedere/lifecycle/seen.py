@@ -25,9 +25,13 @@ class Phase(StrEnum):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a viewer can be reached: a unix socket on this machine."""
+    """Where a viewer can be reached: a unix socket on this machine.
+
+    `prefix`: the path that it expects to be served under, without a slash at the end; None for the job's public one.
+    """
 
     socket: str
+    prefix: str | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +39,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     phase: Phase
     attempt: int | None = None
+    revision: int | None = None  # of the job, as the host was last told of it; None where nobody knows
     ready_at: datetime | None = None  # when this viewer first became READY, by the host's clock
     endpoint: Endpoint | None = None
     end: End | None = None  # with FAILED

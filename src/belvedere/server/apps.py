@@ -112,6 +112,7 @@ def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
             location = await _locate(settings, job.train_url)
         except BelvedereError as error:
             raise SourceError(ReasonCode.SOURCE_FORBIDDEN, error.message) from error
+        sleep_after = _sleep_after(settings, job)
         return ViewerSpec(
             job_id=job.id,
             attempt=job.attempt,
@@ -119,9 +120,18 @@ def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
             viewer_type=job.job_type,
             location=location,
             path_prefix=f"/modelarts2/{job.job_type}/{job.project_id}/{job.id}",
+            revision=job.revision,
+            sleep_after=sleep_after,
+            # It ran before: its host was lost, and a thousand such jobs must not come back as a thousand processes.
+            asleep=job.run.first_ran_at is not None and sleep_after is not None,
         )
 
     return spec_of
+
+
+def _sleep_after(settings: Settings, job: Job) -> float | None:
+    seconds = settings.sleep_after if job.sleep_after is None else job.sleep_after
+    return float(seconds) if seconds else None
 
 
 async def _check_source(settings: Settings, train_url: str) -> Reason | None:

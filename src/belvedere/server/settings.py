@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from belvedere.contract import limits
 from belvedere.sources.stores import Addressing, ObjectStore
 
 
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     flavors: tuple[str, ...] = ("default",)
     job_quota: int = 1000  # jobs a project may have
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
+    sleep_after: int = 900  # seconds without use until a viewer sleeps, for jobs that don't say; 0: never
     poll_seconds: float = 5.0  # pause between two looks at a log source
     source_check_seconds: float = 2.0  # how long a create may wait for the log source's answer
     log_format: str = "json"  # or "text"
@@ -148,6 +150,9 @@ def _checked(settings: Settings) -> Settings:
             raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
     if settings.store.endpoint.startswith("http://") and not (settings.store.allow_http or _is_loopback(settings)):
         raise SettingsError("The object store's endpoint is http://: set store.allow_http if that is meant.")
+    if settings.sleep_after and not limits.SLEEP_AFTER_LEAST <= settings.sleep_after <= limits.SLEEP_AFTER_MOST:
+        most = f"{limits.SLEEP_AFTER_LEAST} to {limits.SLEEP_AFTER_MOST} seconds, or 0 for never"
+        raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log_format must be json or text, not {settings.log_format}.")
     if not settings.flavors or settings.job_quota < 1:

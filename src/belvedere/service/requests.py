@@ -34,6 +34,7 @@ def new_job(who: Principal, request: ValidCreate) -> NewJob:
         tags=request.tags,
         visibility=Visibility(request.visibility),
         auto_stop=auto_stop(request.schedule),
+        sleep_after=request.sleep_after,
     )
 
 
@@ -63,6 +64,7 @@ def updated(job: Job, who: Principal, update: ValidUpdate, now: datetime) -> Job
         description=job.description if update.job_desc is UNSET else update.job_desc,
         auto_stop=job.auto_stop if update.schedule is UNSET else auto_stop(update.schedule),
         tags=job.tags if update.tags is UNSET else update.tags,
+        sleep_after=job.sleep_after if update.sleep_after is UNSET else update.sleep_after,
         visibility=job.visibility if update.visibility is UNSET else Visibility(update.visibility),
     )
     if changed.visibility is not job.visibility and job.owner != who.user:

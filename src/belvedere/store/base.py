@@ -24,6 +24,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     visibility: Visibility = Visibility.PROJECT
     auto_stop: AutoStop | None = None
+    sleep_after: int | None = None
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ def draft_of(new: NewJob, now: datetime) -> Job:
         tags=tuple(dict.fromkeys(new.tags)),
         visibility=new.visibility,
         auto_stop=new.auto_stop,
+        sleep_after=new.sleep_after,
         resource_id=str(uuid.uuid4()),
         created_at=now,
         updated_at=now,

@@ -129,6 +129,7 @@ jobs = Table(
     Column("resource_id", String, nullable=False, unique=True),
     Column("auto_stop_duration", Integer),
     Column("auto_stop_unit", Word(TimeUnit)),
+    Column("sleep_after", Integer),
     Column("intent", Word(Intent), nullable=False),
     Column("intended_at", UtcDateTime, nullable=False),
     Column("stop_cause", Word(StopCause)),

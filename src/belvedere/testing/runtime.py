@@ -64,7 +64,11 @@ class FakeRuntime:
             self._starts += 1
             self.specs[spec.job_id] = spec
             endpoint = Endpoint(socket=f"/fake/{spec.job_id}-{spec.attempt}.sock")
-            self.put(spec.job_id, Seen(phase=Phase.STARTING, attempt=spec.attempt, endpoint=endpoint, starts=1))
+            seen = Seen(phase=Phase.STARTING, attempt=spec.attempt, revision=spec.revision, endpoint=endpoint, starts=1)
+            self.put(spec.job_id, seen)
+        elif present.attempt == spec.attempt and present.revision is not None and present.revision < spec.revision:
+            self.specs[spec.job_id] = spec
+            self.put(spec.job_id, replace(present, revision=spec.revision))
         return self._viewers[spec.job_id]
 
     async def look(self, job_ids: Collection[int]) -> Mapping[int, Seen]:

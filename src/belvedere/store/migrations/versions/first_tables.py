@@ -50,6 +50,7 @@ def _facts_of_the_job() -> list[sa.Column[Any]]:
         *(_needed(name, sa.String()) for name in ("job_type", "flavor", "owner", "visibility", "resource_id")),
         sa.Column("auto_stop_duration", sa.Integer()),
         sa.Column("auto_stop_unit", sa.String()),
+        sa.Column("sleep_after", sa.Integer()),
         _needed("intent", sa.String()),
         _needed("intended_at", sa.BigInteger()),
         sa.Column("stop_cause", sa.String()),

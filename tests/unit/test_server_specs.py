@@ -1,0 +1,40 @@
+"""What a runtime is asked for on behalf of a job."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from belvedere.lifecycle.jobs import Job, Run
+from belvedere.server.apps import spec_builder
+from belvedere.server.settings import Settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(name="job")
+def _job(tmp_path: Path) -> Job:
+    return Job(id=1, project_id="p", name="n", train_url=f"file://{tmp_path}", created_at=NOW, updated_at=NOW,
+               intended_at=NOW, revision=4)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("of_service", "of_job", "seconds"),
+    [(900, None, 900.0), (900, 60, 60.0), (900, 0, None), (0, None, None), (0, 60, 60.0)],
+)
+async def test_a_jobs_own_sleep_comes_before_the_services(
+    job: Job, tmp_path: Path, of_service: int, of_job: int | None, seconds: float | None
+) -> None:
+    settings = Settings(log_root=(str(tmp_path),), sleep_after=of_service)
+    spec = await spec_builder(settings)(replace(job, sleep_after=of_job))
+    assert (spec.sleep_after, spec.revision) == (seconds, 4)
+
+
+@pytest.mark.parametrize(("sleep_after", "ran", "asleep"), [(None, False, False), (None, True, True), (0, True, False)])
+async def test_a_job_that_ran_before_comes_back_asleep_unless_it_never_sleeps(
+    job: Job, tmp_path: Path, sleep_after: int | None, ran: bool, asleep: bool
+) -> None:
+    run = Run(first_ran_at=NOW if ran else None)
+    spec = await spec_builder(Settings(log_root=(str(tmp_path),)))(replace(job, sleep_after=sleep_after, run=run))
+    assert spec.asleep is asleep
