@@ -215,6 +215,14 @@ async def test_history_tells_of_requests(api: Api) -> None:
     assert events[0]["time"] == START_MS
 
 
+async def test_flavors_are_listed_with_the_default_first(api: Api) -> None:
+    answer = (await api.client.get("/visualization-job-flavors")).json()
+    assert answer["is_success"] is True
+    assert [(each["code"], each["is_default"], each["cpu"]) for each in answer["flavors"]] == [
+        ("default", True, None), ("large", False, 4.0)
+    ]  # fmt: skip
+
+
 async def test_logs_give_as_many_lines_as_asked_for(api: Api) -> None:
     job_id = await api.create()
     api.world.log_lines = [str(number) for number in range(300)]

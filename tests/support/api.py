@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
+from belvedere.contract.jobs import Flavor
 from belvedere.contract.reasons import Reason
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.records import Principal, Project, SecretKind
@@ -129,7 +130,7 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             board=board,
             gatekeeper=gatekeeper,
             clock=world.clock,
-            rules=ServiceRules(quota=quota, viewer_origin=VIEWERS, flavors=("default", "large"), job_types=_TYPES),
+            rules=ServiceRules(quota=quota, viewer_origin=VIEWERS, flavors=_FLAVORS, job_types=_TYPES),
             check_source=world.check_source,
             hint=world.hinted.append,
             read_logs=world.read_logs,
@@ -142,6 +143,10 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             yield api
 
 
+_FLAVORS = (
+    Flavor(code="default", memory_bytes=2**31, is_default=True),
+    Flavor(code="large", description="For the largest logs.", memory_bytes=2**33, cpu=4.0),
+)
 _TYPES = ("tensorboard", "mindinsight")
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from belvedere.lifecycle.jobs import Job, Run
 from belvedere.server.apps import spec_builder
+from belvedere.server.flavors import FlavorSettings
 from belvedere.server.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,6 +30,13 @@ async def test_a_jobs_own_sleep_comes_before_the_services(
     settings = Settings(log_root=(str(tmp_path),), sleep_after=of_service)
     spec = await spec_builder(settings)(replace(job, sleep_after=of_job))
     assert (spec.sleep_after, spec.revision) == (seconds, 4)
+
+
+@pytest.mark.parametrize(("flavor", "memory"), [("default", 2**31), ("small", 2**29), ("of-yesterday", 2**31)])
+async def test_the_memory_limit_is_the_flavors(job: Job, tmp_path: Path, flavor: str, memory: int) -> None:
+    settings = Settings(log_root=(str(tmp_path),), flavors={"small": FlavorSettings(memory="512MiB")})
+    spec = await spec_builder(settings)(replace(job, flavor=flavor))
+    assert spec.memory_bytes == memory
 
 
 @pytest.mark.parametrize(("sleep_after", "ran", "asleep"), [(None, False, False), (None, True, True), (0, True, False)])

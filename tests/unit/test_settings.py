@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from belvedere.server.flavors import flavors_of
 from belvedere.server.settings import Settings, SettingsError, default_data_folder, load_settings
 from belvedere.sources.stores import Addressing
 
@@ -43,10 +44,26 @@ def test_keys_are_not_shown() -> None:
 
 
 def test_lists_in_variables_are_separated_as_is_usual(tmp_path: Path) -> None:
-    environment = {"BELVEDERE_LOG_ROOT": f"{tmp_path}:/tmp", "BELVEDERE_FLAVORS": "small,large"}
+    environment = {"BELVEDERE_LOG_ROOT": f"{tmp_path}:/tmp", "BELVEDERE_ALLOWED_HOSTS": "a.example,b.example"}
     settings = load_settings({}, environment, None)
     assert settings.log_root == (str(tmp_path), "/tmp")
-    assert settings.flavors == ("small", "large")
+    assert settings.allowed_hosts == ("a.example", "b.example")
+
+
+def test_flavors_of_variables_and_file_stand_beside_the_default_one(tmp_path: Path) -> None:
+    config = write(tmp_path, '[flavors.small]\nmemory = "512MiB"\ndescription = "Short runs"\ncpu = 0.5\n')
+    settings = load_settings({}, {"BELVEDERE_FLAVORS": "large=4GiB,huge=16 GB"}, config)
+    flavors = flavors_of(settings.flavors)
+    assert {flavor.code: flavor.memory_bytes for flavor in flavors} == {
+        "default": 2**31, "small": 2**29, "large": 2**32, "huge": 16 * 10**9
+    }  # fmt: skip
+    assert (flavors[0].code, flavors[0].is_default) == ("default", True)
+    assert (flavors[1].description, flavors[1].cpu) == ("Short runs", 0.5)
+
+
+def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
+    settings = load_settings({}, {}, write(tmp_path, "[flavors.default]\nmemory = 100000000\n"))
+    assert [flavor.memory_bytes for flavor in flavors_of(settings.flavors)] == [100_000_000]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +79,15 @@ def test_lists_in_variables_are_separated_as_is_usual(tmp_path: Path) -> None:
         ({}, {"BELVEDERE_SLEEP_AFTER": "9"}, "", "sleep_after must be 10 to 86400"),
         ({}, {}, "sleep_after = -1\n", "sleep_after"),
         ({}, {}, "sleep_after = 31536000\n", "0 for never"),
+        ({}, {}, '[flavors.tiny]\nmemory = "63MiB"\n', "flavors.tiny.memory: 63MiB is less than a viewer needs"),
+        ({}, {"BELVEDERE_FLAVORS": "tiny=1KiB"}, "", "64MiB or more"),
+        ({}, {"BELVEDERE_FLAVORS": "small,large"}, "", "flavors.small.memory: '' is no size"),
+        ({}, {}, '[flavors.small]\nmemory = "much"\n', "'much' is no size"),
+        ({}, {}, "[flavors.small]\nmemory = -1\n", "'-1' is no size"),
+        ({}, {}, "[flavors.small]\ncpu = 1\n", "memory"),
+        ({}, {}, '[flavors."a b"]\nmemory = "1GiB"\n', "'a b' is no code"),
+        ({}, {}, '[flavors.small]\nmemory = "1GiB"\ncpu = -1\n', "flavors.small.cpu"),
+        ({}, {}, '[flavors.small]\nmemory = "1GiB"\ngpu = 1\n', "gpu"),
         ({"log_format": "xml"}, {}, "", "log_format"),
         ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
     ],

@@ -23,6 +23,7 @@ from belvedere.service.jobs import JobService
 
 JOBS: Final = "/v1/{project_id}/visualization-jobs"
 JOB: Final = JOBS + "/{job_id}"
+FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +94,10 @@ async def _logs(call: Call) -> Response:
 
 async def _ticket(call: Call) -> Response:
     return answer(await call.service.ticket(call.who, call.job_id))
+
+
+async def _flavors(call: Call) -> Response:
+    return answer(call.service.flavors)
 
 
 def _revisions(call: Call) -> frozenset[int] | None:
@@ -207,6 +212,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         handler=_ticket,
         answer=jobs.Ticket,
         errors=_JOB_ERRORS,
+        is_extension=True,
+    ),
+    Operation(
+        name="listVisualizationJobFlavors",
+        method="GET",
+        path=FLAVORS,
+        summary="The flavors that a job may ask for, the default one first",
+        handler=_flavors,
+        answer=jobs.FlavorList,
         is_extension=True,
     ),
 )  # fmt: skip

@@ -1,5 +1,8 @@
 """Shell completion of jobs, asked from the service. Silent when that doesn't answer at once."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -7,15 +10,42 @@ from belvedere.cli.connection import Flags, current
 from belvedere.cli.exits import Failure
 from belvedere.contract.jobs import JobDetails
 
+if TYPE_CHECKING:
+    from belvedere.client import Client
+
+_Answer = TypeVar("_Answer")
 _PATIENCE = 2.0  # seconds; a person is pressing the tab key
 
 
 def complete_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Jobs whose name (or id, when digits were typed) begins so."""
+    from belvedere.client import ListQuery  # noqa: PLC0415 - 120 ms that help pages don't need
+
+    query = ListQuery(search="" if incomplete.isdigit() else incomplete, page_size=100)
+    page = ask(ctx, lambda client: client.page(query))
+    return completions(page.jobs if page else [], incomplete)
+
+
+def complete_flavors(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Codes of flavors that begin so."""
+    found = ask(ctx, lambda client: client.flavors())
+    return [
+        CompletionItem(each.code, help=each.description) for each in found or () if each.code.startswith(incomplete)
+    ]
+
+
+def ask(ctx: click.Context, question: Callable[["Client"], _Answer]) -> _Answer | None:
+    """The service's answer to a question asked while a person presses the tab key; None if it has none at once."""
+    from belvedere.client import Client, ClientError  # noqa: PLC0415 - 120 ms that help pages don't need
+
     values = (ctx.params.get(name) for name in ("endpoint", "token", "project", "data"))
     endpoint, token, project, data = (value if isinstance(value, str) else None for value in values)
-    jobs = _jobs(Flags(endpoint=endpoint, token=token, project=project, data=data), incomplete)
-    return completions(jobs, incomplete)
+    try:
+        found = current(Flags(endpoint=endpoint, token=token, project=project, data=data))
+        with Client(found.endpoint, found.project_id, found.token, timeout=_PATIENCE, retry_pauses=()) as client:
+            return question(client)
+    except (Failure, ClientError):
+        return None
 
 
 def completions(jobs: list[JobDetails], incomplete: str) -> list[CompletionItem[str]]:
@@ -29,17 +59,3 @@ def completions(jobs: list[JobDetails], incomplete: str) -> list[CompletionItem[
         if value.startswith(incomplete):
             items.append(CompletionItem(value, help=f"{job.job_name}, {job.status_name}"))
     return items
-
-
-def _jobs(flags: Flags, incomplete: str) -> list[JobDetails]:
-    from belvedere.client import Client, ClientError, ListQuery  # noqa: PLC0415 - 120 ms that help pages don't need
-
-    query = ListQuery(search="" if incomplete.isdigit() else incomplete, page_size=100)
-    try:
-        connection = current(flags)
-        with Client(
-            connection.endpoint, connection.project_id, connection.token, timeout=_PATIENCE, retry_pauses=()
-        ) as client:
-            return client.page(query).jobs
-    except (Failure, ClientError):
-        return []

@@ -10,6 +10,7 @@ from typing import Literal
 import click
 
 from belvedere.cli import options
+from belvedere.cli.completing import complete_flavors
 from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.output import Format, print_document
@@ -27,7 +28,7 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 )
 @click.option("--description", help="Up to 256 characters.")
 @click.option("--job-type", help="Kind of viewer; TensorBoard unless said otherwise.")
-@click.option("--flavor", help="Resources of the viewer, by their code.")
+@click.option("--flavor", shell_complete=complete_flavors, help="Resources of the viewer, by their code.")
 @click.option(
     "--auto-stop",
     type=options.Parsed("duration", parse_auto_stop),

@@ -14,6 +14,8 @@ from belvedere.client.transfer import RETRY_PAUSES, Transfer
 from belvedere.client.waiting import FIRST_PAUSE, Goal, Outcome, Waited, next_pause, outcome_of
 from belvedere.contract.jobs import (
     CreateJob,
+    Flavor,
+    FlavorList,
     JobCreated,
     JobDetails,
     JobEvent,
@@ -129,6 +131,10 @@ class Client:
     def ticket(self, job_id: int) -> Ticket:
         """A link that opens the viewer in a browser once, without signing in."""
         return _decode(self._transfer.send("POST", _path(job_id, "ticket")), Ticket)
+
+    def flavors(self) -> tuple[Flavor, ...]:
+        """What a job may ask for, the default first."""
+        return tuple(self._get("visualization-job-flavors", FlavorList).flavors)
 
     def wait(
         self,

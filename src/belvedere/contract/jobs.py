@@ -23,6 +23,23 @@ class FlavorRef(msgspec.Struct, frozen=True):
     code: str
 
 
+class Flavor(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource specification: what a viewer of it may take. `cpu` in cores; null where nothing is said."""
+
+    code: str
+    description: str = ""
+    memory_bytes: int
+    cpu: float | None = None
+    is_default: bool = False
+
+
+class FlavorList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of …/visualization-job-flavors: the default one comes first."""
+
+    is_success: bool = True
+    flavors: list[Flavor]
+
+
 class ScheduleItem(msgspec.Struct, frozen=True):
     """When the job stops by itself: after `duration` time units of *running*.
 

@@ -21,6 +21,7 @@ from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
+from belvedere.server.flavors import DEFAULT_CODE, flavors_of
 from belvedere.server.health import health_routes
 from belvedere.server.metrics import Metrics
 from belvedere.server.settings import Settings
@@ -54,7 +55,7 @@ def build_jobs(
     rules = ServiceRules(
         quota=settings.job_quota,
         viewer_origin=settings.viewer_origin,
-        flavors=settings.flavors,
+        flavors=flavors_of(settings.flavors),
         job_types=tuple(viewer_types()),
     )
     return JobService(
@@ -106,6 +107,7 @@ def build_gateway(parts: Parts) -> Gateway:
 
 def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
     """What to ask of a runtime for a job. Raises SourceError for a URL that the settings no longer allow."""
+    flavors = {flavor.code: flavor for flavor in flavors_of(settings.flavors)}
 
     async def spec_of(job: Job) -> ViewerSpec:
         try:
@@ -124,6 +126,8 @@ def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
             sleep_after=sleep_after,
             # It ran before: its host was lost, and a thousand such jobs must not come back as a thousand processes.
             asleep=job.run.first_ran_at is not None and sleep_after is not None,
+            # A flavor that the settings no longer have is not a reason to end a job.
+            memory_bytes=flavors.get(job.flavor, flavors[DEFAULT_CODE]).memory_bytes,
         )
 
     return spec_of

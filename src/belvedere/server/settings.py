@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from belvedere.contract import limits
+from belvedere.server.flavors import FlavorSettings, flavors_of
 from belvedere.sources.stores import Addressing, ObjectStore
 
 
@@ -45,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: str = ""  # origin of API and console as browsers see it; "" is http://host:port
     viewer_url: str = ""  # origin of the viewers as browsers see it; must be another than `public_url`
     allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
-    flavors: tuple[str, ...] = ("default",)
+    flavors: dict[str, FlavorSettings] = {}  # by code, beside the default one
     job_quota: int = 1000  # jobs a project may have
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
     sleep_after: int = 900  # seconds without use until a viewer sleeps, for jobs that don't say; 0: never
@@ -94,13 +95,13 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
         ("the command line", {name: value for name, value in flags.items() if value not in (None, ())}),
     ):
         _convert(values, source)  # an error names the place that it came from
-        store = {**_section(merged), **_section(values)}
-        merged = {**merged, **values, **({"store": store} if store else {})}
+        sections = {name: {**_section(merged, name), **_section(values, name)} for name in ("store", "flavors")}
+        merged = {**merged, **values, **{name: section for name, section in sections.items() if section}}
     return _checked(_convert(merged, "the settings"))
 
 
-def _section(values: Mapping[str, object]) -> dict[str, object]:
-    section = values.get("store", {})
+def _section(values: Mapping[str, object], name: str) -> dict[str, object]:
+    section = values.get(name, {})
     return dict(section) if isinstance(section, Mapping) else {}
 
 
@@ -122,16 +123,24 @@ def _from_file(path: Path | None) -> dict[str, object]:
         raise SettingsError(f"The configuration file {path} is not TOML: {error}.") from error
 
 
-_LISTS = {"log_root": os.pathsep, "allowed_hosts": ",", "flavors": ","}
+_LISTS = {"log_root": os.pathsep, "allowed_hosts": ","}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """``BELVEDERE_PORT`` and the like; lists are separated as in PATH (folders) or by commas."""
+    """``BELVEDERE_PORT`` and the like; lists are separated as in PATH (folders) or by commas.
+
+    ``BELVEDERE_FLAVORS`` is ``small=512MiB,large=4GiB``: a flavor's memory is all that it needs.
+    """
     values: dict[str, object] = {}
     store: dict[str, object] = {}
     for field in msgspec.structs.fields(Settings):
         text = environ.get(f"BELVEDERE_{field.name.upper()}")
-        if text and field.name != "store":
+        if text and field.name == "flavors":
+            values[field.name] = {
+                code.strip(): {"memory": memory}
+                for code, _, memory in (part.partition("=") for part in text.split(","))
+            }
+        elif text and field.name != "store":
             values[field.name] = text.split(_LISTS[field.name]) if field.name in _LISTS else text
     for field in msgspec.structs.fields(StoreSettings):
         if text := environ.get(f"BELVEDERE_STORE_{field.name.upper()}"):
@@ -150,14 +159,22 @@ def _checked(settings: Settings) -> Settings:
             raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
     if settings.store.endpoint.startswith("http://") and not (settings.store.allow_http or _is_loopback(settings)):
         raise SettingsError("The object store's endpoint is http://: set store.allow_http if that is meant.")
+    if settings.log_format not in {"json", "text"}:
+        raise SettingsError(f"log_format must be json or text, not {settings.log_format}.")
+    _check_jobs(settings)
+    return settings
+
+
+def _check_jobs(settings: Settings) -> None:
+    if settings.job_quota < 1:
+        raise SettingsError("job_quota must be 1 or more.")
+    try:
+        flavors_of(settings.flavors)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     if settings.sleep_after and not limits.SLEEP_AFTER_LEAST <= settings.sleep_after <= limits.SLEEP_AFTER_MOST:
         most = f"{limits.SLEEP_AFTER_LEAST} to {limits.SLEEP_AFTER_MOST} seconds, or 0 for never"
         raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
-    if settings.log_format not in {"json", "text"}:
-        raise SettingsError(f"log_format must be json or text, not {settings.log_format}.")
-    if not settings.flavors or settings.job_quota < 1:
-        raise SettingsError("There must be at least one flavor, and job_quota must be 1 or more.")
-    return settings
 
 
 def _is_loopback(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
-from belvedere.contract.jobs import JobCreated, JobDetails, JobEvents, JobList, JobLogs, Ticket
+from belvedere.contract.jobs import FlavorList, JobCreated, JobDetails, JobEvents, JobList, JobLogs, Ticket
 from belvedere.contract.listing import ValidList
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
 from belvedere.identity.gatekeeper import TICKET_LIFE, Gatekeeper
@@ -64,6 +64,11 @@ class JobService:
     def offer(self) -> Offer:
         """What a create request may choose from."""
         return self._rules.offer
+
+    @property
+    def flavors(self) -> FlavorList:
+        """The flavors on offer."""
+        return FlavorList(flavors=list(self._rules.flavors))
 
     async def create(self, who: Principal, request: ValidCreate, key: str | None = None) -> JobCreated:
         """A new job, durable when this returns; or the one that the same key and body made before.

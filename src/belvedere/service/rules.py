@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from belvedere.contract.jobs import Flavor
 from belvedere.contract.reasons import Reason
 from belvedere.contract.validation import Offer
 
@@ -13,13 +14,13 @@ class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
 
     quota: int
     viewer_origin: str
-    flavors: tuple[str, ...] = ("default",)  # the first is the default
+    flavors: tuple[Flavor, ...]  # the first is the default
     job_types: tuple[str, ...] = ("tensorboard",)
 
     @property
     def offer(self) -> Offer:
         """What a create request may choose from."""
-        return Offer(flavors=self.flavors, job_types=self.job_types)
+        return Offer(flavors=tuple(flavor.code for flavor in self.flavors), job_types=self.job_types)
 
 
 # Whether a train_url leads to logs: None if so, a Reason where that is not known or there is nothing yet; raises
