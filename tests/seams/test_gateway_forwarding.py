@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from belvedere.identity.records import SecretKind
-from tests.support.gateway import Handler, Stage, stage, upstream
+from tests.support.gateway import Handler, Stage, job, stage, upstream
 
 
 @contextlib.asynccontextmanager
@@ -219,6 +219,14 @@ async def test_environment_tells_no_command_line(path: str) -> None:
 
     async with viewer(tell) as made, made.client.get(made.url(path)) as answer:
         assert await answer.json() == {"version": "2.21.0"}
+
+
+async def test_the_environment_names_the_logs_as_their_owner_did() -> None:
+    async def tell(_request: web.BaseRequest) -> web.Response:
+        return web.json_response({"data_location": "/secret/mirrors/1/logs"})
+
+    async with viewer(tell) as made, made.client.get(made.url("/data/environment")) as answer:
+        assert await answer.json() == {"data_location": job().train_url}
 
 
 async def test_an_environment_that_cannot_be_read_is_not_shown() -> None:

@@ -34,6 +34,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     socket: str
     prefix: str
     console_origin: str
+    train_url: str  # shown in place of the folder that the viewer reads
 
 
 class _Line:
@@ -149,7 +150,10 @@ def _ask_plainly(headers: CIMultiDict[str]) -> None:
 async def _send_environment(
     request: web.BaseRequest, answer: aiohttp.ClientResponse, passage: Passage
 ) -> web.StreamResponse | Missed:
-    """TensorBoard tells its command line, the log folder's path and its data server's address in `debug`."""
+    """TensorBoard tells its command line and its data server's address in `debug`, and the folder that it reads.
+
+    People see where their logs come from instead, in the words that they gave.
+    """
     headers = return_headers(answer.headers, passage.prefix, request.headers["Host"], passage.console_origin)
     for name in ("Content-Length", "ETag", "Content-Encoding"):
         headers.popall(name, None)
@@ -157,7 +161,9 @@ async def _send_environment(
         told = msgspec.json.decode(await _read_whole(answer.content), type=dict[str, msgspec.Raw])
     except (aiohttp.ClientError, msgspec.MsgspecError):
         told = {}  # whatever it was, it is not shown unread
-    kept = {name: value for name, value in told.items() if name != "debug"}
+    kept: dict[str, object] = {name: value for name, value in told.items() if name != "debug"}
+    if "data_location" in kept:
+        kept["data_location"] = passage.train_url
     headers["Content-Type"] = "application/json"
     return web.Response(status=answer.status, headers=headers, body=msgspec.json.encode(kept))
 

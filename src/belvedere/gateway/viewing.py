@@ -75,7 +75,7 @@ class Viewing:
         endpoint = endpoint_of(sighting)
         empty = standing_of(sighting) is Standing.EMPTY and route.rest == "/" and not _insists(request.raw_path)
         if endpoint and not empty:
-            answer = await self._forward(request, route, endpoint)
+            answer = await self._forward(request, route, sighting.job, endpoint)
             if not isinstance(answer, Missed):
                 return answer
             sighting = _silent(sighting)
@@ -90,7 +90,7 @@ class Viewing:
         while sighting := await self._sighting(route, who):
             endpoint = endpoint_of(sighting)
             if endpoint:
-                answer = await self._forward(request, route, endpoint)
+                answer = await self._forward(request, route, sighting.job, endpoint)
                 if not isinstance(answer, Missed):
                     return answer
                 if answer is Missed.BROKEN:
@@ -104,9 +104,14 @@ class Viewing:
         return self.absent(request)
 
     async def _forward(
-        self, request: web.BaseRequest, route: RouteMatch, endpoint: Endpoint
+        self, request: web.BaseRequest, route: RouteMatch, job: Job, endpoint: Endpoint
     ) -> web.StreamResponse | Missed:
-        passage = Passage(socket=endpoint.socket, prefix=route.prefix, console_origin=self._rules.console_origin)
+        passage = Passage(
+            socket=endpoint.socket,
+            prefix=route.prefix,
+            console_origin=self._rules.console_origin,
+            train_url=job.train_url,
+        )
         return await self._forwarder.forward(request, passage)
 
     async def _state(
