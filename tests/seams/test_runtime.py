@@ -92,6 +92,39 @@ async def test_all_that_runs_is_seen(runtime: Runtime) -> None:
     assert set(everything) == {1, 2}
 
 
+async def test_what_is_ensured_asleep_is_asleep_and_starts_nothing(runtime: Runtime) -> None:
+    seen = await runtime.ensure(replace(viewer_spec(1), asleep=True))
+    assert (seen.phase, seen.starts, seen.endpoint) == (Phase.ASLEEP, 0, None)
+
+
+async def test_use_wakes_what_is_asleep(runtime: Runtime) -> None:
+    await runtime.ensure(replace(viewer_spec(1), asleep=True))
+    await runtime.use([1])
+    assert (await until_phase(runtime, 1, Phase.READY, Phase.FAILED)).phase is Phase.READY
+
+
+async def test_ensuring_again_wakes_nothing(runtime: Runtime) -> None:
+    await runtime.ensure(replace(viewer_spec(1), asleep=True))
+    assert (await runtime.ensure(viewer_spec(1))).phase is Phase.ASLEEP
+
+
+async def test_use_of_what_runs_starts_nothing(runtime: Runtime) -> None:
+    before = await stand_up(runtime, viewer_spec(1))
+    await runtime.use([1])
+    assert (await runtime.look([1]))[1].starts == before.starts
+
+
+async def test_use_of_what_is_not_there_is_ignored(runtime: Runtime) -> None:
+    await runtime.use([9])
+    assert await runtime.look([9]) == {9: ABSENT}
+
+
+async def test_a_sleeping_viewer_can_be_removed(runtime: Runtime) -> None:
+    await runtime.ensure(replace(viewer_spec(1), asleep=True))
+    await runtime.remove(1)
+    assert await until_phase(runtime, 1, Phase.ABSENT) == ABSENT
+
+
 async def test_logs_of_what_is_not_there_are_empty(runtime: Runtime) -> None:
     assert list(await runtime.logs(9, 10)) == []
 
@@ -121,3 +154,4 @@ async def test_a_closed_runtime_knows_nothing_and_raises_nothing(runtime: Runtim
     assert seen.phase is Phase.UNKNOWN
     assert seen.reason is not None
     assert await runtime.look_at_all() is None
+    await runtime.use([1])

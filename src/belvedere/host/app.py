@@ -10,6 +10,7 @@ from aiohttp import web
 
 from belvedere.host.host import Host
 from belvedere.host.protocol import HostInfo, ViewerSpec
+from belvedere.lifecycle.seen import ABSENT
 from belvedere.sources.stores import ObjectStore
 
 LARGEST_BODY = 1 << 20  # bytes
@@ -49,10 +50,11 @@ class ControlApi:
             [
                 web.get("/v1/host", self._get_host),
                 web.put("/v1/stores", self._stores),
-                web.get("/v1/viewers", self._look_at_all),
+                web.get("/v1/viewers", self._look),
                 web.put("/v1/viewers/{job_id}", self._ensure),
                 web.delete("/v1/viewers/{job_id}", self._remove),
                 web.get("/v1/viewers/{job_id}/logs", self._logs),
+                web.post("/v1/uses", self._use),
                 web.get("/v1/changes", self._changes),
                 web.get("/v1/metrics", self._metrics),
                 web.post("/v1/shutdown", self._shutdown),
@@ -76,8 +78,12 @@ class ControlApi:
         self._put_stores(await _body(request, list[ObjectStore]))
         return _json({})
 
-    async def _look_at_all(self, request: web.Request) -> web.Response:
-        return _json({str(job_id): seen for job_id, seen in self._host.look_at_all().items()})
+    async def _look(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("ids")
+        if wanted is None:
+            return _json({str(job_id): seen for job_id, seen in self._host.look_at_all().items()})
+        job_ids = [_number(word, "ids", 2**63 - 1) for word in wanted.split(",") if word]
+        return _json({str(job_id): seen for job_id in job_ids if (seen := self._host.look(job_id)) != ABSENT})
 
     async def _ensure(self, request: web.Request) -> web.Response:
         spec = await _body(request, ViewerSpec)
@@ -93,6 +99,10 @@ class ControlApi:
     async def _logs(self, request: web.Request) -> web.Response:
         tail = _number(request.query.get("tail", "100"), "tail", LONGEST_TAIL)
         return _json(self._host.logs(_job_id(request), tail))
+
+    async def _use(self, request: web.Request) -> web.Response:
+        self._host.use(await _body(request, list[int]))
+        return _json({})
 
     async def _changes(self, request: web.Request) -> web.Response:
         after = _number(request.query.get("after", "0"), "after", 2**53)

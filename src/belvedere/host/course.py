@@ -46,6 +46,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ready_at: datetime | None = None
     failure: Failure | None = None
     stopping: bool = False
+    asleep: bool = False  # nobody looks, so nothing is to run
+    known: bool = False  # its logs stand on disk already: they can be shown before the source has answered
+    waiting: Reason | None = None  # there is no room for it
     up: bool = False
     complaint: str = ""  # what it said when it gave up
     serving: bool = False
@@ -77,7 +80,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def next_step(facts: Facts, now: datetime) -> Step:
     """What to do now."""
-    if facts.failure is not None or facts.stopping:
+    if facts.failure is not None or facts.stopping or facts.asleep:
         return Step()
     if not facts.up:
         return Step(Act.LAUNCH) if facts.retry_at is None or now >= facts.retry_at else Step(None, facts.retry_at)
@@ -97,6 +100,8 @@ def _load_at(facts: Facts) -> datetime | None:
     mirror = facts.mirror
     if mirror is None:
         return None
+    if facts.load_sent_at is None and facts.known:
+        return AT_ONCE
     if facts.load_sent_at is not None:
         return facts.load_sent_at if mirror.rewrites > facts.rewrites_sent else None
     if mirror.complete:
@@ -113,11 +118,14 @@ def _check_at(facts: Facts) -> datetime | None:
 
 
 def mirror_changed(facts: Facts, mirror: MirrorState, now: datetime) -> Facts:
-    """The mirror has another state."""
+    """The mirror has another state.
+
+    A source that can't be read ends only a viewer that never ran: one that did goes on with the logs that it has.
+    """
     facts = replace(facts, mirror=mirror)
     if mirror.has_logs and facts.logs_since is None:
         facts = replace(facts, logs_since=now)
-    if mirror.failure is not None and facts.failure is None:
+    if mirror.failure is not None and facts.failure is None and facts.ready_at is None and not facts.known:
         facts = replace(facts, failure=Failure(end=End.SOURCE, reason=mirror.failure))
     return facts
 
@@ -125,6 +133,26 @@ def mirror_changed(facts: Facts, mirror: MirrorState, now: datetime) -> Facts:
 def launched(facts: Facts) -> Facts:
     """A process was started."""
     return replace(_without_process(facts), up=True, starts=facts.starts + 1, retry_at=None)
+
+
+def kept_waiting(facts: Facts, reason: Reason, until: datetime) -> Facts:
+    """There is no room for a process now; ask again at that time."""
+    return replace(facts, waiting=reason, retry_at=until)
+
+
+def put_to_sleep(facts: Facts) -> Facts:
+    """Nothing of it is to run until somebody looks."""
+    return replace(_without_process(facts), asleep=True, known=facts.known or facts.loaded, crashes=())
+
+
+def woken(facts: Facts) -> Facts:
+    """Somebody looks."""
+    return replace(facts, asleep=False, mirror=None, logs_since=None)
+
+
+def may_sleep(facts: Facts) -> bool:
+    """Whether it has shown all that there was: one that starts, loads or has failed is not put to sleep."""
+    return phase_of(facts) is Phase.READY and facts.loaded
 
 
 def refused(facts: Facts, reason: Reason) -> Facts:
@@ -140,6 +168,8 @@ def load_sent(facts: Facts, now: datetime) -> Facts:
 
 def told(facts: Facts, event: Event) -> Facts:
     """The program has said something."""
+    if not facts.up:
+        return facts
     match event.event:
         case Told.SERVING:
             return replace(facts, serving=True)
@@ -183,6 +213,10 @@ def phase_of(facts: Facts) -> Phase:
         return Phase.STOPPING
     if facts.failure is not None:
         return Phase.FAILED
+    if facts.asleep:
+        return Phase.ASLEEP
+    if facts.waiting is not None:
+        return Phase.WAITING
     if facts.up and facts.alive:
         return Phase.READY
     return Phase.RECOVERING if facts.crashes else Phase.STARTING
@@ -190,8 +224,10 @@ def phase_of(facts: Facts) -> Phase:
 
 def reason_of(facts: Facts) -> Reason | None:
     """What is to be said beside the phase."""
-    note = facts.mirror.note if facts.mirror else None
+    note = facts.mirror.failure or facts.mirror.note if facts.mirror else None
     match phase_of(facts):
+        case Phase.WAITING:
+            return facts.waiting
         case Phase.FAILED:
             return facts.failure.reason if facts.failure else None
         case Phase.RECOVERING:
@@ -221,6 +257,8 @@ def _without_process(facts: Facts) -> Facts:
         ready_at=facts.ready_at,
         failure=facts.failure,
         stopping=facts.stopping,
+        asleep=facts.asleep,
+        known=facts.known,
     )
 
 

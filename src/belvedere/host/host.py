@@ -1,24 +1,32 @@
 """All viewers of one host, by job id."""
 
 import asyncio
+import itertools
 import secrets
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from belvedere.host.entry import Entry, Sameness, sameness
 from belvedere.host.protocol import Changes, HostMetrics, ViewerSpec
-from belvedere.host.supervisor import Supervisor, Surroundings
+from belvedere.host.sleeping import Alarm, sleep_at
+from belvedere.host.supervisor import Shown, Supervisor, Surroundings
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 
 CHANGES_KEPT = 10_000
 
 
 class Host:
-    """Ensures, looks at and removes viewers. Belongs to one event loop."""
+    """Ensures, looks at, uses and removes viewers. Belongs to one event loop."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self._viewers: dict[int, Supervisor] = {}
-        self._leaving: dict[int, set[Supervisor]] = {}
+        self._entries: dict[int, Entry] = {}
+        self._leaving: dict[int, set[Entry]] = {}
+        self._shared: dict[Sameness, Supervisor] = {}  # those that a job may join
+        self._holders: dict[int, set[int]] = {}  # number of a viewer -> its jobs
+        self._viewers: dict[int, Supervisor] = {}  # by number, until nothing of them is left
+        self._last_number = 0
+        self._alarm = Alarm(self._perhaps_sleep)
         self._ended_starts = 0
         self._ended_crashes = 0
         # Drawn, so that a cursor of another host is hardly ever taken for one of ours; JSON numbers hold 2^53.
@@ -27,27 +35,34 @@ class Host:
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._viewers) + sum(map(len, self._leaving.values()))
+        return len(self._entries) + sum(map(len, self._leaving.values()))
 
     def ensure(self, spec: ViewerSpec) -> Seen:
         """Make a viewer stand for this attempt; what is seen. A lower attempt than the present changes nothing.
 
         Nor does one that is just being ended: it has to be gone before it can be started again.
         """
-        present = self._viewers.get(spec.job_id)
+        present = self._entries.get(spec.job_id)
         latest = present.spec.attempt if present else self._last_attempt_leaving(spec.job_id)
         if latest is None or latest < spec.attempt:
             self._let_go(spec.job_id)
-            self._viewers[spec.job_id] = Supervisor(spec, self._around, lambda: self._note(spec.job_id))
-            self._note(spec.job_id)
+            self._take_in(spec)
         elif present and latest == spec.attempt and present.spec.revision < spec.revision:
             present.spec = spec
+            self._set_alarm(present.viewer)
             self._note(spec.job_id)
         return self.look(spec.job_id)
 
+    def use(self, job_ids: Collection[int]) -> None:
+        """People look at these now. Those that sleep are woken; unknown ones are ignored."""
+        now = asyncio.get_running_loop().time()
+        for entry in [self._entries[job_id] for job_id in job_ids if job_id in self._entries]:
+            entry.used_at = now
+            entry.viewer.use()
+
     def look(self, job_id: int) -> Seen:
         """What is. ABSENT only when nothing is left of it."""
-        present = self._viewers.get(job_id)
+        present = self._entries.get(job_id)
         if present is not None:
             return present.seen
         leaving = self._last_attempt_leaving(job_id)
@@ -55,17 +70,17 @@ class Host:
 
     def look_at_all(self) -> Mapping[int, Seen]:
         """What is, for everything that is."""
-        return {job_id: self.look(job_id) for job_id in self._viewers.keys() | self._leaving.keys()}
+        return {job_id: self.look(job_id) for job_id in self._entries.keys() | self._leaving.keys()}
 
     def remove(self, job_id: int) -> Seen:
-        """Begin to end the job's viewer; what is seen."""
+        """Begin to end the job's viewer; what is seen. One that others share goes on for them."""
         self._let_go(job_id)
         return self.look(job_id)
 
     def logs(self, job_id: int, tail: int) -> Sequence[str]:
         """The viewer's last lines."""
-        present = self._viewers.get(job_id)
-        return present.logs(tail) if present else []
+        present = self._entries.get(job_id)
+        return present.viewer.logs(tail) if present else []
 
     async def changes(self, after: int, patience: float) -> Changes:
         """What has changed since `after`, waiting up to `patience` seconds for something to."""
@@ -76,47 +91,112 @@ class Host:
             except TimeoutError:
                 pass
         since = self._since(after)
-        job_ids = list(self.look_at_all()) if since is None else since
+        job_ids = list(self._entries.keys() | self._leaving.keys()) if since is None else since
         return Changes(cursor=self._cursor, job_ids=job_ids)
 
     def metrics(self) -> HostMetrics:
         """Counters since the host started."""
-        present = list(self._viewers.values()) + [each for group in self._leaving.values() for each in group]
         return HostMetrics(
-            viewer_starts=self._ended_starts + sum(each.starts for each in present),
-            viewer_crashes=self._ended_crashes + sum(each.crashes for each in present),
+            viewer_starts=self._ended_starts + sum(each.look.starts for each in self._viewers.values()),
+            viewer_crashes=self._ended_crashes + sum(each.crashes for each in self._viewers.values()),
             mirror_bytes=self._around.mirrors.bytes_fetched,
             mirror_requests=self._around.mirrors.requests,
         )
 
     async def close(self) -> None:
         """End all viewers, and return when nothing is left of them."""
-        for job_id in list(self._viewers):
+        self._alarm.close()
+        for job_id in list(self._entries):
             self._let_go(job_id)
-        endings = [each.stop() for group in self._leaving.values() for each in group]
+        endings = [each.stop() for each in self._viewers.values()]
         if endings:
             await asyncio.wait(endings)
+
+    # Jobs and the viewers that they hold
+
+    def _take_in(self, spec: ViewerSpec) -> None:
+        viewer = self._viewer_for(spec)
+        entry = Entry(spec, viewer, asyncio.get_running_loop().time())
+        self._entries[spec.job_id] = entry
+        self._holders[viewer.number].add(spec.job_id)
+        if not spec.asleep:
+            viewer.wake()
+        entry.note_phase(self._around.clock())
+        self._set_alarm(viewer)
+        self._note(spec.job_id)
+
+    def _viewer_for(self, spec: ViewerSpec) -> Supervisor:
+        """The one that shows the same already, unless it has failed: then a new one tries again."""
+        same = sameness(spec)
+        viewer = self._shared.get(same)
+        if viewer is not None and viewer.look.phase is not Phase.FAILED:
+            return viewer
+        self._last_number += 1
+        number = self._last_number
+        viewer = Supervisor(_shown(spec, number), self._around, lambda: self._viewer_changed(number))
+        self._shared[same] = self._viewers[number] = viewer
+        self._holders[number] = set()
+        return viewer
+
+    def _let_go(self, job_id: int) -> None:
+        entry = self._entries.pop(job_id, None)
+        if entry is None:
+            return
+        viewer = entry.viewer
+        self._holders[viewer.number].discard(job_id)
+        if self._holders[viewer.number]:
+            self._set_alarm(viewer)
+        else:
+            self._end(entry)
+        self._note(job_id)
+
+    def _end(self, last: Entry) -> None:
+        viewer, same = last.viewer, sameness(last.spec)
+        if self._shared.get(same) is viewer:
+            del self._shared[same]
+        self._alarm.set(viewer.number, None)
+        self._leaving.setdefault(last.spec.job_id, set()).add(last)
+        viewer.stop().add_done_callback(lambda _: self._gone(last))
+
+    def _gone(self, last: Entry) -> None:
+        viewer, job_id = last.viewer, last.spec.job_id
+        self._ended_starts += viewer.look.starts
+        self._ended_crashes += viewer.crashes
+        del self._viewers[viewer.number], self._holders[viewer.number]
+        leaving = self._leaving[job_id]
+        leaving.discard(last)
+        if not leaving:
+            del self._leaving[job_id]
+        self._note(job_id)
 
     def _last_attempt_leaving(self, job_id: int) -> int | None:
         return max((each.spec.attempt for each in self._leaving.get(job_id, ())), default=None)
 
-    def _let_go(self, job_id: int) -> None:
-        present = self._viewers.pop(job_id, None)
-        if present is None:
-            return
-        self._leaving.setdefault(job_id, set()).add(present)
-        present.stop().add_done_callback(lambda _: self._gone(present))
-        self._note(job_id)
+    # Sleep
 
-    def _gone(self, supervisor: Supervisor) -> None:
-        job_id = supervisor.spec.job_id
-        self._ended_starts += supervisor.starts
-        self._ended_crashes += supervisor.crashes
-        leaving = self._leaving[job_id]
-        leaving.discard(supervisor)
-        if not leaving:
-            del self._leaving[job_id]
-        self._note(job_id)
+    def _set_alarm(self, viewer: Supervisor) -> None:
+        settled_at = viewer.settled_at
+        rests = [self._entries[job_id].rest for job_id in self._holders[viewer.number] if job_id in self._entries]
+        self._alarm.set(viewer.number, None if settled_at is None else sleep_at(rests, settled_at))
+
+    def _perhaps_sleep(self, number: int) -> None:
+        """Its time had come when the alarm was set; uses since then have only been noted."""
+        viewer = self._viewers[number]
+        rests = [self._entries[job_id].rest for job_id in self._holders[number]]
+        at = None if viewer.settled_at is None else sleep_at(rests, viewer.settled_at)
+        if at is not None and at <= asyncio.get_running_loop().time():
+            viewer.sleep()
+        else:
+            self._alarm.set(number, at)
+
+    # Changes
+
+    def _viewer_changed(self, number: int) -> None:
+        viewer = self._viewers[number]
+        self._set_alarm(viewer)
+        for job_id in self._holders[number]:
+            self._entries[job_id].note_phase(self._around.clock())
+            self._note(job_id)
 
     def _note(self, job_id: int) -> None:
         self._cursor += 1
@@ -129,4 +209,17 @@ class Host:
         oldest = self._changes[0][0] - 1 if self._changes else self._cursor
         if not oldest <= after <= self._cursor:
             return None
-        return list({job_id: None for number, job_id in self._changes if number > after})
+        newest = itertools.takewhile(lambda change: change[0] > after, reversed(self._changes))
+        return list({job_id: None for _, job_id in newest})
+
+
+def _shown(spec: ViewerSpec, number: int) -> Shown:
+    return Shown(
+        number=number,
+        project_id=spec.project_id,
+        viewer_type=spec.viewer_type,
+        location=spec.location,
+        path_prefix=spec.path_prefix,
+        memory_bytes=spec.memory_bytes,
+        asleep=spec.asleep,
+    )

@@ -4,9 +4,10 @@ GET    /v1/host                      HostInfo
 PUT    /v1/stores                    list[ObjectStore]: credentials for the mirrors, held in memory only
 PUT    /v1/viewers/{job_id}          ViewerSpec -> Seen; repeatable; a newer attempt replaces an older one's viewer,
                                      a newer revision of the same attempt changes how long it stays awake
-GET    /v1/viewers                   dict[job id, Seen]: all
+GET    /v1/viewers                   dict[job id, Seen]: all; with ?ids=1,2,3 those of them that are
 DELETE /v1/viewers/{job_id}          Seen; repeatable; returns at once, STOPPING until all its processes are gone
 GET    /v1/viewers/{job_id}/logs     ?tail=N -> list[str]
+POST   /v1/uses                      list[job id]: people look at these now; wakes those that sleep
 GET    /v1/changes?after=N           Changes: waits up to 25 s for one; N from the last answer, 0 at first
 GET    /v1/metrics                   HostMetrics
 POST   /v1/shutdown                  ends all viewers, then the host

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host import course
 from belvedere.host.children import Children
@@ -22,14 +23,16 @@ from belvedere.host.liveness import answers
 from belvedere.host.mirroring import Mirror, Mirrors
 from belvedere.host.places import Places, listening_socket, make_private
 from belvedere.host.process import ViewerProcess, start_process
-from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.clock import Clock, utc_now
-from belvedere.lifecycle.seen import Endpoint, Phase, Seen
+from belvedere.lifecycle.jobs import End
+from belvedere.lifecycle.seen import Endpoint, Phase
+from belvedere.sources.location import Location
 from belvedere.viewers.base import Command, Do, Event, Show, ViewerType
 
 log = logging.getLogger(__name__)
 
 LOG_LINES = 500
+LOG_LINES_ASLEEP = 50
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,45 +46,69 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock = utc_now
 
 
-class Supervisor:
-    """One attempt's viewer. `changed` is called whenever `seen` becomes another."""
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a viewer shows, to whom. `number` names it on this host; `asleep`: it ran before, and waits for use."""
 
-    def __init__(self, spec: ViewerSpec, around: Surroundings, changed: Callable[[], None]) -> None:
-        self.spec = spec
+    number: int
+    project_id: str
+    viewer_type: str
+    location: Location
+    path_prefix: str
+    memory_bytes: int | None
+    asleep: bool
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be seen of a viewer, whichever job asks."""
+
+    phase: Phase
+    settled: bool
+    endpoint: Endpoint | None
+    end: End | None
+    reason: Reason | None
+    source: SourceProgress | None
+    starts: int
+
+
+class Supervisor:
+    """One viewer, asleep or awake. `changed` is called whenever `look` becomes another.
+
+    Asleep it is this object and nothing else: no task, timer, process, socket or mirror.
+    """
+
+    def __init__(self, shown: Shown, around: Surroundings, changed: Callable[[], None]) -> None:
+        self.number = shown.number
+        self.settled_at: float | None = None  # by the event loop's clock: since when it has been ready and loaded
+        self._shown = shown
         self._around = around
         self._changed = changed
-        self._facts = Facts()
+        self._facts = Facts(asleep=True, known=shown.asleep)
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._news = asyncio.Event()
+        self._falling_asleep = False
+        self._mirror: Mirror | None = None
         self._process: ViewerProcess | None = None
         self._ending: asyncio.Task[None] | None = None  # done when the process's end has been noted
         self._tasks: set[asyncio.Task[None]] = set()
-        self._socket = around.places.sockets / f"{spec.job_id}-{spec.attempt}.sock"
+        self._socket = around.places.sockets / f"{shown.number}.sock"
         self._work: Path | None = None
-        self._course = asyncio.create_task(self._run())
+        self._course: asyncio.Task[None] | None = None
 
     @property
-    def seen(self) -> Seen:
+    def look(self) -> Look:
         """As of now."""
         facts = self._facts
         phase = course.phase_of(facts)
         reachable = phase in {Phase.STARTING, Phase.READY, Phase.RECOVERING}
-        return Seen(
+        return Look(
             phase=phase,
-            attempt=self.spec.attempt,
-            revision=self.spec.revision,
-            ready_at=facts.ready_at,
+            settled=course.may_sleep(facts),
             endpoint=Endpoint(socket=str(self._socket)) if reachable else None,
             end=facts.failure.end if phase is Phase.FAILED and facts.failure else None,
             reason=course.reason_of(facts),
             source=facts.mirror.progress if facts.mirror else None,
             starts=facts.starts,
         )
-
-    @property
-    def starts(self) -> int:
-        """Processes started."""
-        return self._facts.starts
 
     @property
     def crashes(self) -> int:
@@ -92,38 +119,64 @@ class Supervisor:
         """The last lines, oldest first."""
         return list(self._log)[-tail:] if tail > 0 else []
 
-    def stop(self) -> asyncio.Task[None]:
-        """Begin to end it; the task is done when nothing of it is left. Repeatable."""
+    def wake(self) -> None:
+        """Begin to run, if it sleeps. One that is just falling asleep does so first."""
+        if not self._facts.asleep or self._facts.stopping:
+            return
+        self._note(course.woken(self._facts))
+        if self._course is None or self._course.done():
+            self._course = asyncio.create_task(self._run())
+
+    def use(self) -> None:
+        """Somebody looks."""
+        self.wake()
+
+    def sleep(self) -> None:
+        """Begin to let go of everything, until `wake`."""
+        if course.may_sleep(self._facts):
+            self._falling_asleep = True
+            self._note(course.put_to_sleep(self._facts))
+            while len(self._log) > LOG_LINES_ASLEEP:
+                self._log.popleft()
+
+    def stop(self) -> asyncio.Future[None]:
+        """Begin to end it; done when nothing of it is left. Repeatable."""
         if not self._facts.stopping:
             self._note(replace(self._facts, stopping=True))
+        if self._course is None:
+            nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
         return self._course
 
     async def _run(self) -> None:
-        """Until stopped. A viewer that has failed keeps its log and its reason, and nothing else."""
-        viewer = self._around.viewer_types.get(self.spec.viewer_type)
+        """Until it sleeps or is stopped. A viewer that has failed keeps its log and its reason, and nothing else."""
+        viewer = self._around.viewer_types.get(self._shown.viewer_type)
         if viewer is None:
-            self._note(course.refused(self._facts, _unknown_viewer(self.spec.viewer_type, self._around.viewer_types)))
-        else:
+            reason = _unknown_viewer(self._shown.viewer_type, self._around.viewer_types)
+            self._note(course.refused(self._facts, reason))
+        while viewer and not (self._facts.asleep or self._facts.stopping or self._facts.failure):
             await self._show(viewer)
-        while not self._facts.stopping:
+        while self._facts.failure and not self._facts.stopping:
             await self._wait(None)
 
     async def _show(self, viewer: ViewerType) -> None:
-        mirror: Mirror | None = None
         listener: socket.socket | None = None
+        self._falling_asleep = False
         try:
             listener = listening_socket(self._socket)
-            mirror = self._around.mirrors.open(self.spec.project_id, self.spec.location, viewer)
+            mirror = self._mirror = self._around.mirrors.open(self._shown.project_id, self._shown.location, viewer)
+            self._note(replace(self._facts, known=self._facts.known and any(mirror.folder.iterdir())))
             self._begin(self._follow(mirror))
             await self._steer(viewer, mirror, listener)
         except Exception as error:
-            log.exception("job %d: its viewer can't be supervised", self.spec.job_id)
+            log.exception("viewer %d can't be supervised", self.number)
             self._note(course.refused(self._facts, _refusal(error)))
         finally:
-            await self._clear_away(mirror, listener)
+            await self._clear_away(listener)
 
     async def _steer(self, viewer: ViewerType, mirror: Mirror, listener: socket.socket) -> None:
-        while self._facts.failure is None and not self._facts.stopping:
+        while not (self._facts.failure or self._facts.stopping or self._falling_asleep):
             step = course.next_step(self._facts, self._around.clock())
             match step.act:
                 case Act.LAUNCH:
@@ -141,17 +194,17 @@ class Supervisor:
                     await self._wait(seconds)
 
     async def _launch(self, viewer: ViewerType, mirror: Mirror, listener: socket.socket) -> None:
-        self._work = self._around.places.work / f"{self.spec.job_id}-{self.spec.attempt}-{self._facts.starts}"
+        self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
         try:
             self._process = await start_process(
                 self._around.launcher, self._around.children, viewer.program, listener, self._hear_event, self._hear_log
             )
         except OSError as error:
-            log.warning("job %d: no process can be started: %s", self.spec.job_id, error)
+            log.warning("viewer %d: no process can be started: %s", self.number, error)
             self._note(course.refused(self._facts, _refusal(error)))
             return
-        show = Show(folder=str(mirror.folder), path_prefix=self.spec.path_prefix, work=str(self._work))
+        show = Show(folder=str(mirror.folder), path_prefix=self._shown.path_prefix, work=str(self._work))
         self._process.send(show)
         self._note(course.launched(self._facts))
         self._ending = self._begin(self._await_end(self._process, self._work))
@@ -163,7 +216,7 @@ class Supervisor:
 
     async def _check(self, viewer: ViewerType) -> None:
         asked = self._process
-        alive = await answers(self._socket, self.spec.path_prefix + viewer.liveness_path)
+        alive = await answers(self._socket, self._shown.path_prefix + viewer.liveness_path)
         if asked is self._process:
             self._note(course.checked(self._facts, alive, self._around.clock()))
 
@@ -171,10 +224,10 @@ class Supervisor:
         await process.finish()
         shutil.rmtree(work, ignore_errors=True)
         self._process = None
-        if self._facts.stopping or self._facts.failure:
+        if self._facts.stopping or self._facts.failure or self._falling_asleep:
             return
         words = self._safe(self._log[-1] if self._log else "")
-        log.warning("job %d: its viewer ended by itself: %s", self.spec.job_id, words)
+        log.warning("viewer %d ended by itself: %s", self.number, words)
         jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads retries
         self._note(course.crashed(self._facts, self._around.clock(), last_line=words, jitter=jitter))
 
@@ -189,7 +242,7 @@ class Supervisor:
             await self._process.end()
             await self._ending
 
-    async def _clear_away(self, mirror: Mirror | None, listener: socket.socket | None) -> None:
+    async def _clear_away(self, listener: socket.socket | None) -> None:
         await self._end_process()
         for task in self._tasks:
             task.cancel()
@@ -199,6 +252,7 @@ class Supervisor:
             listener.close()
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
+        mirror, self._mirror = self._mirror, None
         if mirror is not None:
             await mirror.close()
 
@@ -209,9 +263,12 @@ class Supervisor:
         self._news.clear()
 
     def _note(self, facts: Facts) -> None:
-        before, self._facts = self.seen, facts
+        before, self._facts = self.look, facts
         self._news.set()
-        if self.seen != before:
+        after = self.look
+        if after.settled != before.settled:
+            self.settled_at = asyncio.get_running_loop().time() if after.settled else None
+        if after != before:
             self._changed()
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -224,7 +281,7 @@ class Supervisor:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("job %d: its viewer can't be supervised", self.spec.job_id, exc_info=error)
+            log.error("viewer %d can't be supervised", self.number, exc_info=error)
             self._note(course.refused(self._facts, _refusal(error)))
 
     def _hear_event(self, line: bytes) -> None:

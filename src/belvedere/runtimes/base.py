@@ -18,6 +18,10 @@ class Runtime(Protocol):
         """Make a viewer stand for this job and attempt, replacing one of an older attempt; what is seen right after."""
         ...
 
+    async def use(self, job_ids: Collection[int]) -> None:
+        """People look at these now: those that sleep are woken, the others stay awake. Never raises."""
+        ...
+
     async def look(self, job_ids: Collection[int]) -> Mapping[int, Seen]:
         """What is, for each of the ids, in one call to the engine."""
         ...

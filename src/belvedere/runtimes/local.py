@@ -36,6 +36,7 @@ PASSED_ON = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 FENCED = 409
+MOST_IDS = 200  # in one question
 UNREACHABLE = Reason(
     code=ReasonCode.RUNTIME_UNREACHABLE,
     text="The viewer host of this machine does not answer. It is tried again by itself; see host/host.log in the data "
@@ -74,17 +75,29 @@ class LocalRuntime:
         except _Fault as fault:
             return self._unreachable(fault)
 
+    async def use(self, job_ids: Collection[int]) -> None:
+        try:
+            if job_ids and await self._meet(start=False):
+                await self._ask("POST", "/v1/uses", dict[str, str], body=list(job_ids))
+        except _Fault as fault:
+            self._unreachable(fault)
+
     async def look(self, job_ids: Collection[int]) -> Mapping[int, Seen]:
-        everything = await self.look_at_all()
-        if everything is None:
+        # More of them than fit a request's first line are most of them anyway.
+        few = len(job_ids) <= MOST_IDS
+        found = await self._look("?ids=" + ",".join(map(str, job_ids)) if few else "")
+        if found is None:
             return dict.fromkeys(job_ids, UNKNOWN)
-        return {job_id: everything.get(job_id, ABSENT) for job_id in job_ids}
+        return {job_id: found.get(job_id, ABSENT) for job_id in job_ids}
 
     async def look_at_all(self) -> Mapping[int, Seen] | None:
+        return await self._look("")
+
+    async def _look(self, query: str) -> Mapping[int, Seen] | None:
         try:
             if not await self._meet(start=False):
                 return {}
-            return await self._ask("GET", "/v1/viewers", dict[int, Seen])
+            return await self._ask("GET", f"/v1/viewers{query}", dict[int, Seen])
         except _Fault as fault:
             self._unreachable(fault)
             return None

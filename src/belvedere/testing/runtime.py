@@ -25,6 +25,7 @@ class FakeRuntime:
         self.hold = hold
         self.specs: dict[int, ViewerSpec] = {}
         self.calls: list[tuple[str, int]] = []  # ("ensure" or "remove", job id), in order
+        self.uses: list[int] = []  # job ids, in order
         self.closed_with: bool | None = None  # `end_viewers` of `close`
         self._clock = clock
         self._viewers: dict[int, Seen] = {}
@@ -61,15 +62,22 @@ class FakeRuntime:
         self.calls.append(("ensure", spec.job_id))
         present = self._viewers.get(spec.job_id)
         if present is None or (present.attempt or 0) < spec.attempt:
-            self._starts += 1
             self.specs[spec.job_id] = spec
-            endpoint = Endpoint(socket=f"/fake/{spec.job_id}-{spec.attempt}.sock")
-            seen = Seen(phase=Phase.STARTING, attempt=spec.attempt, revision=spec.revision, endpoint=endpoint, starts=1)
-            self.put(spec.job_id, seen)
+            asleep = Seen(phase=Phase.ASLEEP, attempt=spec.attempt, revision=spec.revision)
+            self.put(spec.job_id, asleep if spec.asleep else self._started(spec.job_id, asleep))
         elif present.attempt == spec.attempt and present.revision is not None and present.revision < spec.revision:
             self.specs[spec.job_id] = spec
             self.put(spec.job_id, replace(present, revision=spec.revision))
         return self._viewers[spec.job_id]
+
+    async def use(self, job_ids: Collection[int]) -> None:
+        if self._broken:
+            return
+        self.uses += job_ids
+        for job_id in job_ids:
+            present = self._viewers.get(job_id)
+            if present is not None and present.phase is Phase.ASLEEP:
+                self.put(job_id, self._started(job_id, present))
 
     async def look(self, job_ids: Collection[int]) -> Mapping[int, Seen]:
         if self._broken:
@@ -119,6 +127,11 @@ class FakeRuntime:
                 if seen.phase is not Phase.STOPPING
             }
         return dict(self._viewers)
+
+    def _started(self, job_id: int, asleep: Seen) -> Seen:
+        self._starts += 1
+        endpoint = Endpoint(socket=f"/fake/{job_id}-{asleep.attempt}.sock")
+        return replace(asleep, phase=Phase.STARTING, endpoint=endpoint, starts=asleep.starts + 1)
 
     def _unknown(self) -> Seen:
         return Seen(phase=Phase.UNKNOWN, reason=UNREACHABLE)

@@ -1,0 +1,73 @@
+"""A job's share of a viewer: jobs that show the same thing share its processes, and each keeps a life of its own."""
+
+from datetime import datetime
+
+import msgspec
+
+from belvedere.host.protocol import ViewerSpec
+from belvedere.host.sleeping import Rest
+from belvedere.host.supervisor import Supervisor
+from belvedere.lifecycle.seen import Phase, Seen
+from belvedere.sources.location import Location
+
+
+class Sameness(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs that are equal in this share a viewer."""
+
+    project_id: str
+    viewer_type: str
+    location: Location
+    path_prefix: str
+    memory_bytes: int | None
+
+
+def sameness(spec: ViewerSpec) -> Sameness:
+    """What has to be equal."""
+    return Sameness(
+        project_id=spec.project_id,
+        viewer_type=spec.viewer_type,
+        location=spec.location,
+        path_prefix=spec.path_prefix,
+        memory_bytes=spec.memory_bytes,
+    )
+
+
+class Entry:
+    """One attempt of one job. `spec` may be changed; what it shows stays."""
+
+    def __init__(self, spec: ViewerSpec, viewer: Supervisor, used_at: float) -> None:
+        self.spec = spec
+        self.viewer = viewer
+        self.used_at = used_at  # seconds of the event loop's clock
+        self._ready_at: datetime | None = None
+        look = viewer.look
+        self._starts_before = look.starts - (1 if look.phase in _UP else 0)
+
+    @property
+    def rest(self) -> Rest:
+        """Its wish to sleep."""
+        return Rest(used_at=self.used_at, sleep_after=self.spec.sleep_after)
+
+    def note_phase(self, now: datetime) -> None:
+        """The viewer has changed; a job that joins a viewer that is ready was not ready before it joined."""
+        if self._ready_at is None and self.viewer.look.phase is Phase.READY:
+            self._ready_at = now
+
+    @property
+    def seen(self) -> Seen:
+        """The job's viewer as of now."""
+        look = self.viewer.look
+        return Seen(
+            phase=look.phase,
+            attempt=self.spec.attempt,
+            revision=self.spec.revision,
+            ready_at=self._ready_at,
+            endpoint=look.endpoint,
+            end=look.end,
+            reason=look.reason,
+            source=look.source,
+            starts=look.starts - self._starts_before,
+        )
+
+
+_UP = {Phase.STARTING, Phase.READY, Phase.RECOVERING}
