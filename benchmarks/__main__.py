@@ -1,0 +1,62 @@
+"""``python -m benchmarks [names…] [--quick] [--no-write]``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.effort import Effort
+from benchmarks.machine import described
+from benchmarks.report import Chapter, chapter_text, replaced, table
+from benchmarks.scenarios import api, burst, gateway, large, memory, opening, series
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
+    "opening-local": opening.measure_local,
+    "opening-store": opening.measure_store,
+    "series": series.measure,
+    "burst": burst.measure,
+    "memory": memory.measure,
+    "api": api.measure,
+    "gateway": gateway.measure,
+    "large": large.measure,
+}
+
+
+def main() -> int:
+    """Measure, print, and write the figures into the documentation (a quick run writes nothing)."""
+    arguments = _arguments()
+    effort = Effort(quick=arguments.quick)
+    chapters = [_measured(name, effort) for name in arguments.names or SCENARIOS]
+    if not (arguments.quick or arguments.no_write):
+        write(DOCUMENT, chapters)
+    return 0
+
+
+def write(document: Path, chapters: Sequence[Chapter]) -> None:
+    """Replace the chapters' parts of the document, and the machine's description."""
+    parts = {"machine": described()} | {chapter.name: chapter_text(chapter) for chapter in chapters}
+    document.write_text(replaced(document.read_text(encoding="utf-8"), parts), encoding="utf-8")
+
+
+def _measured(name: str, effort: Effort) -> Chapter:
+    began = time.monotonic()
+    chapter = SCENARIOS[name](effort)
+    print(f"\n{chapter.title}  [{name}, {time.monotonic() - began:.0f} s]\n\n{table(chapter.rows)}", flush=True)
+    return chapter
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure us beside our peers.")
+    parser.add_argument("names", nargs="*", help=f"which of: {', '.join(SCENARIOS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that all works; writes nothing")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md as it is")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(SCENARIOS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

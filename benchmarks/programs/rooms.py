@@ -1,0 +1,102 @@
+"""API and gateway as `belvedere serve` wires them, without a reconciler: no viewer starts, so only requests cost.
+
+``python -m benchmarks.programs.rooms DATA API_PORT GATEWAY_PORT JOBS UPSTREAM``: fills the database in DATA with so
+many jobs, shows the first one's viewer at the unix socket UPSTREAM, writes bootstrap.json, and serves until SIGTERM.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from belvedere import __version__
+from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.lifecycle.clock import utc_now
+from belvedere.lifecycle.jobs import Job, Run
+from belvedere.lifecycle.seen import Endpoint, Phase, Seen
+from belvedere.reconciler.loop import Reconciler
+from belvedere.runtimes.board import Board
+from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, spec_builder
+from belvedere.server.bootstrap import ADMINISTRATOR, ensure_bootstrap
+from belvedere.server.metrics import Metrics
+from belvedere.server.serving import listen, serving_asgi, serving_gateway, until_signalled
+from belvedere.server.settings import Settings
+from belvedere.store.base import JobStore, NewJob
+from belvedere.store.opening import Stores, open_store
+from belvedere.testing.runtime import FakeRuntime
+
+_QUOTA = 10**9
+_AT_ONCE = 32
+
+
+async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstream: str) -> None:
+    """Until a signal comes."""
+    settings = Settings(
+        data=str(data), log_root=(str(data),), port=api_port, viewer_port=gateway_port, job_quota=_QUOTA
+    )
+    with open_store(data / "belvedere.db") as stores:
+        parts = _parts(settings, stores)
+        bootstrap = await ensure_bootstrap(
+            data / "bootstrap.json",
+            stores.identities,
+            parts.gatekeeper,
+            clock=utc_now,
+            api_origin=settings.api_origin,
+            viewer_origin=settings.viewer_origin,
+        )
+        first = await _fill(stores.jobs, bootstrap.project_id, str(data), jobs)
+        _show(parts.board, first, upstream)
+        api = serving_asgi(build_api(parts), listen("127.0.0.1", api_port, "port"))
+        gateway = serving_gateway(build_gateway(parts), listen("127.0.0.1", gateway_port, "viewer-port"))
+        async with api, gateway:
+            await until_signalled()
+
+
+def _parts(settings: Settings, stores: Stores) -> Parts:
+    board, runtime, gatekeeper = Board(), FakeRuntime(), Gatekeeper(stores.identities)
+    reconciler = Reconciler(stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings), owner="nobody")
+    return Parts(
+        settings=settings,
+        stores=stores,
+        board=board,
+        runtime=runtime,
+        reconciler=reconciler,
+        gatekeeper=gatekeeper,
+        jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint),
+        metrics=Metrics(__version__),
+    )
+
+
+async def _fill(store: JobStore, project_id: str, folder: str, count: int) -> Job:
+    """Create the jobs; the first one."""
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def add(number: int) -> Job:
+        async with free:
+            new = NewJob(
+                project_id=project_id,
+                name=f"job-{number}",
+                description="",
+                job_type="tensorboard",
+                train_url=folder,
+                flavor="default",
+                owner=ADMINISTRATOR,
+            )
+            return (await store.create(new, now=utc_now(), quota=_QUOTA))[0]
+
+    return (await asyncio.gather(*map(add, range(count))))[0]
+
+
+def _show(board: Board, job: Job, upstream: str) -> None:
+    """Let the job's viewer be the upstream."""
+    now = utc_now()
+    running = msgspec.structs.replace(job, run=Run(taken_up_at=now, submitted_at=now, running_since=now))
+    endpoint = Endpoint(socket=upstream)
+    board.put(running, Seen(phase=Phase.READY, attempt=job.attempt, ready_at=now, endpoint=endpoint, starts=1))
+
+
+if __name__ == "__main__":
+    folder, api, viewers, number, socket = sys.argv[1:]
+    uvloop.run(serve(Path(folder), int(api), int(viewers), int(number), socket))

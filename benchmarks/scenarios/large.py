@@ -1,0 +1,108 @@
+"""Two million events on the object store: from the create until all of them are served."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from tests.support.seaweedfs import SeaweedFs
+
+from benchmarks.asking import Asker
+from benchmarks.datasets import MEDIUM, SMALL, TENTH, LogSet
+from benchmarks.effort import Effort
+from benchmarks.objects import for_stock, for_us, upload
+from benchmarks.ours import Service, service
+from benchmarks.processes import weight
+from benchmarks.report import Chapter
+from benchmarks.stock import stock, wait_for_everything
+from benchmarks.summary import Row, Unit, spread
+from benchmarks.tools import stock_with
+
+_SLOW = 0.25  # seconds between two looks at a peer that takes minutes
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds until everything was served, and the bytes that all processes weighed then."""
+
+    seconds: float
+    memory: float
+
+
+def measure(effort: Effort) -> Chapter:
+    """Ours several times, each on a prefix never seen before; the peers once, in full or on a tenth."""
+    by_boto3, by_s3fs = stock_with("boto3"), stock_with("fsspec", "s3fs")
+    logs = TENTH if effort.quick else MEDIUM
+    with SeaweedFs() as server:
+        tenth = f"s3://{upload(server, TENTH, 'tenth')}"
+        whole = f"s3://{upload(server, logs, 'whole')}"
+        ours = _ours(server, effort.of(5, 1))
+        boto3 = _stock(whole, logs, by_boto3, for_stock(server))
+        s3fs = _stock(tenth, TENTH, by_s3fs, for_stock(server))
+    return chapter(ours, boto3, s3fs, boto3_scale=MEDIUM.events / logs.events, s3fs_scale=MEDIUM.events / TENTH.events)
+
+
+def chapter(ours: list[Outcome], boto3: Outcome, s3fs: Outcome, *, boto3_scale: float, s3fs_scale: float) -> Chapter:
+    """What was measured, summed up."""
+    seconds, memory = spread([each.seconds for each in ours]), spread([each.memory for each in ours])
+    sides = (("boto3", boto3, boto3_scale), ("s3fs", s3fs, s3fs_scale))
+    times = [
+        Row(
+            what="create → all data served",
+            unit=Unit.SECONDS,
+            ours=seconds,
+            peer=spread([peer.seconds]),
+            against=f"`tensorboard` with {library}",
+            scale=scale,
+            at_least=50,
+        )
+        for library, peer, scale in sides
+    ]
+    weights = [
+        Row(
+            what="memory then, all processes",
+            unit=Unit.BYTES,
+            ours=memory,
+            peer=spread([peer.memory]),
+            against=f"`tensorboard` with {library}",
+            at_least=6,
+        )
+        for library, peer, scale in sides
+        if scale == 1  # memory does not grow in proportion, so it is not scaled
+    ]
+    return Chapter(
+        name="large",
+        title="Two million events on an object store",
+        meaning=(
+            "20 runs, 50 tags, 2,000 steps: 114 MB in 20 objects. All data are served when the last tag of every run "
+            "shows its last step. Ours: a prefix that the service has never seen, with its mirror, viewer and gateway; "
+            "its memory is that of the whole service. A peer that takes minutes is measured once; where that was on a "
+            "tenth of the runs, its time is multiplied by ten, which is what reading file after file comes to."
+        ),
+        rows=(*times, *weights),
+    )
+
+
+def _ours(server: SeaweedFs, rounds: int) -> list[Outcome]:
+    upload(server, SMALL, "small")
+    places = [upload(server, MEDIUM, f"medium-{number}") for number in range(rounds)]
+    with service(env=for_us(server)) as running:
+        running.warm_up("obs://bench/small/")
+        return [_open(running, f"obs://{place}") for place in places]
+
+
+def _open(running: Service, url: str) -> Outcome:
+    gateway = running.gateway()
+    began = time.perf_counter()
+    opened = running.create(running.api(), url)
+    wait_for_everything(gateway, MEDIUM, opened.prefix)
+    seconds = time.perf_counter() - began
+    memory = weight(running.all_pids())
+    running.delete(opened)
+    return Outcome(seconds=seconds, memory=memory)
+
+
+def _stock(url: str, logs: LogSet, program: Path, env: Mapping[str, str]) -> Outcome:
+    began = time.perf_counter()
+    with stock(url, program=program, env=env) as started:
+        wait_for_everything(Asker(started.origin), logs, pause=_SLOW)
+        return Outcome(seconds=time.perf_counter() - began, memory=weight([started.process.pid]))
