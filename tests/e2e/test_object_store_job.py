@@ -37,6 +37,13 @@ def test_all_kinds_of_data_come_through(store_service: BelvedereProcess) -> None
         assert store_service.view(job["service_url"], f"data/plugin/{plugin}/tags").json(), plugin
 
 
+def test_the_board_names_the_logs_and_no_folder_of_the_machine(store_service: BelvedereProcess) -> None:
+    job = store_service.run("named", f"obs://{BUCKET}/rich/exp_0/")
+    environment = store_service.view(job["service_url"], "data/environment")
+    assert environment.json()["data_location"] == f"obs://{BUCKET}/rich/exp_0/"
+    assert str(store_service.data) not in environment.text
+
+
 def test_progress_tells_files_and_bytes(store_service: BelvedereProcess) -> None:
     job = store_service.run("progress", f"obs://{BUCKET}/rich/exp_0/")
     source = job["source"]
