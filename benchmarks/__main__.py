@@ -1,6 +1,7 @@
 """``python -m benchmarks [names…] [--quick] [--no-write]``."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
 def main() -> int:
     """Measure, print, and write the figures into the documentation (a quick run writes nothing)."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended then, too
     effort = Effort(quick=arguments.quick)
     chapters = [_measured(name, effort) for name in arguments.names or SCENARIOS]
     if not (arguments.quick or arguments.no_write):
