@@ -87,6 +87,8 @@ class Stage:
         self.now = NOW
         self.jobs: dict[int, Job] = {}
         self.told: list[tuple[int | None, int]] = []
+        self.used: list[int] = []
+        self.on_use: Callable[[], None] = lambda: None
         self.token = ""
         self.folder = Path()
 
@@ -109,6 +111,17 @@ class Stage:
         seen = Seen(phase=Phase.READY, attempt=a_job.attempt, endpoint=endpoint, reason=reason)
         self.board.put(replace(a_job, version=a_job.version + 1), seen)
 
+    def asleep(self) -> None:
+        """Show a running job whose viewer sleeps."""
+        before = self.board.get(1)
+        a_job = before.job if before else job()
+        self.board.put(replace(a_job, version=a_job.version + 1), Seen(phase=Phase.ASLEEP, attempt=a_job.attempt))
+
+    def use(self, job_id: int) -> None:
+        """The gateway's sink of uses."""
+        self.used.append(job_id)
+        self.on_use()
+
     def tell(self, job_id: int | None, status: int, seconds: float) -> None:
         """The gateway's observer."""
         assert seconds >= 0
@@ -116,7 +129,9 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(*, patience: float = 30.0, poll: float = 25.0) -> AsyncIterator[Stage]:
+async def stage(
+    *, patience: float = 30.0, poll: float = 25.0, hold: float = 1.0, linger: float = 2.0
+) -> AsyncIterator[Stage]:
     """A gateway that serves while the context lasts."""
     board, identities = Board(), Identities()
     async with contextlib.AsyncExitStack() as stack:
@@ -140,8 +155,11 @@ async def stage(*, patience: float = 30.0, poll: float = 25.0) -> AsyncIterator[
                 console_origin="http://console.example:8080",
                 patience=patience,
                 poll=poll,
+                hold=hold,
+                linger=linger,
             ),
             observer=made.tell,
+            use=made.use,
         )
         stack.push_async_callback(gateway.close)
         runner = gateway.runner(shutdown_timeout=0.1)

@@ -106,3 +106,24 @@ def test_validators_and_lengths_pass() -> None:
     }
     returned = return_headers(CIMultiDict(passing), PREFIX, HOST, "")
     assert {name: returned[name] for name in passing} == passing
+
+
+@pytest.mark.parametrize(
+    ("path", "inner", "expected"),
+    [
+        ("/x?y=1", "", f"{PREFIX}/x?y=1"),
+        ("/own/x", "/own", f"{PREFIX}/x"),
+        ("/own", "/own", PREFIX),
+        ("/own?x", "/own", f"{PREFIX}?x"),
+        ("/owner/x", "/own", f"{PREFIX}/owner/x"),
+        (f"{PREFIX}/x", None, f"{PREFIX}/x"),
+        (f"{PREFIX}/x", "", f"{PREFIX}{PREFIX}/x"),
+    ],
+)
+def test_a_viewers_own_prefix_becomes_the_public_one(path: str, inner: str | None, expected: str) -> None:
+    assert confined_location(path, PREFIX, HOST, inner) == expected
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/own/a/", "/a/"), ("/own/", "/"), ("/", "/"), ("/other", "/")])
+def test_a_cookies_path_moves_with_the_prefix(path: str, expected: str) -> None:
+    assert confined_cookie(f"a=1; Path={path}", PREFIX, "/own") == f"a=1; Path={PREFIX}{expected}"

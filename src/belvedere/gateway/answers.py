@@ -58,6 +58,11 @@ def data(value: object) -> web.Response:
     return web.Response(headers=headers, body=msgspec.json.encode(value), content_type="application/json")
 
 
+def nothing() -> web.Response:
+    """It was understood, and there is nothing to say."""
+    return web.Response(status=204, headers=_signed({"Cache-Control": "no-store"}))
+
+
 def see_other(location: str) -> web.Response:
     """Go there instead, with a GET."""
     headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

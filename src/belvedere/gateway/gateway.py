@@ -17,11 +17,13 @@ from belvedere.contract.errors import (
     RequestError,
 )
 from belvedere.gateway import answers
+from belvedere.gateway.documents import Documents
 from belvedere.gateway.fonts import font
 from belvedere.gateway.forwarding import Forwarder
 from belvedere.gateway.routes import RouteMatch, match_route
 from belvedere.gateway.rules import METHODS, GatewayRules, is_allowed_host, is_navigation, may_act
 from belvedere.gateway.signing_in import SigningIn, ticket_of
+from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
 from belvedere.gateway.visitors import Visitor, Visitors
 from belvedere.identity.gatekeeper import Gatekeeper
@@ -45,11 +47,12 @@ def create_gateway(
     clock: Clock,
     rules: GatewayRules,
     observer: Observer | None = None,
+    use: UseSink | None = None,
 ) -> "Gateway":
-    """A gateway, to be made and closed inside a running event loop."""
-    forwarder = Forwarder()
+    """A gateway, to be made and closed inside a running event loop. `use` is told which jobs' viewers are looked at."""
+    forwarder = Forwarder(Documents(answers.STATIC))
     return Gateway(
-        viewing=Viewing(board, find_job, forwarder, rules),
+        viewing=Viewing(board, find_job, forwarder, rules, use),
         visitors=Visitors(gatekeeper, clock, rules),
         signing_in=SigningIn(gatekeeper, clock, rules),
         forwarder=forwarder,
@@ -141,7 +144,7 @@ class Gateway:
                 403, PermissionDenied.code, "This was sent by another site's page. Send it from the viewer's own."
             )
         if route:
-            return await self._viewing.answer(request, route, visitor.principal)
+            return await self._viewing.answer(request, route, visitor)
         if is_navigation(request.method, request.headers):
             at_root = request.raw_path == "/"
             return answers.see_other(f"{self._rules.console_origin}/") if at_root else self._viewing.absent(request)

@@ -38,9 +38,12 @@ def forward_headers(headers: Headers) -> CIMultiDict[str]:
     return kept
 
 
-def return_headers(headers: Headers, prefix: str, host: str, console_origin: str) -> CIMultiDict[str]:
+def return_headers(
+    headers: Headers, prefix: str, host: str, console_origin: str, inner: str | None = None
+) -> CIMultiDict[str]:
     """What the browser gets of a viewer's answer, confined to the job's `prefix`; `host` is the request's own.
 
+    `inner`: the prefix that the viewer stands under in its own eyes; None if that is the public one.
     The viewer's Content-Security-Policy stays; ours is a second one, and browsers obey both.
     """
     dropped = _named_by_connection(headers)
@@ -49,11 +52,11 @@ def return_headers(headers: Headers, prefix: str, host: str, console_origin: str
         for name, value in headers.items()
         if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
     )
-    location = confined_location(headers.get("Location"), prefix, host)
+    location = confined_location(headers.get("Location"), prefix, host, inner)
     if location is not None:
         kept["Location"] = location
     for cookie in headers.getall("Set-Cookie", ()):
-        if confined := confined_cookie(cookie, prefix):
+        if confined := confined_cookie(cookie, prefix, inner):
             kept.add("Set-Cookie", confined)
     kept.add("Content-Security-Policy", f"frame-ancestors {_ancestors(console_origin)}")
     kept["X-Content-Type-Options"] = "nosniff"
@@ -62,7 +65,7 @@ def return_headers(headers: Headers, prefix: str, host: str, console_origin: str
     return kept
 
 
-def confined_location(location: str | None, prefix: str, host: str) -> str | None:
+def confined_location(location: str | None, prefix: str, host: str, inner: str | None = None) -> str | None:
     """A viewer's Location as a path below the job's prefix; None where it would lead to another site.
 
     Relative ones stay: a browser resolves them against a URL that is below the prefix already.
@@ -76,12 +79,19 @@ def confined_location(location: str | None, prefix: str, host: str) -> str | Non
         return None
     if url.netloc or location.startswith("/"):
         rest = url._replace(scheme="", netloc="").geturl() or "/"
-        inside = url.path == prefix or url.path.startswith(f"{prefix}/")
-        return rest if inside else f"{prefix}{rest}"
+        return public_path(rest, prefix, inner)
     return location
 
 
-def confined_cookie(cookie: str, prefix: str) -> str | None:
+def public_path(path: str, prefix: str, inner: str | None = None) -> str:
+    """An absolute path of the viewer's, with its query, as a path below the job's prefix."""
+    known = prefix if inner is None else inner
+    below = path.removeprefix(known)
+    is_below = path.startswith(known) and (not below or below[0] in "/?#")
+    return f"{prefix}{below}" if is_below else f"{prefix}{path}"
+
+
+def confined_cookie(cookie: str, prefix: str, inner: str | None = None) -> str | None:
     """A viewer's Set-Cookie with its Path below the prefix and no Domain; None if it takes a name of ours."""
     pair, *attributes = (part.strip() for part in cookie.split(";"))
     if OURS in pair.partition("=")[0].lower():
@@ -90,9 +100,9 @@ def confined_cookie(cookie: str, prefix: str) -> str | None:
     kept = [pair]
     for attribute in attributes:
         name, _, value = attribute.partition("=")
-        if name.lower() == "path" and value.startswith(path):
-            path = value
-        elif name.lower() not in {"path", "domain"}:
+        if name.lower() == "path":
+            path = _cookie_path(value, prefix, inner)
+        elif name.lower() != "domain":
             kept.append(attribute)
     return "; ".join([*kept, f"Path={path}"])
 
@@ -108,6 +118,11 @@ def own_cookie(headers: Headers, name: str) -> str | None:
     pairs = (pair.strip().partition("=") for header in headers.getall("Cookie", ()) for pair in header.split(";"))
     values = [value for key, _, value in pairs if key == name]
     return values[-1] if values else None
+
+
+def _cookie_path(value: str, prefix: str, inner: str | None) -> str:
+    own = f"{prefix if inner is None else inner}/"
+    return f"{prefix}/{value.removeprefix(own)}" if value.startswith(own) else f"{prefix}/"
 
 
 def _ancestors(console_origin: str) -> str:

@@ -15,12 +15,14 @@ METHODS: Final = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 
 
 class GatewayRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gateway is told. Origins are ``scheme://host[:port]``; `patience` and `poll` are in seconds."""
+    """What the gateway is told. Origins are ``scheme://host[:port]``; all times are in seconds."""
 
     public_origin: str
     console_origin: str
     allowed_hosts: frozenset[str] = frozenset()  # host names without port, beside loopback's and the public one
     patience: float = 30.0  # how long a script's request waits for a viewer
+    hold: float = 1.0  # how long a person's waits for one that ran before, until there is a page about it
+    linger: float = 2.0  # how long a background request waits for somebody else to wake a viewer
     poll: float = 25.0  # how long the waiting page's question waits for news
     remember: float = 3.0  # how long a session's or token's answer is believed
 

@@ -59,6 +59,17 @@ def endpoint_of(sighting: Sighting) -> Endpoint | None:
     return seen.endpoint if up and Verb.OPEN in STATUS_TABLE[status_of(sighting.job)].verbs else None
 
 
+def is_asleep(sighting: Sighting) -> bool:
+    """Whether the job's viewer sleeps, so that use wakes it."""
+    return sighting.seen.phase is Phase.ASLEEP and standing_of(sighting) is Standing.COMING
+
+
+def is_returning(sighting: Sighting) -> bool:
+    """Whether a viewer that ran before is about to answer again: it was woken, or is being restarted."""
+    returns = sighting.seen.phase in {Phase.ASLEEP, Phase.STARTING, Phase.RECOVERING}
+    return returns and status_of(sighting.job) is JobStatus.RUNNING
+
+
 def view_of(sighting: Sighting) -> JobView:
     """The job in words."""
     job, seen = sighting.job, sighting.seen
@@ -73,7 +84,7 @@ def view_of(sighting: Sighting) -> JobView:
         status=status.value,
         word=STATUS_TABLE[status].word,
         title=_title(standing, job, seen),
-        sentence=reason.text if reason else _SENTENCES[standing],
+        sentence=reason.text if reason else _WAKING if is_asleep(sighting) else _SENTENCES[standing],
         code=reason.code.value if reason else None,
         detail=progress_text(source) if source else "",
         done=progress_share(source) if source else None,
@@ -125,6 +136,8 @@ _SENTENCES = {
     Standing.ENDED: "The viewer has ended.",
 }
 
+_WAKING = "It sleeps while nobody looks, and opens here by itself as soon as it is awake."
+
 _TITLES = {
     Standing.READY: "Opening the viewer",
     Standing.EMPTY: "Nothing to show yet",
@@ -150,6 +163,8 @@ def _title(standing: Standing, job: Job, seen: Seen) -> str:
         return _TITLES[standing]
     if status_of(job) is JobStatus.WAITING or seen.phase is Phase.WAITING:
         return "Waiting for a place"
+    if seen.phase is Phase.ASLEEP:
+        return "Waking the viewer"
     if seen.phase is Phase.RECOVERING:
         return "Starting the viewer again"
     fetching = seen.source is not None and seen.source.state in {"listing", "copying"}

@@ -10,10 +10,13 @@ from msgspec.structs import replace
 
 from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, Unavailable
 from belvedere.gateway import answers
-from belvedere.gateway.forwarding import Forwarder, Missed, Passage, listens
+from belvedere.gateway.forwarding import Forwarder, Missed, Passage
 from belvedere.gateway.routes import RouteMatch, without_parameter
 from belvedere.gateway.rules import GatewayRules, is_navigation
-from belvedere.gateway.standing import JobView, Standing, endpoint_of, standing_of, view_of
+from belvedere.gateway.standing import JobView, Standing, endpoint_of, is_asleep, is_returning, standing_of, view_of
+from belvedere.gateway.upstream import listens
+from belvedere.gateway.use import OWN, PRESENT, STATE, UseSink, is_use
+from belvedere.gateway.visitors import Visitor
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.seen import Endpoint
@@ -22,7 +25,6 @@ from belvedere.runtimes.board import Board, Sighting
 FindJob = Callable[[int], Awaitable[Job | None]]
 _LOOK_AGAIN = 0.5  # seconds, while a viewer is said to be up and nobody listens
 _RETRY_AFTER = 5.0  # seconds, told to scripts whose patience we have used up
-_OWN = "/_belvedere/"
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,24 +37,30 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 class Viewing:
     """Answers requests for jobs' URLs."""
 
-    def __init__(self, board: Board, find_job: FindJob, forwarder: Forwarder, rules: GatewayRules) -> None:
+    def __init__(
+        self, board: Board, find_job: FindJob, forwarder: Forwarder, rules: GatewayRules, use: UseSink | None
+    ) -> None:
         self._board = board
         self._find_job = find_job
         self._forwarder = forwarder
         self._rules = rules
+        self._use = use
 
-    async def answer(self, request: web.BaseRequest, route: RouteMatch, who: Principal) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor) -> web.StreamResponse:
         """The answer to someone who is known. Another project's job is absent to them."""
+        who = visitor.principal
         sighting = await self._sighting(route, who)
         if sighting is None:
             return self.absent(request)
         if not route.rest:
             return _with_slash(request.raw_path)
-        if route.rest.startswith(_OWN):
-            return await self._state(request, route, who, sighting)
+        if self._use and is_use(request.method, route.rest, request.headers, by_cookie=visitor.by_cookie):
+            self._use(route.job_id)
+        if route.rest.startswith(OWN):
+            return await self._own(request, route, who, sighting)
         if is_navigation(request.method, request.headers):
-            return await self._visit(request, route, sighting)
-        return await self._serve(request, route, who)
+            return await self._visit(request, route, who, sighting)
+        return await self._serve(request, route, visitor)
 
     def absent(self, request: web.BaseRequest) -> web.Response:
         """The one answer for what is not there, or is not the asker's."""
@@ -70,8 +78,14 @@ class Viewing:
             sighting = self._board.get(route.job_id) or (Sighting(job=job) if job else None)
         return sighting if sighting and _may_see(sighting.job, route, who) else None
 
-    async def _visit(self, request: web.BaseRequest, route: RouteMatch, sighting: Sighting) -> web.StreamResponse:
-        """A person comes: never an error, never a wait without a page."""
+    async def _visit(
+        self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
+    ) -> web.StreamResponse:
+        """A person comes: never an error, never a long wait without a page."""
+        returned = await self._returned(route, who, sighting)
+        if returned is None:
+            return self.absent(request)
+        sighting = returned
         endpoint = endpoint_of(sighting)
         empty = standing_of(sighting) is Standing.EMPTY and route.rest == "/" and not _insists(request.raw_path)
         if endpoint and not empty:
@@ -83,11 +97,25 @@ class Viewing:
             sighting = _silent(sighting)  # as its script will be told, or the two would chase each other
         return answers.job_page(self._rules, sighting.job, view_of(sighting), route)
 
-    async def _serve(self, request: web.BaseRequest, route: RouteMatch, who: Principal) -> web.StreamResponse:
-        """A script comes: it waits for the viewer while there is hope, and `patience` lasts."""
+    async def _returned(self, route: RouteMatch, who: Principal, sighting: Sighting) -> Sighting | None:
+        """The sighting once a returning viewer is back, which takes so little time that a page would only flash."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._rules.patience
-        while sighting := await self._sighting(route, who):
+        until = clock() + self._rules.hold
+        now: Sighting | None = self._board.get(route.job_id) or sighting  # being used may have changed it already
+        while now and is_returning(now) and clock() < until:
+            await self._board.changed(route.job_id, until - clock())
+            now = await self._sighting(route, who)
+        return now
+
+    async def _serve(self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor) -> web.StreamResponse:
+        """A script comes: it waits for the viewer while there is hope, and `patience` lasts.
+
+        A page's own request does not wake a viewer, and waits shortly only: it may have come a moment before the page's
+        word that it is visible.
+        """
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while sighting := await self._sighting(route, visitor.principal):
             endpoint = endpoint_of(sighting)
             if endpoint:
                 answer = await self._forward(request, route, sighting.job, endpoint)
@@ -97,7 +125,8 @@ class Viewing:
                     return answers.problem(502, Unavailable.code, "The viewer ended before it had answered. Try again.")
             elif standing_of(sighting) is not Standing.COMING:
                 return _over(sighting)
-            left = deadline - clock()
+            waits_idly = visitor.by_cookie and is_asleep(sighting)
+            left = began + (self._rules.linger if waits_idly else self._rules.patience) - clock()
             if left <= 0:
                 return _not_yet(sighting)
             await self._board.changed(route.job_id, min(left, _LOOK_AGAIN) if endpoint else left)
@@ -109,16 +138,24 @@ class Viewing:
         passage = Passage(
             socket=endpoint.socket,
             prefix=route.prefix,
+            inner=endpoint.prefix,
             console_origin=self._rules.console_origin,
             train_url=job.train_url,
         )
         return await self._forwarder.forward(request, passage)
 
+    async def _own(
+        self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
+    ) -> web.Response:
+        if route.rest == PRESENT and request.method == "POST":
+            return answers.nothing()
+        if route.rest == STATE and request.method == "GET":
+            return await self._state(request, route, who, sighting)
+        return answers.problem(404, NoSuchPath.code, "There is nothing at this path.")
+
     async def _state(
         self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
     ) -> web.Response:
-        if route.rest != f"{_OWN}state" or request.method != "GET":
-            return answers.problem(404, NoSuchPath.code, "There is nothing at this path.")
         known = without_parameter(request.raw_path.partition("?")[2], "seen")[1]
         state, doubtful = await _state_of(sighting)
         if state.seen == known:
@@ -164,4 +201,8 @@ def _over(sighting: Sighting) -> web.Response:
 
 def _not_yet(sighting: Sighting) -> web.Response:
     view = view_of(sighting)
-    return answers.problem(503, Unavailable.code, f"{view.title}. {view.sentence}", retry_after=_RETRY_AFTER)
+    message = _SLEEPS if is_asleep(sighting) else f"{view.title}. {view.sentence}"
+    return answers.problem(503, Unavailable.code, message, retry_after=_RETRY_AFTER)
+
+
+_SLEEPS = "The viewer sleeps while nobody looks. It wakes as soon as its page is opened or visible again."
