@@ -6,7 +6,7 @@ from functools import partial
 
 import msgspec
 
-from benchmarks.summary import Row, Spread, Unit, ratio, scaled, verdict
+from benchmarks.summary import Row, Spread, Unit, ratio, verdict
 
 _HEADER = ("what", "ours", "peer", "ratio", "asked for", "")
 _STEPS = {
@@ -95,7 +95,7 @@ def _of_peer(row: Row) -> str:
     if row.peer is None:
         return ""
     how = f", measured on 1/{row.scale:g} and scaled" if row.scale != 1 else ""
-    return f"{_measured(scaled(row.peer, row.scale), row.unit)} {row.against}{how}"
+    return f"{_measured(row.peer, row.unit)} {row.against}{how}"
 
 
 def _measured(values: Spread, unit: Unit) -> str:

@@ -41,7 +41,7 @@ class Verdict(StrEnum):
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a table: what was measured, of us and of a peer, and what is asked for.
 
-    `scale`: the peer was measured on a set this many times smaller, and its figure multiplied. `at_least` asks for a
+    `scale`: the peer was measured on a set this many times smaller, and `peer` is what that comes to. `at_least` asks for a
     ratio (how many times better we are), `at_most` for a figure of ours in the row's unit.
     """
 
@@ -69,17 +69,17 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
-def scaled(values: Spread, scale: float) -> Spread:
-    """The spread of the same measurements, each so many times larger."""
-    return Spread(n=values.n, median=values.median * scale, low=values.low * scale, high=values.high * scale)
+def extrapolated(start: float, whole: float, scale: float) -> float:
+    """What `whole` comes to on a set so many times larger, when `start` of it does not grow with the set."""
+    return start + (whole - start) * scale
 
 
 def ratio(row: Row) -> float | None:
     """How many times better we are than the peer, by medians: sooner, smaller, or more per second."""
     if row.peer is None:
         return None
-    theirs = row.peer.median * row.scale
-    better, worse = (row.ours.median, theirs) if row.unit.more_is_better else (theirs, row.ours.median)
+    ours, theirs = row.ours.median, row.peer.median
+    better, worse = (ours, theirs) if row.unit.more_is_better else (theirs, ours)
     return better / worse if worse else None
 
 
