@@ -41,8 +41,8 @@ class Verdict(StrEnum):
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a table: what was measured, of us and of a peer, and what is asked for.
 
-    `scale`: the peer was measured on a set this many times smaller, and `peer` is what that comes to. `at_least` asks for a
-    ratio (how many times better we are), `at_most` for a figure of ours in the row's unit.
+    `scale`: the peer was measured on a set this many times smaller, and `peer` is what that comes to. `at_least` asks
+    for a ratio (how many times better we are), `at_most` for a figure of ours in the row's unit.
     """
 
     what: str
