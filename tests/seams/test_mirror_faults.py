@@ -99,7 +99,7 @@ async def test_without_a_manifest_files_are_looked_at_and_not_fetched(
     mirror = open_mirror(mirrors)
     await until(mirror, is_complete)
     await mirror.close()
-    (mirror.folder.parent / "manifest.json").write_bytes(b"{")
+    (mirror.folder.parent / "manifest").unlink()
     fetched = mirrors.bytes_fetched
     again = open_mirror(mirrors)
     await until_content(again, source.files)
@@ -113,8 +113,8 @@ async def test_after_a_crash_of_the_machine_nothing_on_disk_is_trusted(
     mirror = open_mirror(mirrors)
     await until(mirror, is_complete)
     await mirror.close()
-    manifest = mirror.folder.parent / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"boot":"', '"boot":"another-'))
+    manifest = mirror.folder.parent / "manifest"
+    manifest.write_text(f"another-{manifest.read_text()}")
     (mirror.folder / EVENTS).write_bytes(b"\0" * 100)
     await until_content(open_mirror(mirrors), source.files)
 

@@ -5,7 +5,9 @@ import pytest
 from belvedere.contract.reasons import ReasonCode
 from belvedere.sources.base import Entry
 from belvedere.sources.census import Census, nothing_to_show
+from belvedere.sources.location import FolderLocation, Location, ObjectLocation
 
+PLACE = ObjectLocation(store="s", bucket="b", prefix="p/")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,16 +19,33 @@ def census_of(*keys: str) -> Census:
 
 def test_the_sentence_says_what_is_there_instead() -> None:
     census = census_of(*(f"model-{step}.ckpt" for step in range(214)), "notes", "run.sh")
-    assert nothing_to_show("obs://b/p/", census, "TensorBoard event files").text == (
+    assert nothing_to_show(PLACE, census, "TensorBoard event files").text == (
         "No TensorBoard event files below obs://b/p/ yet: 214 checkpoint files and 2 other files are there. "
         "The viewer shows them as soon as they appear."
     )
 
 
 def test_an_empty_place_is_told_apart() -> None:
-    reason = nothing_to_show("obs://b/p/", Census(), "TensorBoard event files")
-    assert reason.code is ReasonCode.NOTHING_TO_SHOW
+    reason = nothing_to_show(PLACE, Census(), "TensorBoard event files")
+    assert reason.code is ReasonCode.NO_SUCH_PATH
     assert reason.text.startswith("Nothing is stored below obs://b/p/ yet.")
+
+
+@pytest.mark.parametrize(
+    ("location", "census"),
+    [
+        (PLACE, census_of("")),  # the empty object that stands for a folder
+        (ObjectLocation(store="s", bucket="b", prefix=""), Census()),
+        (FolderLocation(path="/logs/run", root="/logs"), Census()),
+    ],
+)
+def test_a_place_that_exists_is_not_called_absent(location: Location, census: Census) -> None:
+    assert nothing_to_show(location, census, "logs").code is ReasonCode.NOTHING_TO_SHOW
+
+
+def test_places_nearby_that_have_some_are_named() -> None:
+    text = nothing_to_show(PLACE, Census(), "logs", ["obs://b/q/", "obs://b/r/"]).text
+    assert "There are some below obs://b/q/ and obs://b/r/." in text
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,13 @@ class JobCreated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the log source has been read. Sizes in bytes; times in epoch milliseconds."""
+    """How far the log source has been read. Sizes in bytes; times in epoch milliseconds.
+
+    `requests` and `bytes_fetched`: asked of the object store since the mirror was opened; nothing for a local folder.
+    `rate`: bytes per second while copying; `seconds_left`: until all is there at that rate.
+    `checked_at`: the last look at the source; `changed_at`: the newest change seen there; `next_look_at`: the next
+    look or retry, None while one goes on and while nobody watches. `failures`: tries in a row that failed.
+    """
 
     state: str  # "listing", "copying", "current", "waiting" (a transient fault) or "failed"
     files_done: int = 0
@@ -111,8 +117,13 @@ class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
     bytes_done: int = 0
     bytes_total: int = 0
     requests: int = 0
+    bytes_fetched: int = 0
+    rate: int | None = None
+    seconds_left: int | None = None
     checked_at: int | None = None
     changed_at: int | None = None
+    next_look_at: int | None = None
+    failures: int = 0
     reason: Reason | None = None
 
 

@@ -18,11 +18,11 @@ from belvedere.host.mirror_files import MirrorFiles, on_disk
 from belvedere.host.mirror_plan import Action, Append, Fetch, Held, Remove, Replace, version_of
 from belvedere.host.mirror_safety import GUARDED_BYTES, is_guarded, stays_inside
 from belvedere.host.mirror_tally import Tally
-from belvedere.sources.base import Entry, LogSource, SourceError
+from belvedere.sources.base import Entry, LogSource, SourceChanged, SourceError
 
 TAIL: Final = 2**16  # bytes
 HEAD: Final = 2**12  # bytes
-PARALLEL: Final = 8  # files at a time; each holds one chunk of some MiB, so memory stays bounded
+PARALLEL: Final = 16  # files at a time; each holds one chunk of some MiB, so memory stays bounded
 _FAILURES = 8  # after so many in one pass the source is taken to be down
 
 
@@ -59,7 +59,7 @@ class Copying:
             try:
                 await self._perform(action)
             except SourceError as error:
-                if error.reason.code is not ReasonCode.NO_SUCH_PATH:  # gone since it was listed: the next pass sees
+                if not _is_overtaken(error):
                     self.failures.append(error)
             except OSError as error:  # ours: a source's own are SourceErrors
                 self.disk_error = error
@@ -72,7 +72,7 @@ class Copying:
             case Remove(key=key):
                 if await on_disk(partial(self._files.remove, key)):
                     self._tally.rewrote()
-                self._held.pop(key, None)
+                self._held.pop(key, None)  # the manifest may keep it: what isn't on disk doesn't count
             case Fetch(entry=entry) | Replace(entry=entry) if is_guarded(entry.key):
                 await self.guarded(entry)
             case Fetch(entry=entry):
@@ -94,7 +94,7 @@ class Copying:
             fresh = await _after(chunks, ours)
             if fresh is not None:
                 size = await self._grow(entry.key, have, fresh, chunks)
-                self._record(entry, size)
+                await self._record(entry, size)
                 return
         await self._rewritten(entry, have)
 
@@ -134,7 +134,7 @@ class Copying:
         finally:
             with suppress(OSError):
                 incoming.unlink(missing_ok=True)
-        self._record(entry, size)
+        await self._record(entry, size)
 
     async def _accept(self, incoming: Path, key: str) -> None:
         if await on_disk(partial(self._files.accept, incoming, key)):
@@ -155,11 +155,16 @@ class Copying:
         await on_disk(partial(self._files.write_incoming, incoming, bytes(content), 0))
         await self._accept(incoming, entry.key)
         self._tally.moved(len(content))
-        self._record(entry, len(content))
+        await self._record(entry, len(content))
 
-    def _record(self, entry: Entry, size: int) -> None:
-        version = version_of(entry) if size == entry.size else ""
-        self._held[entry.key] = Held(size=size, version=version)
+    async def _record(self, entry: Entry, size: int) -> None:
+        self._held[entry.key] = Held(size=size, version=version_of(entry) if size == entry.size else "")
+        await on_disk(partial(self._files.note, entry.key, self._held[entry.key]))
+
+
+def _is_overtaken(error: SourceError) -> bool:
+    """Whether the file has gone or changed since it was listed: no fault, and the next pass takes it as it is then."""
+    return isinstance(error, SourceChanged) or error.reason.code is ReasonCode.NO_SUCH_PATH
 
 
 async def _after(chunks: AsyncGenerator[bytes, None], ours: bytes) -> bytes | None:

@@ -2,7 +2,7 @@
 
     <place>/logs/          what a viewer sees
     <place>/incoming/      rewritten files until they are whole
-    <place>/manifest.json  which version of each file was seen last
+    <place>/manifest       which version of each file was seen last: a line for the machine's run, then one per file
 
 Nothing is synced to the disk: a mirror can be fetched again. So after a crash of the machine, when a file may have a
 length without the bytes, the mirror starts afresh; a killed process loses nothing.
@@ -12,7 +12,8 @@ import asyncio
 import filecmp
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -25,11 +26,11 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _Result = TypeVar("_Result")
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """`boot`: of the machine's run that wrote it."""
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the manifest about one file. A later line counts more than an earlier one."""
 
-    boot: str
-    files: dict[str, Held]
+    key: str
+    held: Held
 
 
 class MirrorFiles:
@@ -39,6 +40,7 @@ class MirrorFiles:
         self.logs = place / "logs"
         self._place = place
         self._incoming = place / "incoming"
+        self._manifest = place / "manifest"
         self._numbers = count()
 
     def make(self) -> None:
@@ -51,18 +53,28 @@ class MirrorFiles:
         self.make()
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(mode=0o700)
-        manifest = self._load()
-        if manifest is not None and manifest.boot == _boot_id():
-            return manifest.files
-        if manifest is not None:
+        boot, *lines = self._lines()
+        if boot == _boot_id().encode():
+            return dict(_read(lines))
+        if boot:
             self._empty()
+        self.save({})
         return {}
 
     def save(self, held: dict[str, Held]) -> None:
-        """Replace the manifest."""
-        fresh = self._incoming / "manifest.json"
-        fresh.write_bytes(msgspec.json.encode(Manifest(boot=_boot_id(), files=held)))
-        fresh.replace(self._place / "manifest.json")
+        """Write the manifest anew."""
+        fresh = self._incoming / "manifest"
+        fresh.write_bytes(b"".join((f"{_boot_id()}\n".encode(), *(_line(key, file) for key, file in held.items()))))
+        fresh.replace(self._manifest)
+
+    def note(self, key: str, held: Held) -> None:
+        """Add to the manifest, so that a pass that is killed outright needs no second look at this file."""
+        with self._manifest.open("ab") as file:
+            file.write(_line(key, held))
+
+    def touch(self) -> None:
+        """Leave a mark of when the mirror was used last."""
+        os.utime(self._place)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each regular file in ``logs``, by key."""
@@ -129,13 +141,12 @@ class MirrorFiles:
             folder.rmdir()
         return True
 
-    def _load(self) -> Manifest | None:
+    def _lines(self) -> list[bytes]:
+        """At least one. The last one is cut short if its writer was killed."""
         try:
-            return msgspec.json.decode((self._place / "manifest.json").read_bytes(), type=Manifest)
+            return self._manifest.read_bytes().split(b"\n")
         except FileNotFoundError:
-            return None
-        except msgspec.DecodeError:
-            return Manifest(boot="damaged", files={})
+            return [b""]
 
     def _empty(self) -> None:
         for path in self.logs.iterdir():
@@ -166,6 +177,17 @@ def _write(path: Path, chunk: bytes, offset: int) -> None:
             rest = rest[os.write(descriptor, rest) :]
     finally:
         os.close(descriptor)
+
+
+def _line(key: str, held: Held) -> bytes:
+    return msgspec.json.encode(Line(key=key, held=held)) + b"\n"
+
+
+def _read(lines: Iterable[bytes]) -> Iterator[tuple[str, Held]]:
+    for each in lines:
+        with suppress(msgspec.DecodeError):
+            line = msgspec.json.decode(each, type=Line)
+            yield line.key, line.held
 
 
 def _boot_id() -> str:

@@ -1,4 +1,4 @@
-"""A mirror that is shared: passes for as long as somebody holds it."""
+"""A mirror that is shared: passes for as long as somebody holds it and somebody watches."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ import msgspec
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirror_files import MirrorFiles, on_disk
-from belvedere.host.mirror_notice import Notice, utc_now
-from belvedere.host.mirror_pacing import poll_delay, retry_delay
-from belvedere.host.mirror_pass import Pass, Result, disk_fault, list_wanted
+from belvedere.host.mirror_nearby import logs_nearby
+from belvedere.host.mirror_notice import Notice, Outlook
+from belvedere.host.mirror_pacing import WATCH_SECONDS, poll_delay, retry_delay
+from belvedere.host.mirror_pass import Listing, Pass, Result, disk_fault, list_wanted
 from belvedere.host.mirror_plan import Held
-from belvedere.host.mirror_tally import Meter, MeteredSource
-from belvedere.sources.base import LogSource, SourceDenied, SourceError, SourceMissing
+from belvedere.sources.base import LogSource, Meter, SourceDenied, SourceError, SourceMissing
 from belvedere.sources.folder import FolderSource
-from belvedere.sources.location import Location
+from belvedere.sources.location import FolderLocation, Location
 from belvedere.viewers.base import ViewerType
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SharedMirror:
-    """One location's mirror. Its passes run while it is held; what it fetched stays on disk."""
+    """One location's mirror. Its passes run while it is held and watched; what it fetched stays on disk."""
 
     def __init__(
         self,
@@ -48,24 +48,37 @@ class SharedMirror:
         self._files = MirrorFiles(place)
         self._pass = Pass(location, viewer, self._files)
         self._open_source = open_source
-        self._meters = (Meter(), meter)
+        self._meter = Meter(into=meter)
         self._pace = pace
         self._source: LogSource | None = None
         self._is_stale = False
         self._held: dict[str, Held] | None = None
+        self._nearby: list[str] | None = None  # None: not looked for yet
         self._holders = 0
         self._task: asyncio.Task[None] | None = None
         self._please = asyncio.Event()
-        self.notice = Notice(self._meters[0])
+        self._watched_until = 0.0  # by the loop's clock
+        self.notice = Notice(self._meter)
 
     @property
     def folder(self) -> Path:
         """What to show."""
         return self._files.logs
 
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody holds it, or its last pass has not ended yet."""
+        return self._holders > 0 or (self._task is not None and not self._task.done())
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Roughly, and at no cost."""
+        return 0 if isinstance(self._location, FolderLocation) else self.notice.state.progress.bytes_done
+
     def hold(self) -> None:
-        """One more holder. The first one starts the passes, and so does one who comes after a failure."""
+        """One more holder, who watches. The first one starts the passes, and so does one who comes after a failure."""
         self._holders += 1
+        self.watch()
         if self._holders > 1 and self.notice.state.failure is None:
             self.refresh()
             return
@@ -86,61 +99,86 @@ class SharedMirror:
             task.cancel()
             await asyncio.wait([task])
 
+    def watch(self) -> None:
+        """Somebody looks now."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._watched_until:
+            self.refresh()
+        self._watched_until = now + WATCH_SECONDS
+
     def refresh(self) -> None:
         """Make the next pass start now."""
         self._please.set()
 
     def renew_source(self) -> None:
-        """Open the source anew for the next pass, which starts now."""
+        """Open the source anew for the next pass, which starts now if somebody watches."""
         self._is_stale = True
-        self.refresh()
+        if asyncio.get_running_loop().time() < self._watched_until:
+            self.refresh()
 
     async def _run(self, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait([after])  # one writer at a time
-        self._held = None  # another host may have been here: the truth is on disk
+        self._held = self._nearby = None  # another host may have been here: the truth is on disk
         try:
             await self._loop()
         finally:
             await self._drop_source()
+            with suppress(OSError):
+                await on_disk(self._files.touch)
 
     async def _loop(self) -> None:
         loop = asyncio.get_running_loop()
-        faults = unchanged = 0
+        failures = unchanged = 0
         answered_at = loop.time()
         while True:
             self._please.clear()
             try:
                 result = await self._one_pass()
             except Exception as error:  # noqa: BLE001 - a defect too is told and retried: it must not end a mirror mutely
-                reason, final = _reason_of(error), self._is_final(error, loop.time() - answered_at)
-                self.notice.fault(reason, final=final)
-                if final:
-                    return
+                failures += 1
+                asked = error.retry_after if isinstance(error, SourceError) else 0.0
+                delay = None if self._is_final(error, loop.time() - answered_at) else self._back_off(failures, asked)
+                self.notice.fault(_reason_of(error), Outlook(failures=failures, delay=delay))
                 await self._drop_source()  # the next try opens it anew, perhaps with keys that were rotated
-                faults += 1
             else:
-                self.notice.end_pass(result, utc_now())
                 answered_at = loop.time()
-                faults = faults + 1 if result.fault else 0
+                failures = failures + 1 if result.fault else 0
                 unchanged = 0 if result.changed else unchanged + 1
-            await self._pause(faults, unchanged)
+                delay = (
+                    self._back_off(failures, result.retry_after) if failures else poll_delay(self._pace.poll, unchanged)
+                )
+                self.notice.end_pass(result, Outlook(failures=failures, delay=delay))
+            if delay is None:
+                return
+            await self._pause(delay)
 
     async def _one_pass(self) -> Result:
         if self._held is None:
             self._held = await on_disk(self._files.prepare)
+        source = await self._opened()
+        listing = await list_wanted(source, self._viewer)
+        if not any(self._viewer.is_log(entry.key) for entry in listing.entries):
+            listing = await self._with_hint(listing)
+        tally = self.notice.begin_pass()
+        if isinstance(source, FolderSource):
+            return await self._pass.link(source, listing, self._held, tally)
+        return await self._pass.copy(source, listing, self._held, tally)
+
+    async def _opened(self) -> LogSource:
         if self._is_stale:
             await self._drop_source()
         if self._source is None:
             self._is_stale = False
             self._source = self._open_source(self._location)
-        folder = self._source if isinstance(self._source, FolderSource) else None
-        source = MeteredSource(self._source, () if folder else self._meters)  # a folder costs no requests
-        listing = await list_wanted(source, self._viewer)
-        tally = self.notice.begin_pass()
-        if folder:
-            return await self._pass.link(folder, source, listing, self._held, tally)
-        return await self._pass.copy(source, listing, self._held, tally)
+            self._source.meter = self._meter
+        return self._source
+
+    async def _with_hint(self, listing: Listing) -> Listing:
+        """Looked for once per opening: an empty board is worth a request or three, but not at each pass."""
+        if self._nearby is None:
+            self._nearby = await logs_nearby(self._location, self._viewer, self._open_source, self._meter)
+        return msgspec.structs.replace(listing, nearby=self._nearby)
 
     def _is_final(self, error: Exception, silence: float) -> bool:
         """Only before the first complete pass can a source end a mirror: a job that once ran is told, not ended."""
@@ -148,13 +186,20 @@ class SharedMirror:
             return False
         return isinstance(error, SourceMissing | SourceDenied) or silence >= self._pace.give_up
 
-    async def _pause(self, faults: int, unchanged: int) -> None:
-        if faults:
-            delay = retry_delay(self._pace.poll, faults, random.random())  # noqa: S311 - it spreads load, hides nothing
-        else:
-            delay = poll_delay(self._pace.poll, unchanged)
+    def _back_off(self, failures: int, asked: float) -> float:
+        chance = random.random()  # noqa: S311 - it spreads load, hides nothing
+        return retry_delay(self._pace.poll, failures, chance, asked)
+
+    async def _pause(self, delay: float) -> None:
+        """Until the next look is due and somebody watches. The first copy is made whether or not anybody does."""
+        loop = asyncio.get_running_loop()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._please.wait(), delay)
+        state = self.notice.state
+        may_rest = state.complete or (state.note is not None and state.note.code is ReasonCode.DISK_FULL)
+        if may_rest and loop.time() >= self._watched_until and not self._please.is_set():
+            self.notice.rest()
+            await self._please.wait()
 
     async def _drop_source(self) -> None:
         if self._source is not None:

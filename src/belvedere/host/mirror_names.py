@@ -8,6 +8,7 @@ from belvedere.sources.base import Entry
 
 _NAME_BYTES = 255  # NAME_MAX of every Linux file system
 _KEY_BYTES = 1024
+_UNSPELLABLE = "\ufffd"  # what some stores put for characters that their listing can't hold
 
 
 def representable(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
@@ -24,7 +25,7 @@ def representable(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
 
 def is_safe(key: str) -> bool:
     """Whether `key` is a relative path that stays below any folder it is put in, and can be written there."""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in key):
+    if any(unicodedata.category(each) in {"Cc", "Cs"} or each == _UNSPELLABLE for each in key):
         return False
     segments = key.split("/")
     if any(segment in {"", ".", ".."} or len(segment.encode()) > _NAME_BYTES for segment in segments):

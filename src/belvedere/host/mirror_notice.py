@@ -1,18 +1,27 @@
 """What a mirror tells of itself: one value, and those who wait for the next one."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason
 from belvedere.host.mirror_pass import Result
-from belvedere.host.mirror_tally import Meter, Tally
+from belvedere.host.mirror_tally import Speed, Tally
 from belvedere.host.mirroring import MirrorState
+from belvedere.sources.base import Meter
 
 _TELL_SECONDS: Final = 0.1  # bytes are told at most so often; a first log and a rewrite at once
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """After how many failures in a row the next look comes, and in how many seconds; None: no more."""
+
+    failures: int
+    delay: float | None
 
 
 class Notice:
@@ -23,6 +32,7 @@ class Notice:
         self._changed = asyncio.Event()
         self._told_at = 0.0
         self._rewrites = 0  # of the passes before this one
+        self._speed = Speed()
         self.state = MirrorState(progress=SourceProgress(state="listing"))
 
     async def differs_from(self, state: MirrorState) -> MirrorState:
@@ -33,21 +43,22 @@ class Notice:
 
     def begin_anew(self) -> None:
         """Somebody holds the mirror again: an old failure counts no more."""
-        progress = replace(self.state.progress, state="listing", reason=None)
+        progress = replace(self.state.progress, state="listing", reason=None, failures=0, next_look_at=None)
         self._tell(replace(self.state, failure=None, note=None, progress=progress))
 
     def begin_pass(self) -> Tally:
         """The tally of the pass that begins; what it counts is told."""
         self._rewrites = self.state.rewrites
+        self._speed = Speed()
         tally = Tally(lambda: self._counted(tally))
         return tally
 
-    def end_pass(self, result: Result, now: datetime) -> None:
+    def end_pass(self, result: Result, outlook: Outlook) -> None:
         """The source was listed, and what could be done was done."""
+        now = datetime.now(UTC)
         progress = replace(
-            self.state.progress,
+            self._looking_ahead(outlook, now),
             state="waiting" if result.fault else "current",
-            requests=self._meter.requests,
             checked_at=_milliseconds(now),
             changed_at=_milliseconds(result.newest) if result.newest else None,
             reason=result.fault,
@@ -56,19 +67,45 @@ class Notice:
         note = result.fault or result.note
         self._tell(replace(self.state, progress=progress, has_logs=result.has_logs, complete=complete, note=note))
 
-    def fault(self, reason: Reason, *, final: bool) -> None:
-        """A pass could not be made. `final`: no more will be tried."""
-        progress = replace(
-            self.state.progress,
-            state="failed" if final else "waiting",
-            requests=self._meter.requests,
-            reason=reason,
-        )
-        told = replace(self.state, progress=progress)
+    def fault(self, reason: Reason, outlook: Outlook) -> None:
+        """A pass could not be made. Without a next look the mirror has failed."""
+        final = outlook.delay is None
+        ahead = self._looking_ahead(outlook, datetime.now(UTC))
+        told = replace(self.state, progress=replace(ahead, state="failed" if final else "waiting", reason=reason))
         self._tell(replace(told, failure=reason) if final else replace(told, note=reason))
 
+    def rest(self) -> None:
+        """Nobody watches: the next look comes with the next one who does."""
+        self._tell(replace(self.state, progress=replace(self.state.progress, next_look_at=None)))
+
+    def _looking_ahead(self, outlook: Outlook, now: datetime) -> SourceProgress:
+        ahead = None if outlook.delay is None else now + timedelta(seconds=outlook.delay)
+        return replace(
+            self.state.progress,
+            requests=self._meter.requests,
+            bytes_fetched=self._meter.bytes,
+            rate=None,
+            seconds_left=None,
+            next_look_at=_milliseconds(ahead) if ahead else None,
+            failures=outlook.failures,
+        )
+
     def _counted(self, tally: Tally) -> None:
-        progress = replace(
+        fresh = replace(
+            self.state,
+            progress=self._progress(tally),
+            has_logs=self.state.has_logs or tally.has_logs,
+            rewrites=self._rewrites + tally.rewrites,
+        )
+        urgent = (fresh.has_logs, fresh.rewrites) != (self.state.has_logs, self.state.rewrites)
+        if urgent or asyncio.get_running_loop().time() - self._told_at >= _TELL_SECONDS:
+            self._tell(fresh)
+        else:
+            self.state = fresh  # whoever looks sees it; whoever waits is woken by the next
+
+    def _progress(self, tally: Tally) -> SourceProgress:
+        rate = self._speed.note(asyncio.get_running_loop().time(), tally.bytes_done)
+        return replace(
             self.state.progress,
             state=self._word(tally),
             files_done=tally.files_done,
@@ -76,14 +113,11 @@ class Notice:
             bytes_done=tally.bytes_done,
             bytes_total=tally.bytes_total,
             requests=self._meter.requests,
+            bytes_fetched=self._meter.bytes,
+            rate=rate,
+            seconds_left=(tally.bytes_total - tally.bytes_done) // rate if rate else None,
+            next_look_at=None,
         )
-        has_logs = self.state.has_logs or tally.has_logs
-        fresh = replace(self.state, progress=progress, has_logs=has_logs, rewrites=self._rewrites + tally.rewrites)
-        urgent = (fresh.has_logs, fresh.rewrites) != (self.state.has_logs, self.state.rewrites)
-        if urgent or asyncio.get_running_loop().time() - self._told_at >= _TELL_SECONDS:
-            self._tell(fresh)
-        else:
-            self.state = fresh  # whoever looks sees it; whoever waits is woken by the next
 
     def _word(self, tally: Tally) -> str:
         """A first copy is told as such; later passes of an up-to-date mirror are not news."""
@@ -97,11 +131,6 @@ class Notice:
         self._told_at = asyncio.get_running_loop().time()
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def utc_now() -> datetime:
-    """As the clock of this machine says."""
-    return datetime.now(UTC)
 
 
 def _milliseconds(time: datetime) -> int:

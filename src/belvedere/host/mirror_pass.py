@@ -1,8 +1,7 @@
 """One pass of a mirror: list the source, plan, carry it out, say what came of it."""
 
-import asyncio
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
@@ -15,38 +14,42 @@ from belvedere.host.mirror_links import link_files
 from belvedere.host.mirror_names import representable, skipped_files, unsafe_files
 from belvedere.host.mirror_plan import Action, Append, Held, Remove, plan_pass
 from belvedere.host.mirror_safety import is_guarded
-from belvedere.host.mirror_tally import MeteredSource, Tally
-from belvedere.sources.base import Entry, SourceError
+from belvedere.host.mirror_tally import Tally
+from belvedere.sources.base import Entry, LogSource, SourceError
 from belvedere.sources.census import Census, nothing_to_show
 from belvedere.sources.folder import FolderSource
-from belvedere.sources.location import Location, describe
+from belvedere.sources.location import Location
 from belvedere.viewers.base import ViewerType
 
 _LOGS_OF = {"tensorboard": "TensorBoard event files", "mindinsight": "MindInsight summary files"}
-_SAVE_SECONDS = 1.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source has for a viewer: `entries` that can be files, `skipped` keys that can't, all others counted."""
+    """What a source has for a viewer: `entries` that can be files, `skipped` keys that can't, all others counted.
+
+    `nearby`: places beside it that have logs, if it has none.
+    """
 
     entries: list[Entry]
     skipped: list[str]
     census: Census
+    nearby: Sequence[str] = ()
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a pass. `fault`: something to be tried again soon; `note`: something to be told."""
+    """What came of a pass. `note`: something to be told; `fault`: something to be tried again, after `retry_after`."""
 
     changed: bool
     finished: bool  # it got to the end of its plan, though single files may have failed
     has_logs: bool
     newest: datetime | None
     fault: Reason | None = None
+    retry_after: float = 0.0  # seconds; 0: soon
     note: Reason | None = None
 
 
-async def list_wanted(source: MeteredSource, viewer: ViewerType) -> Listing:
+async def list_wanted(source: LogSource, viewer: ViewerType) -> Listing:
     """One walk through the source's listing, keeping only what the viewer wants. Raises SourceError."""
     wanted: list[Entry] = []
     census = Census()
@@ -66,7 +69,7 @@ class Pass:
         self._viewer = viewer
         self._files = files
 
-    async def copy(self, source: MeteredSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
+    async def copy(self, source: LogSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
         """Bring the files up to `listing` by copying. `held` follows, also when the pass is cancelled."""
         sizes = await on_disk(self._files.sizes)
         actions = plan_pass(listing.entries, held, sizes)
@@ -74,12 +77,11 @@ class Pass:
         try:
             copying = await self._copy(source, actions, held, tally)
         finally:
-            await self._save(held)
+            if actions:
+                await self._save(held)
         return self._result(listing, copying, held, changed=bool(actions))
 
-    async def link(
-        self, folder: FolderSource, source: MeteredSource, listing: Listing, held: dict[str, Held], tally: Tally
-    ) -> Result:
+    async def link(self, folder: FolderSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
         """Bring the files up to `listing` by links, and copies of those that need a look inside."""
         before = dict(held)
         paths = await folder.paths_of([entry.key for entry in listing.entries])
@@ -91,26 +93,16 @@ class Pass:
         guarded = [entry for entry in listing.entries if is_guarded(entry.key) and entry.key in paths]
         known = {key: old for key, old in held.items() if is_guarded(key)}
         actions = plan_pass(guarded, known, await on_disk(self._files.sizes))
-        copying = await self._copy(source, actions, held, tally)
+        copying = await self._copy(folder, actions, held, tally)
         _linked(tally, held, has_logs=any(self._viewer.is_log(key) for key in held))
-        await self._save(held)
+        if before != held:
+            await self._save(held)
         return self._result(listing, copying, held, changed=before != held)
 
-    async def _copy(self, source: MeteredSource, actions: list[Action], held: dict[str, Held], tally: Tally) -> Copying:
+    async def _copy(self, source: LogSource, actions: list[Action], held: dict[str, Held], tally: Tally) -> Copying:
         copying = Copying(source, self._files, held, tally)
-        saving = asyncio.create_task(self._save_often(held))
-        try:
-            await copying.run(actions, self._viewer.is_log)
-        finally:
-            saving.cancel()
-            await asyncio.wait([saving])
+        await copying.run(actions, self._viewer.is_log)
         return copying
-
-    async def _save_often(self, held: dict[str, Held]) -> None:
-        """So that a pass that is killed outright resumes where it was, without a second look at each file."""
-        while True:
-            await asyncio.sleep(_SAVE_SECONDS)
-            await self._save(held)
 
     async def _save(self, held: dict[str, Held]) -> None:
         try:
@@ -128,6 +120,7 @@ class Pass:
             has_logs=has_logs,
             newest=max((entry.modified for entry in listing.entries), default=None),
             fault=_fault(copying),
+            retry_after=max((error.retry_after for error in copying.failures), default=0.0),
             note=self._note(listing, held, has_logs=has_logs),
         )
 
@@ -140,7 +133,7 @@ class Pass:
         if has_logs or any(self._viewer.is_log(entry.key) for entry in listing.entries):
             return None
         wanted = _LOGS_OF.get(self._viewer.name, f"{self._viewer.name} logs")
-        return nothing_to_show(describe(self._location), listing.census, wanted)
+        return nothing_to_show(self._location, listing.census, wanted, listing.nearby)
 
 
 def disk_fault(error: OSError) -> Reason:

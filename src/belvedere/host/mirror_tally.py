@@ -1,9 +1,10 @@
-"""What a pass has done so far, and what it costs: counted where it happens, read by whoever tells people."""
+"""What a pass has done so far: counted where it happens, read by whoever tells people."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections import deque
+from collections.abc import Callable
 
-from belvedere.sources.base import Entry, LogSource
+_SPEED_SECONDS = 5.0
+_SAMPLE_SECONDS = 0.25
 
 
 class Tally:
@@ -40,45 +41,17 @@ class Tally:
         self._changed()
 
 
-class Meter:
-    """Requests and bytes, since it was made."""
+class Speed:
+    """Bytes per second, as of the last few seconds."""
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.bytes = 0
+        self._samples: deque[tuple[float, int]] = deque()
 
-
-class MeteredSource:
-    """A log source whose requests and bytes are counted: a page listed and a read begun are one request each."""
-
-    def __init__(self, source: LogSource, meters: Sequence[Meter]) -> None:
-        self._source = source
-        self._meters = meters
-
-    async def probe(self) -> None:
-        self._count(requests=1)
-        await self._source.probe()
-
-    async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
-        self._count(requests=1)
-        first = True
-        async with aclosing(self._source.list()) as pages:
-            async for page in pages:
-                self._count(requests=0 if first else 1)
-                first = False
-                yield page
-
-    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        self._count(requests=1)
-        async with aclosing(self._source.read(key, start, end)) as chunks:
-            async for chunk in chunks:
-                self._count(size=len(chunk))
-                yield chunk
-
-    async def close(self) -> None:
-        await self._source.close()
-
-    def _count(self, requests: int = 0, size: int = 0) -> None:
-        for meter in self._meters:
-            meter.requests += requests
-            meter.bytes += size
+    def note(self, seconds: float, size: int) -> int | None:
+        """The speed when `size` bytes are there at `seconds` of any clock; None as long as nothing can be said."""
+        if not self._samples or seconds - self._samples[-1][0] >= _SAMPLE_SECONDS:
+            self._samples.append((seconds, size))
+        while len(self._samples) > 1 and seconds - self._samples[0][0] > _SPEED_SECONDS:
+            self._samples.popleft()
+        since, before = self._samples[0]
+        return max(0, int((size - before) / (seconds - since))) if seconds - since >= _SAMPLE_SECONDS else None

@@ -39,6 +39,10 @@ class Mirror(Protocol):
         """The state, as soon as it is another than this one."""
         ...
 
+    def watch(self) -> None:
+        """Somebody looks now: passes go on for 90 s, and begin at once if they rested. Opening watches too."""
+        ...
+
     def refresh(self) -> None:
         """Make the next pass start now."""
         ...

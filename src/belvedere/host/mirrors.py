@@ -2,17 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from belvedere.host.mirror_files import on_disk
 from belvedere.host.mirror_loop import Pace, SharedMirror
-from belvedere.host.mirror_tally import Meter
+from belvedere.host.mirror_quota import MIRROR_QUOTA, Shelf, too_many
 from belvedere.host.mirroring import Mirror, MirrorState
-from belvedere.sources.base import LogSource
-from belvedere.sources.location import Location
+from belvedere.sources.base import LogSource, Meter
+from belvedere.sources.location import Location, ObjectLocation
 from belvedere.viewers.base import ViewerType
+
+_log = logging.getLogger(__name__)
 
 
 def _by_location(location: Location) -> str:
@@ -24,6 +28,7 @@ class FolderMirrors:
 
     `open_source` makes no request; it may raise SourceError, which becomes the mirror's failure.
     `identify` tells apart what must not be shared: give it the store's keys too (`sources.opening.source_identity`).
+    `quota`: bytes on disk beyond which the data of closed mirrors is removed, the longest unused first.
     """
 
     def __init__(
@@ -34,12 +39,18 @@ class FolderMirrors:
         identify: Callable[[Location], str] = _by_location,
         poll_seconds: float = 5.0,
         give_up_seconds: float = 120.0,
+        quota: int = MIRROR_QUOTA,
+        tidy_seconds: float = 60.0,
     ) -> None:
         self._folder = folder
         self._open_source = open_source
         self._identify = identify
         self._pace = Pace(poll=poll_seconds, give_up=give_up_seconds)
-        self._meter = Meter()
+        self._quota = quota
+        self._tidy_seconds = tidy_seconds
+        self._shelf = Shelf(folder)
+        self._tidying: asyncio.Task[None] | None = None
+        self._traffic: dict[str, Meter] = {}
         self._mirrors: dict[str, SharedMirror] = {}
 
     def open(self, project_id: str, location: Location, viewer: ViewerType) -> Mirror:
@@ -47,16 +58,24 @@ class FolderMirrors:
         name = self._name(project_id, location, viewer)
         if name not in self._mirrors:
             place = self._folder / name
-            self._mirrors[name] = SharedMirror(location, viewer, place, self._open_source, self._meter, self._pace)
+            meter = self._traffic.setdefault(location.store if isinstance(location, ObjectLocation) else "", Meter())
+            self._mirrors[name] = SharedMirror(location, viewer, place, self._open_source, meter, self._pace)
+        if self._tidying is None:
+            self._tidying = asyncio.create_task(self._tidy_often(), name="mirror quota")
         return _Handle(self._mirrors[name])
 
     @property
     def bytes_fetched(self) -> int:
-        return self._meter.bytes
+        return sum(meter.bytes for meter in self._traffic.values())
 
     @property
     def requests(self) -> int:
-        return self._meter.requests
+        return sum(meter.requests for meter in self._traffic.values())
+
+    @property
+    def traffic(self) -> Mapping[str, Meter]:
+        """By store, since the host started; local folders, under "", stay at nothing."""
+        return self._traffic
 
     def renew_sources(self) -> None:
         """The settings of stores have changed: the next passes, which start now, use the new ones."""
@@ -64,7 +83,32 @@ class FolderMirrors:
             mirror.renew_source()
 
     async def close(self) -> None:
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.wait([self._tidying])
         await asyncio.gather(*(mirror.end() for mirror in self._mirrors.values()))
+
+    async def tidy(self) -> None:
+        """Remove closed mirrors' data until all fit the quota."""
+        kept = await on_disk(lambda: self._shelf.kept(self._opened()))
+        open_bytes = sum(mirror.bytes_on_disk for mirror in self._mirrors.values() if mirror.is_open)
+        for each in too_many(kept, open_bytes, self._quota):
+            if each.name not in self._opened():  # nobody came meanwhile, and nobody can between here and there
+                self._mirrors.pop(each.name, None)
+                self._shelf.take_off(each.name)
+                _log.info("removed %d bytes of a closed mirror: over the quota of %d", each.size, self._quota)
+        await on_disk(self._shelf.clear)
+
+    async def _tidy_often(self) -> None:
+        while True:
+            try:
+                await self.tidy()
+            except OSError as error:
+                _log.warning("the room for mirrors can't be tidied: %s", error.strerror)
+            await asyncio.sleep(self._tidy_seconds)
+
+    def _opened(self) -> set[str]:
+        return {name for name, mirror in self._mirrors.items() if mirror.is_open}
 
     def _name(self, project_id: str, location: Location, viewer: ViewerType) -> str:
         """A folder name that is the same only for those who may share. It holds digests only."""
@@ -90,6 +134,9 @@ class _Handle:
 
     async def differs_from(self, state: MirrorState) -> MirrorState:
         return await self._shared.notice.differs_from(state)
+
+    def watch(self) -> None:
+        self._shared.watch()
 
     def refresh(self) -> None:
         self._shared.refresh()

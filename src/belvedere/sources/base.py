@@ -4,6 +4,7 @@ SourceError                 with a Reason: what is wrong, and what to do
 ├── SourceMissing           no such bucket, no such path
 ├── SourceDenied            forbidden, or wrong keys
 └── SourceUnavailable       transient: unreachable, throttled, cut; try again
+    └── SourceChanged       the file became another one while it was read
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -19,6 +20,7 @@ class SourceError(Exception):
     """Root: a log source could not do what was asked."""
 
     transient: ClassVar[bool] = False
+    retry_after: float = 0.0  # seconds that the source asks us to leave it alone; 0 if it doesn't say
 
     def __init__(self, code: ReasonCode, text: str) -> None:
         super().__init__(text)
@@ -38,6 +40,30 @@ class SourceUnavailable(SourceError):
 
     transient = True
 
+    def __init__(self, code: ReasonCode, text: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(code, text)
+        self.retry_after = retry_after
+
+
+class SourceChanged(SourceUnavailable):
+    """The file became another one between two requests for it."""
+
+
+class Meter:
+    """Requests and bytes, since it was made. What is counted here is counted in `into` too."""
+
+    def __init__(self, into: "Meter | None" = None) -> None:
+        self.requests = 0
+        self.bytes = 0
+        self._into = into
+
+    def count(self, *, requests: int = 0, size: int = 0) -> None:
+        """So many more."""
+        self.requests += requests
+        self.bytes += size
+        if self._into is not None:
+            self._into.count(requests=requests, size=size)
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a source. `key` is relative to the location, with ``/`` between its parts.
@@ -52,7 +78,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogSource(Protocol):
-    """One location, to be listed and read. Safe to use from several tasks of one event loop."""
+    """One location, to be listed and read. Safe to use from several tasks of one event loop.
+
+    `meter`: where it counts what it asks of others; whoever opened it may put in one of their own.
+    """
+
+    meter: Meter
 
     async def probe(self) -> None:
         """Return when the location exists and may be read; raise SourceError otherwise. One or two requests."""

@@ -1,10 +1,11 @@
 """What lies at a location, counted by kind: so that an empty board can say what is there instead."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import Entry
+from belvedere.sources.location import Location, ObjectLocation, describe
 
 _KIND_OF_SUFFIX = {
     **dict.fromkeys(("ckpt", "pt", "pth", "safetensors", "h5", "hdf5", "keras", "meta", "onnx", "pb"), "checkpoint"),
@@ -21,10 +22,13 @@ class Census:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self.is_place = False  # there is a file, or the empty object that stands for a folder
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Count some more."""
-        self._counts.update(_kind_of(entry.key) for entry in entries)
+        keys = [entry.key for entry in entries]
+        self.is_place = self.is_place or bool(keys)
+        self._counts.update(_kind_of(key) for key in keys if not is_folder_mark(key))
 
     @property
     def total(self) -> int:
@@ -37,15 +41,29 @@ class Census:
         return _joined([_counted(self._counts[kind], kind) for kind in kinds])
 
 
-def nothing_to_show(where: str, census: Census, wanted: str) -> Reason:
-    """The reason of an empty board. `where`: the location in words; `wanted`: such as "TensorBoard event files"."""
+def nothing_to_show(location: Location, census: Census, wanted: str, nearby: Sequence[str] = ()) -> Reason:
+    """The reason of an empty board. `wanted`: such as "TensorBoard event files"; `nearby`: places that have some."""
+    where, hint = describe(location), _hint(nearby)
     soon = "The viewer shows them as soon as they appear."
-    if not census.total:
-        text = f"Nothing is stored below {where} yet. Check the path if you expected logs there. {soon}"
+    if census.total:
+        verb = "is" if census.total == 1 else "are"
+        text = f"No {wanted} below {where} yet: {census.words()} {verb} there.{hint} {soon}"
         return Reason(code=ReasonCode.NOTHING_TO_SHOW, text=text)
-    verb = "is" if census.total == 1 else "are"
-    text = f"No {wanted} below {where} yet: {census.words()} {verb} there. {soon}"
-    return Reason(code=ReasonCode.NOTHING_TO_SHOW, text=text)
+    is_absent = isinstance(location, ObjectLocation) and location.prefix and not census.is_place
+    code = ReasonCode.NO_SUCH_PATH if is_absent else ReasonCode.NOTHING_TO_SHOW
+    text = f"Nothing is stored below {where} yet. Check the path if you expected logs there.{hint} {soon}"
+    return Reason(code=code, text=text)
+
+
+def is_folder_mark(key: str) -> bool:
+    """Whether it is the key of an empty object that some tools make for a folder."""
+    return not key or key.endswith("/")
+
+
+def _hint(nearby: Sequence[str]) -> str:
+    if not nearby:
+        return ""
+    return f" There are some below {_joined([*nearby[:3], *(['others'] if len(nearby) > 3 else [])])}."
 
 
 def _kind_of(key: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from belvedere.contract.errors import LogSourceForbidden, LogSourceRefused
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import LogSource, SourceDenied, SourceMissing, SourceUnavailable
+from belvedere.sources.census import Census, nothing_to_show
 from belvedere.sources.location import FolderRequest, Location, describe, parse_train_url, resolve_folder
 from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
@@ -45,9 +46,10 @@ async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: 
 
 
 async def _look(source: LogSource, location: Location) -> Reason | None:
+    census = Census()
     async with aclosing(source.list()) as pages:
         async for page in pages:
-            if page:
+            census.add(page)
+            if census.total:
                 return None
-    text = f"Nothing is stored below {describe(location)} yet. The viewer shows logs as soon as they appear there."
-    return Reason(code=ReasonCode.NOTHING_TO_SHOW, text=text)
+    return nothing_to_show(location, census, "logs")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.sources.base import Entry, SourceDenied, SourceError, SourceMissing, SourceUnavailable
+from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.location import FolderLocation, describe
 
 _PAGE = 1000  # entries
@@ -34,6 +34,7 @@ class FolderSource:
         self._location = location
         self._folder = Path(location.path)
         self._root = Path(location.root)
+        self.meter = Meter()  # stays at nothing: a local folder costs nobody a request
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="log-folder")
 
     async def probe(self) -> None:

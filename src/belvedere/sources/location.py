@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
@@ -82,6 +82,28 @@ def resolve_folder(request: FolderRequest) -> FolderLocation:
         _outside(request.text)
     root, path = next((pair for pair in inside if pair[1].is_dir()), inside[0])
     return FolderLocation(path=str(path), root=str(root))
+
+
+def parent_of(location: Location) -> Location | None:
+    """One level up, None at the top of a bucket and of a log root."""
+    match location:
+        case ObjectLocation(prefix=prefix) if prefix:
+            above = prefix.rstrip("/").rpartition("/")[0]
+            return msgspec.structs.replace(location, prefix=f"{above}/" if above else "")
+        case FolderLocation(path=path, root=root) if path != root:
+            return FolderLocation(path=str(PurePosixPath(path).parent), root=root)
+        case _:
+            return None
+
+
+def child_of(location: Location, name: str) -> Location:
+    """One level down."""
+    match location:
+        case ObjectLocation(prefix=prefix):
+            return msgspec.structs.replace(location, prefix=f"{prefix}{name}/")
+        case FolderLocation(path=path, root=root):
+            return FolderLocation(path=f"{path}/{name}", root=root)
+    assert_never(location)
 
 
 def describe(location: Location) -> str:

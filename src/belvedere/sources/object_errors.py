@@ -1,114 +1,122 @@
-"""What an object store's refusal means. Pure: from the client library's text to a reason for people.
+"""What an object store's refusal means. Pure: from its answer, or from the lack of one, to a reason for people.
 
-The library has one class for a wrong key, a wrong secret, an absent bucket and a range past the end; only its text
-tells them apart. The text itself is never shown: it holds addresses, and on some stores the key.
+The answer's own text is never shown: it holds addresses, and on some stores the key.
 """
 
 import re
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.sources.base import SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.location import ObjectLocation, describe
 from belvedere.sources.stores import ObjectStore
 
-_STATUS = re.compile(r"status code: (\d{3})")
+LONGEST_RETRY_AFTER: Final = 300.0  # seconds; a store that asks for more is asked again all the same
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-_BAD_KEY = re.compile(r'Path "([^"]*)"')
 _WRONG_REGION = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect"}
 )
+_OVERLOADED = frozenset({"SlowDown", "ServiceUnavailable", "TooManyRequests", "RequestLimitExceeded"})
 
 
-def at_end(text: str) -> bool:
-    """Whether a read began at or past the end of the object."""
-    return _found(_STATUS, text) == "416"
-
-
-def translated(text: str, location: ObjectLocation, store: ObjectStore, key: str = "") -> SourceError:
-    """The error for a failed request about `location`, or about one `key` in it."""
-    status, code = _found(_STATUS, text), _found(_CODE, text)
-    where, name = f"{describe(location)}{key}", f"the object store {store.name!r}"
+def refused(
+    status: int, text: str, headers: Mapping[str, str], location: ObjectLocation, store: ObjectStore, key: str
+) -> SourceError:
+    """The error for an answer with `status` and `text` about the object `key`, or about the bucket if that is empty."""
+    found = _CODE.search(text)
+    code = found[1] if found else ""
+    where, name = (f"obs://{location.bucket}/{key}" if key else describe(location)), f"The object store {store.name!r}"
     return (
-        _unlistable(text, where)
-        or _missing(status, code, location, where, key)
+        _missing(status, code, location, where, key)
         or _denied(status, code, where, name, anonymous=not store.access_key)
-        or _unavailable(status, code, text, name)
+        or _unavailable(status, code, name, _retry_after(headers.get("Retry-After", "")))
     )
 
 
-def _unlistable(text: str, where: str) -> SourceError | None:
-    """The client library gives up a whole listing for one key that it can't take for a path."""
-    if "invalid path" not in text:
-        return None
-    key = repr(_found(_BAD_KEY, text))
-    text = f"{where} can't be listed because of the key {key}. Rename it: no empty or .. parts, no control characters."
-    return SourceUnavailable(ReasonCode.SOURCE_ERROR, text)
+def broken(error: Exception, store: ObjectStore) -> SourceUnavailable:
+    """The error for a request that got no answer, or no whole one."""
+    name = f"The object store {store.name!r}"
+    for kinds, code, words in _BROKEN:
+        if isinstance(error, kinds):
+            return SourceUnavailable(code, f"{name} {words}")
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+        text = f"{name} can't be reached: connection refused. Check that it runs, and the store's endpoint."
+        return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, text)
+    if isinstance(error, ConnectionError | aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+        return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, f"{name} broke off its answer. Retrying.")
+    text = f"{name} can't be reached. Check the network, and the store's endpoint."
+    return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, text)
 
 
-def _missing(status: str, code: str, location: ObjectLocation, where: str, key: str) -> SourceError | None:
-    if code == "NoSuchBucket" or (status == "404" and not key):
+def not_a_store(store: ObjectStore) -> SourceUnavailable:
+    """The error for a listing that is none."""
+    text = f"What answers at the endpoint of the object store {store.name!r} is no object store. Check the endpoint."
+    return SourceUnavailable(ReasonCode.WRONG_ENDPOINT, text)
+
+
+def _missing(status: int, code: str, location: ObjectLocation, where: str, key: str) -> SourceError | None:
+    if code == "NoSuchBucket" or (status == 404 and not key):
         text = f"The bucket {location.bucket!r} does not exist. Check its name, and the region of the store."
         return SourceMissing(ReasonCode.NO_SUCH_BUCKET, text)
-    if status == "404":
+    if status == 404:
         return SourceMissing(ReasonCode.NO_SUCH_PATH, f"{where} does not exist any more.")
-    if code in _WRONG_REGION or status in {"301", "307"}:
-        text = (
-            f"The bucket {location.bucket!r} is in another region. Set the store's endpoint and region to the bucket's."
-        )
-        return SourceMissing(ReasonCode.SOURCE_ERROR, text)
+    if code in _WRONG_REGION or 300 <= status < 400:
+        text = f"The bucket {location.bucket!r} is elsewhere. Set the store's endpoint and region to the bucket's."
+        return SourceMissing(ReasonCode.WRONG_ENDPOINT, text)
     return None
 
 
-def _denied(status: str, code: str, where: str, name: str, *, anonymous: bool) -> SourceError | None:
+def _denied(status: int, code: str, where: str, name: str, *, anonymous: bool) -> SourceError | None:
     bad = ReasonCode.BAD_CREDENTIALS
     match code:
         case "RequestTimeTooSkewed":
             text = f"{name} refuses our requests because the clocks differ. Set this machine's clock."
-            return SourceUnavailable(ReasonCode.SOURCE_ERROR, _capitalized(text))
+            return SourceUnavailable(ReasonCode.SOURCE_ERROR, text)
         case "InvalidAccessKeyId":
-            return SourceDenied(bad, _capitalized(f"{name} does not know the access key. Set a valid one."))
+            return SourceDenied(bad, f"{name} does not know the access key. Set a valid one.")
         case "SignatureDoesNotMatch":
             text = f"{name} does not accept the secret key. Set the one that belongs to the access key."
-            return SourceDenied(bad, _capitalized(text))
+            return SourceDenied(bad, text)
         case "ExpiredToken" | "InvalidToken":
-            return SourceDenied(bad, _capitalized(f"{name} says that the keys have expired. Set valid ones."))
-    if status == "401":
-        return SourceDenied(bad, _capitalized(f"{name} does not accept the keys. Set valid ones."))
-    if status == "403":
+            return SourceDenied(bad, f"{name} says that the keys have expired. Set valid ones.")
+    if status == 401:
+        return SourceDenied(bad, f"{name} does not accept the keys. Set valid ones.")
+    if status == 403:
         who = "requests without keys. Set the store's keys" if anonymous else "our keys. Grant them list and read there"
         return SourceDenied(ReasonCode.SOURCE_FORBIDDEN, f"{where} is forbidden to {who}.")
     return None
 
 
-def _unavailable(status: str, code: str, text: str, name: str) -> SourceError:
-    if status in {"429", "503"} or code == "SlowDown":
-        return SourceUnavailable(ReasonCode.SOURCE_ERROR, _capitalized(f"{name} is overloaded ({status}). Retrying."))
-    if status:
-        answer = f"{status} {code}".strip()
-        return SourceUnavailable(ReasonCode.SOURCE_ERROR, _capitalized(f"{name} answered {answer}. Retrying."))
-    return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, _capitalized(f"{name} {_transport(text.lower())}"))
+def _unavailable(status: int, code: str, name: str, retry_after: float) -> SourceError:
+    if status in {429, 503} or code in _OVERLOADED:
+        text = f"{name} is overloaded ({status}). Retrying."
+        return SourceUnavailable(ReasonCode.SOURCE_ERROR, text, retry_after=retry_after)
+    text = f"{name} answered {f'{status} {code}'.strip()}. Retrying."
+    return SourceUnavailable(ReasonCode.SOURCE_ERROR, text, retry_after=retry_after)
 
 
-def _transport(text: str) -> str:
-    if "certificate" in text:
-        return "shows a certificate that is not trusted. Give the store its CA file."
-    if "dns" in text or "name resolution" in text or "failed to lookup" in text:
-        return "can't be found: its host name is unknown. Check the store's endpoint."
-    if "refused" in text:
-        return "can't be reached: connection refused. Check that it runs, and the store's endpoint."
-    if "corruptmessage" in text or "invalidcontenttype" in text:
-        return "does not speak https. Check the store's endpoint."
-    if "timed out" in text or "timedout" in text or "elapsed" in text.partition("debug source")[0]:
-        return "does not answer in time. Retrying."
-    if "body" in text or "incomplete" in text or "reset" in text:
-        return "broke off its answer. Retrying."
-    return "can't be reached. Check the network, and the store's endpoint."
+def _retry_after(header: str) -> float:
+    """Seconds. Its other form, a date, is left to our own back-off: clocks differ."""
+    return min(float(header), LONGEST_RETRY_AFTER) if header.isdecimal() and header.isascii() else 0.0
 
 
-def _found(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return found[1] if found else ""
-
-
-def _capitalized(text: str) -> str:
-    return text[:1].upper() + text[1:]
+_BROKEN: tuple[tuple[tuple[type[Exception], ...], ReasonCode, str], ...] = (
+    (
+        (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
+        ReasonCode.BAD_CERTIFICATE,
+        "shows a certificate that is not trusted. Give the store its CA file.",
+    ),
+    ((aiohttp.ClientSSLError, ssl.SSLError), ReasonCode.WRONG_ENDPOINT, "does not speak https. Check its endpoint."),
+    (
+        (aiohttp.ClientConnectorDNSError, socket.gaierror),
+        ReasonCode.SOURCE_UNREACHABLE,
+        "can't be found: its host name is unknown. Check the store's endpoint.",
+    ),
+    ((TimeoutError,), ReasonCode.SOURCE_UNREACHABLE, "does not answer in time. Retrying."),
+    ((aiohttp.ClientResponseError,), ReasonCode.WRONG_ENDPOINT, "does not answer in HTTP. Check its endpoint."),
+)

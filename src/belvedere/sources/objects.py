@@ -1,121 +1,215 @@
-"""A prefix in an S3-compatible object store (OBS, S3, SeaweedFS, MinIO, Ceph) as a log source."""
+"""A prefix in an object store as a log source.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+Stores differ. A range may come with status 200, cut right or not at all; one that reaches past the end may be 416 or
+400; no condition can be relied on. So a range is judged by what came, and versions are told apart by comparing ETags.
+"""
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import S3Store
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Final
+
+import aiohttp
+import msgspec
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.sources.base import Entry, SourceMissing
+from belvedere.sources.base import Entry, Meter, SourceChanged, SourceUnavailable
+from belvedere.sources.listings import Page, parse_page
 from belvedere.sources.location import ObjectLocation
-from belvedere.sources.object_errors import at_end, translated
-from belvedere.sources.stores import Addressing, ObjectStore
+from belvedere.sources.object_client import ObjectClient
+from belvedere.sources.object_errors import not_a_store
+from belvedere.sources.stores import ObjectStore
 
-if TYPE_CHECKING:
-    from obstore import ObjectMeta
-    from obstore.store import ClientConfig, RetryConfig
-
-_PAGE = 1000  # keys: what one request lists
-_CHUNK = 2**22  # bytes held in memory per read
-# The library's own ten retries keep a dead endpoint secret for seconds. Ours are for a dropped connection only: whoever
-# reads has a back-off of its own, and tells people about it.
-_RETRIES: "RetryConfig" = {
-    "max_retries": 2,
-    "retry_timeout": timedelta(seconds=10),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
-}
-_ERRORS = (BaseError, OSError, ValueError)  # what obstore raises; FileNotFoundError among them
+PART: Final = 2**22  # bytes of a long range that one request asks for
+_AHEAD = 4  # parts of one range on their way or waiting for their turn
+_BUDGET = 8  # such parts of all ranges: what bounds the memory
+_CHUNK = 2**20  # bytes gathered before they are handed on
+_PAGE = 1000  # keys: the most that a store gives at once
+_LONGEST_PAGE = 2**24  # bytes; a thousand keys of full length, escaped, take a third of it
+_OK = frozenset({200})
+_PAST_THE_END = 416
+_NO_SUCH_RANGE = 400  # what some answer to a range that reaches past the end: they are asked for the whole
+_RANGES = frozenset({200, 206, _NO_SUCH_RANGE, _PAST_THE_END})
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class ObjectSource:
-    """Reads one prefix. Each `read` is one request, so that all its bytes are of one version of the object."""
+    """Reads one prefix. Long ranges are fetched in parts, several at a time, and handed on in order."""
 
     def __init__(self, location: ObjectLocation, store: ObjectStore) -> None:
         """Makes no request. Raises SourceMissing when the store's settings can't be used."""
-        self._location = location
-        self._settings = store
-        self._store = _connect(location.bucket, store)
+        self._prefix = location.prefix
+        self._store = store
+        self._client = ObjectClient(location, store)
+        self._budget = asyncio.Semaphore(_BUDGET)
+
+    @property
+    def meter(self) -> Meter:
+        return self._client.meter
+
+    @meter.setter
+    def meter(self, meter: Meter) -> None:
+        self._client.meter = meter
 
     async def probe(self) -> None:
-        async for _ in self._pages(1):
-            return
+        await self._page({"max-keys": "1"})
 
     async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
-        prefix = self._location.prefix
-        async for page in self._pages(_PAGE):
-            yield [_entry(meta, prefix) for meta in page if meta["path"].startswith(prefix)]
+        follow: Mapping[str, str] = {}
+        while True:
+            page = await self._page({"max-keys": str(_PAGE), **follow})
+            yield [_relative(entry, self._prefix) for entry in page.entries if entry.key.startswith(self._prefix)]
+            if not page.next_token:
+                return
+            if follow.get("continuation-token") == page.next_token:
+                raise not_a_store(self._store)  # it would go on for ever
+            follow = {"continuation-token": page.next_token}
 
-    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        if start >= end:
-            return
-        path = self._location.prefix + key
-        try:
-            answer = await obstore.get_async(self._store, path, options={"range": (start, end)})
-            async for chunk in answer.stream(min_chunk_size=_CHUNK):
-                yield bytes(chunk)
-        except _ERRORS as error:
-            if not at_end(str(error)):
-                raise translated(str(error), self._location, self._settings, key) from error
+    def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        if end - start <= PART:
+            return self._stream(key, start, end, _Version())
+        return self._in_order(key, [(at, min(at + PART, end)) for at in range(start, end, PART)])
 
     async def close(self) -> None:
-        """Nothing to do: connections go with the object."""
+        await self._client.close()
 
-    async def _pages(self, size: int) -> AsyncIterator[Sequence["ObjectMeta"]]:
+    async def _in_order(self, key: str, parts: Iterable[tuple[int, int]]) -> AsyncGenerator[bytes, None]:
+        """The parts up to the first short one. Who has none on its way waits for the budget; all others only use it."""
+        ahead: deque[tuple[int, asyncio.Task[bytes]]] = deque()
+        version, todo = _Version(), deque(parts)
         try:
-            async for page in obstore.list(self._store, self._location.prefix or None, chunk_size=size):
-                yield page
-        except _ERRORS as error:
-            raise translated(str(error), self._location, self._settings) from error
+            while todo or ahead:
+                while todo and len(ahead) < _AHEAD and not (ahead and self._budget.locked()):
+                    await self._budget.acquire()
+                    start, end = todo.popleft()
+                    ahead.append((end - start, asyncio.create_task(self._part(key, start, end, version))))
+                size, task = ahead[0]
+                part = await task
+                if part:
+                    yield part
+                ahead.popleft()
+                self._budget.release()
+                if len(part) < size:
+                    return
+        finally:
+            for _, task in ahead:
+                task.cancel()
+                self._budget.release()
+            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+
+    async def _part(self, key: str, start: int, end: int, version: "_Version") -> bytes:
+        return b"".join([chunk async for chunk in self._stream(key, start, end, version)])
+
+    async def _stream(self, key: str, start: int, end: int, version: "_Version") -> AsyncGenerator[bytes, None]:
+        if start >= end:
+            return
+        async with self._ranged(self._prefix + key, start, end) as answer:
+            if answer.status == _PAST_THE_END:
+                return
+            version.check(answer)
+            span = _span(answer, start, end)
+            if span is None:
+                raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent another range. Retrying.")
+            async with aclosing(_cut(answer.content, span)) as chunks:
+                async for chunk in chunks:
+                    self.meter.count(size=len(chunk))
+                    span = span.after(chunk)
+                    yield chunk
+            if span.size:
+                raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent less than it said. Retrying.")
+            if span.more:
+                answer.close()
+
+    @asynccontextmanager
+    async def _ranged(self, path: str, start: int, end: int) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self._client.ask(path, {}, {"Range": f"bytes={start}-{end - 1}"}, accept=_RANGES) as answer:
+            if answer.status != _NO_SUCH_RANGE:
+                yield answer
+                return
+        async with self._client.ask(path, {}, {}, accept=_OK) as answer:
+            yield answer
+
+    async def _page(self, asked: Mapping[str, str]) -> Page:
+        query = {"list-type": "2", "prefix": self._prefix, **asked}
+        with suppress(ValueError):
+            return parse_page(await self._document(query))
+        try:  # a key with characters that XML can't hold; asked for always, escapes would differ from store to store
+            return parse_page(await self._document({**query, "encoding-type": "url"}))
+        except ValueError as error:
+            raise not_a_store(self._store) from error
+
+    async def _document(self, query: Mapping[str, str]) -> bytes:
+        async with self._client.ask("", query, {}, accept=_OK) as answer:
+            document = bytearray()
+            async for chunk in answer.content.iter_any():
+                document += chunk
+                if len(document) > _LONGEST_PAGE:
+                    raise not_a_store(self._store)
+            return bytes(document)
+
+    def _named(self) -> str:
+        return f"The object store {self._store.name!r}"
 
 
-def _connect(bucket: str, store: ObjectStore) -> S3Store:
-    """Every option is given, so that no AWS_* variable of the process can redirect us or lend us its keys."""
-    virtual = store.addressing is Addressing.VIRTUAL_HOST
-    if store.endpoint.startswith("http://") and not store.allow_http:
-        raise _unusable(store, "its endpoint is http://, which is not allowed for it; use https:// or allow it")
-    try:
-        return S3Store(
-            bucket,
-            endpoint=endpoint_with_bucket(store.endpoint, bucket) if virtual else store.endpoint,
-            virtual_hosted_style_request=virtual,
-            region=store.region,
-            access_key_id=store.access_key,
-            secret_access_key=store.secret_key,
-            skip_signature=not store.access_key,  # else the library asks the cloud's metadata service for keys
-            client_options=_client(store),
-            retry_config=_RETRIES,
-        )
-    except OSError as error:
-        raise _unusable(store, "its certificate file can't be read") from error
-    except _ERRORS as error:
-        raise _unusable(store, "its endpoint, region or certificate file is not valid") from error
+class _Version:
+    """The ETag that all answers about one range have to share."""
+
+    def __init__(self) -> None:
+        self._tag: str | None = None
+
+    def check(self, answer: aiohttp.ClientResponse) -> None:
+        tag = answer.headers.get("ETag", "")
+        if self._tag is None:
+            self._tag = tag
+        if tag != self._tag:
+            raise SourceChanged(ReasonCode.SOURCE_ERROR, "An object became another one while it was read. Retrying.")
 
 
-def _client(store: ObjectStore) -> "ClientConfig":
-    # No limit on a whole request, which would cut long objects: a limit on silence instead.
-    options: ClientConfig = {"allow_http": store.allow_http, "connect_timeout": "3s", "read_timeout": "20s"}
-    options["timeout"] = "1day"
-    if store.ca_file:
-        options["root_certificate"] = Path(store.ca_file).read_bytes()
-    return options
+class _Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a body: `skip` bytes that nobody asked for, then `size` that are wanted. `more`: others follow, not wanted."""
+
+    skip: int
+    size: int
+    more: bool = False
+
+    def after(self, chunk: bytes) -> "_Span":
+        """What is still to come."""
+        return msgspec.structs.replace(self, size=self.size - len(chunk))
 
 
-def endpoint_with_bucket(endpoint: str, bucket: str) -> str:
-    """The endpoint of a bucket in virtual-host style."""
-    parts = urlsplit(endpoint)
-    return urlunsplit(parts._replace(netloc=f"{bucket}.{parts.netloc}"))
+def _span(answer: aiohttp.ClientResponse, start: int, end: int) -> _Span | None:
+    """Where the wanted bytes lie in the body; None if they don't."""
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    if found:
+        first, last = int(found[1]), int(found[2])
+        total = int(found[3]) if found[3] != "*" else last + 1
+        return _Span(skip=0, size=min(end, total) - start) if (first, last) == (start, min(end, total) - 1) else None
+    if answer.status != 200 or answer.content_length is None:
+        return None
+    size = answer.content_length
+    return _Span(skip=min(start, size), size=max(0, min(end, size) - start), more=size > end)
 
 
-def _unusable(store: ObjectStore, why: str) -> SourceMissing:
-    text = f"The settings of the object store {store.name!r} can't be used: {why}."
-    return SourceMissing(ReasonCode.STORE_NOT_CONFIGURED, text)
+async def _cut(body: aiohttp.StreamReader, span: _Span) -> AsyncGenerator[bytes, None]:
+    """The wanted bytes of a body, in chunks."""
+    skip, left, gathered = span.skip, span.size, bytearray()
+    if not left:
+        return
+    async for piece in body.iter_any():
+        wanted = piece[skip : skip + left]
+        skip -= min(skip, len(piece))
+        left -= len(wanted)
+        gathered += wanted
+        if len(gathered) >= _CHUNK or not left:
+            yield bytes(gathered)
+            gathered.clear()
+        if not left:
+            return
+    if gathered:
+        yield bytes(gathered)
 
 
-def _entry(meta: "ObjectMeta", prefix: str) -> Entry:
-    key = meta["path"].removeprefix(prefix)
-    return Entry(key=key, size=meta["size"], modified=meta["last_modified"], tag=meta["e_tag"] or "")
+def _relative(entry: Entry, prefix: str) -> Entry:
+    return msgspec.structs.replace(entry, key=entry.key.removeprefix(prefix))

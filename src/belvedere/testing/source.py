@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.sources.base import Entry, SourceDenied, SourceMissing, SourceUnavailable
+from belvedere.sources.base import Entry, Meter, SourceDenied, SourceMissing, SourceUnavailable
 
 
 class Fault(StrEnum):
@@ -32,6 +32,7 @@ class MemorySource:
         self.reads: list[tuple[str, int, int]] = []
         self.refusal: SourceMissing | SourceDenied | SourceUnavailable | None = None
         self.closed = False
+        self.meter = Meter()
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -67,6 +68,7 @@ class MemorySource:
         fault = self._begin()
         entries = self._before if fault is Fault.STALE else self._entries()
         for start in range(0, len(entries), self._page):
+            self.meter.count(requests=1 if start else 0)
             await asyncio.sleep(0)
             yield entries[start : start + self._page]
             if fault is Fault.CUT:
@@ -82,7 +84,9 @@ class MemorySource:
             wanted = wanted[: len(wanted) // 2]
         for offset in range(0, len(wanted), self.chunk_bytes):
             await asyncio.sleep(0)
-            yield wanted[offset : offset + self.chunk_bytes]
+            chunk = wanted[offset : offset + self.chunk_bytes]
+            self.meter.count(size=len(chunk))
+            yield chunk
         if fault is Fault.CUT:
             raise _cut()
 
@@ -90,6 +94,7 @@ class MemorySource:
         self.closed = True
 
     def _begin(self) -> Fault:
+        self.meter.count(requests=1)
         if self.refusal is not None:
             raise self.refusal
         fault = self._faults.pop(0) if self._faults else Fault.NONE
