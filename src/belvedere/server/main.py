@@ -23,7 +23,7 @@ from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, s
 from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
 from belvedere.server.logs import configure_logging
 from belvedere.server.metrics import Metrics
-from belvedere.server.serving import listen, serving_asgi, serving_gateway, until_signalled
+from belvedere.server.serving import heed_signals, listen, serving_all, serving_asgi, serving_gateway
 from belvedere.server.settings import Settings, SettingsError
 from belvedere.store.opening import StoreError, Stores, open_store
 
@@ -57,14 +57,15 @@ def run_service(settings: Settings, *, announce: Announce) -> int:
 async def _serve(
     settings: Settings, data: Path, api_socket: socket.socket, viewer_socket: socket.socket, announce: Announce
 ) -> None:
+    signalled = heed_signals()  # first of all: whatever has been started by then, a signal ends it in order
     async with _stores(data) as stores:
         parts = _parts(settings, data, stores)
         bootstrap = await _bootstrap(settings, data, parts)
         api, gateway = serving_asgi(build_api(parts), api_socket), serving_gateway(build_gateway(parts), viewer_socket)
-        async with _working(parts.reconciler), api, gateway:
+        async with _working(parts.reconciler), serving_all(api, gateway):
             announce(await _announcement(settings, data, parts, bootstrap))
             _log.info("started", version=__version__, api=settings.api_origin, viewers=settings.viewer_origin)
-            came = await until_signalled()
+            came = await signalled()
             _log.info("stopping", signal=came.name, viewers_end=came is signal.SIGINT)
         await parts.runtime.close(end_viewers=came is signal.SIGINT)
     _log.info("stopped")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import uvicorn
 from aiohttp import web
@@ -79,15 +79,44 @@ async def serving_gateway(gateway: Gateway, listener: socket.socket) -> AsyncIte
         await gateway.close()
 
 
-async def until_signalled() -> signal.Signals:
-    """Wait for SIGTERM or SIGINT and tell which came. From then on, signals do what they do by default."""
+@contextlib.asynccontextmanager
+async def serving_all(*servers: contextlib.AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    """Serve with all of them while the context lasts; then they drain at once, not one after the other."""
+    over = asyncio.Event()
+
+    async def serve(server: contextlib.AbstractAsyncContextManager[None], is_up: asyncio.Event) -> None:
+        async with server:
+            is_up.set()
+            await over.wait()
+
+    async with asyncio.TaskGroup() as group:
+        up = [asyncio.Event() for _ in servers]
+        for server, is_up in zip(servers, up, strict=True):
+            group.create_task(serve(server, is_up))
+        for is_up in up:
+            await is_up.wait()
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def heed_signals() -> Callable[[], Awaitable[signal.Signals]]:
+    """From now on SIGTERM and SIGINT wait to be asked for: what is returned waits for the first and tells which came.
+
+    Once it has told, signals do again what they do by default, so that a second Ctrl-C ends what hangs.
+    """
     loop = asyncio.get_running_loop()
     came: asyncio.Queue[signal.Signals] = asyncio.Queue()
     expected = (signal.SIGTERM, signal.SIGINT)
     for number in expected:
         loop.add_signal_handler(number, came.put_nowait, number)
-    try:
-        return await came.get()
-    finally:
-        for number in expected:
-            loop.remove_signal_handler(number)
+
+    async def first() -> signal.Signals:
+        try:
+            return await came.get()
+        finally:
+            for number in expected:
+                loop.remove_signal_handler(number)
+
+    return first
