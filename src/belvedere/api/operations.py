@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,7 +57,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _create(call: Call) -> Response:
     request = validation.create_request(await read_body(call.request), call.service.offer)
-    return answer(await call.service.create(call.who, request, call.request.headers.get("idempotency-key")))
+    created = await call.service.create(call.who, request, call.request.headers.get("idempotency-key"))
+    structlog.contextvars.bind_contextvars(job_id=created.job_id)
+    return answer(created)
 
 
 async def _list(call: Call) -> Response:
