@@ -221,7 +221,8 @@ def running_service(folder: Path, **options: Any) -> Iterator[BelvedereProcess]:
     try:
         yield service
     finally:
-        service.stop()
+        if service.processes():
+            service.stop()
         try:
             wait_until(lambda: not service.processes(), STOP_LIMIT)
         finally:
