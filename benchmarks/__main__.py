@@ -30,9 +30,10 @@ def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended then, too
     effort = Effort(quick=arguments.quick)
-    chapters = [_measured(name, effort) for name in arguments.names or SCENARIOS]
-    if not (arguments.quick or arguments.no_write):
-        write(DOCUMENT, chapters)
+    for name in arguments.names or SCENARIOS:
+        chapter = _measured(name, effort)
+        if not (arguments.quick or arguments.no_write):
+            write(DOCUMENT, [chapter])  # at once: a run that is broken off keeps what it has measured
     return 0
 
 

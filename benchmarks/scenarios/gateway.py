@@ -21,7 +21,7 @@ Found = Mapping[str, list[Throughput]]
 
 def measure(effort: Effort) -> Chapter:
     """Alternating: us, the peer, and nothing in between."""
-    rounds, seconds = effort.of(7, 1), effort.of(3, 1)
+    rounds, seconds = effort.of(5, 1), effort.of(3, 1)
     with rooms(jobs=1) as there:
         port, control = free_port(), free_port()
         target = ["--default-target", there.upstream]

@@ -21,7 +21,7 @@ def measure(effort: Effort) -> Chapter:
         sides = ((running.gateway(), opened.prefix), (Asker(peer.origin), ""))
         for asker, prefix in sides:
             wait_for_scalar(asker, prefix)
-        ours, theirs = _alternate(sides, effort.of(200, 50))
+        ours, theirs = _alternate(sides, effort.of(100, 50))
     row = Row(
         what="1,000 points of one scalar",
         unit=Unit.SECONDS,
