@@ -22,7 +22,6 @@ from belvedere.runtimes.local import LocalRuntime
 from tests.support.viewers import LOGS, PATIENCE, get, stand_up, until, viewer_spec
 
 pytestmark = pytest.mark.e2e
-PREFIX = viewer_spec(1).path_prefix
 DATA = (
     "runs",
     "window_properties",
@@ -52,13 +51,13 @@ Answers = dict[str, tuple[int, dict[str, str], object]]
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The origin of a stock `tensorboard` on the same logs, all loaded."""
     said = tmp_path_factory.mktemp("stock") / "said"
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(LOGS), "--path_prefix", PREFIX]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(LOGS)]
     with said.open("wb") as file:
         process = subprocess.Popen([*command, "--port=0", "--host=127.0.0.1", "--load_fast=true"], stderr=file)
     try:
         asyncio.run(until(lambda: "http://" in said.read_text()))
         origin = "http://" + said.read_text().partition("http://")[2].split("/")[0]
-        asyncio.run(until(lambda: len(_fetch(f"{origin}{PREFIX}/data/runs")[2]) > 40))
+        asyncio.run(until(lambda: len(_fetch(f"{origin}/data/runs")[2]) > 40))
         yield origin
     finally:
         process.terminate()
@@ -105,11 +104,11 @@ def _asset_names() -> list[str]:
 
 
 def _ours(endpoint: Endpoint, paths: list[str]) -> Answers:
-    return {path: _comparable(*get(endpoint.socket, PREFIX + path, encoding="gzip")) for path in paths}
+    return {path: _comparable(*get(endpoint.socket, path, encoding="gzip")) for path in paths}
 
 
 def _theirs(origin: str, paths: list[str]) -> Answers:
-    return {path: _comparable(*_fetch(origin + PREFIX + path)) for path in paths}
+    return {path: _comparable(*_fetch(origin + path)) for path in paths}
 
 
 def _comparable(status: int, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], object]:

@@ -10,7 +10,6 @@ import pytest
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host.places import run_folder
-from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.runtimes.local import LocalRuntime
@@ -46,7 +45,7 @@ async def test_a_killed_viewer_is_started_again(runtime: LocalRuntime) -> None:
     await until_phase(runtime, 1, Phase.STARTING, Phase.RECOVERING)
     seen = await until_phase(runtime, 1, Phase.READY)
     assert seen.starts == 2
-    assert await runs(seen, viewer_spec(1))
+    assert await runs(seen)
 
 
 async def test_a_killed_viewers_data_server_goes_with_it(runtime: LocalRuntime) -> None:
@@ -61,7 +60,7 @@ async def test_a_killed_data_server_is_replaced_under_the_viewer(runtime: LocalR
     viewer = await viewer_pid(runtime)
     for server in running(DATA_SERVER, descendants(viewer)):
         end(server, signal.SIGKILL)
-    assert await runs(seen, viewer_spec(1))
+    assert await runs(seen)
     assert await viewer_pid(runtime) == viewer
 
 
@@ -87,7 +86,7 @@ async def test_a_viewer_survives_its_warm_parent(runtime: LocalRuntime) -> None:
     seen = await stand_up(runtime, viewer_spec(1))
     viewer = await viewer_pid(runtime)
     end(parent, signal.SIGKILL)
-    assert await runs(seen, viewer_spec(1))
+    assert await runs(seen)
     assert await viewer_pid(runtime) == viewer
 
 
@@ -245,5 +244,5 @@ async def warm_parent(runtime: LocalRuntime, *, other_than: int = 0) -> int:
     return found[0]
 
 
-async def runs(seen: Seen, spec: ViewerSpec) -> object:
-    return await get_json(seen, f"{spec.path_prefix}/data/runs")
+async def runs(seen: Seen) -> object:
+    return await get_json(seen, "/data/runs")

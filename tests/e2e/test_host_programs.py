@@ -36,14 +36,14 @@ def write_scalars(folder: Path, values: list[float]) -> None:
             writer.add_scalar("loss", value, step)
 
 
-async def until_values(seen: Seen, prefix: str, wanted: list[float]) -> None:
+async def until_values(seen: Seen, wanted: list[float]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await values(seen, prefix) != wanted:  # noqa: ASYNC110 - another process moves
+        while await values(seen) != wanted:  # noqa: ASYNC110 - another process moves
             await asyncio.sleep(0.05)
 
 
-async def values(seen: Seen, prefix: str) -> list[float]:
-    points = await get_json(seen, prefix + SCALARS)
+async def values(seen: Seen) -> list[float]:
+    points = await get_json(seen, SCALARS)
     assert isinstance(points, list)
     return [point[2] for point in points]
 
@@ -53,7 +53,7 @@ async def test_what_is_appended_is_shown(runtime: LocalRuntime, tmp_path: Path) 
     write_scalars(tmp_path / "logs" / "run", [1.0])
     seen = await stand_up(runtime, spec)
     write_scalars(tmp_path / "logs" / "run", [1.0, 2.0])
-    await until_values(seen, spec.path_prefix, [1.0, 2.0])
+    await until_values(seen, [1.0, 2.0])
 
 
 async def test_a_rewritten_file_is_shown_by_the_same_viewer(runtime: LocalRuntime, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ async def test_a_rewritten_file_is_shown_by_the_same_viewer(runtime: LocalRuntim
     write_scalars(tmp_path / "new", [7.0, 8.0, 9.0])
     (new,) = (tmp_path / "new").iterdir()
     new.replace(old)
-    await until_values(seen, spec.path_prefix, [7.0, 8.0, 9.0])
+    await until_values(seen, [7.0, 8.0, 9.0])
     assert (await runtime.look([1]))[1].starts == 1
 
 
@@ -74,9 +74,9 @@ async def test_logs_that_come_later_are_shown(runtime: LocalRuntime, tmp_path: P
     seen = await stand_up(runtime, spec)
     write_scalars(tmp_path / "logs" / "run", [5.0])
     async with asyncio.timeout(PATIENCE):
-        while not await get_json(seen, f"{spec.path_prefix}/data/runs"):  # noqa: ASYNC110 - another process moves
+        while not await get_json(seen, "/data/runs"):  # noqa: ASYNC110 - another process moves
             await asyncio.sleep(0.05)
-    await until_values(seen, spec.path_prefix, [5.0])
+    await until_values(seen, [5.0])
 
 
 class Program:

@@ -14,6 +14,7 @@ from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.local import LocalRuntime
 from tests.support.viewers import (
+    LOGS,
     descendants,
     environment,
     get,
@@ -34,45 +35,38 @@ async def runtime(tmp_path: Path) -> AsyncIterator[LocalRuntime]:
     await runtime.close(end_viewers=True)
 
 
-async def test_scalars_are_served_under_the_prefix(runtime: LocalRuntime) -> None:
-    spec = viewer_spec(1)
-    seen = await stand_up(runtime, spec)
-    points = await get_json(seen, spec.path_prefix + SCALARS)
+async def test_scalars_are_served_without_a_prefix(runtime: LocalRuntime) -> None:
+    seen = await stand_up(runtime, viewer_spec(1))
+    points = await get_json(seen, SCALARS)
+    assert seen.endpoint is not None
+    assert seen.endpoint.prefix == ""
     assert isinstance(points, list)
     assert points
 
 
-async def test_without_the_prefix_nothing_is_served(runtime: LocalRuntime) -> None:
-    seen = await stand_up(runtime, viewer_spec(1))
-    assert seen.endpoint is not None
-    assert (await asyncio.to_thread(get, seen.endpoint.socket, "/data/runs"))[0] == 404
-
-
 async def test_all_runs_are_loaded_when_a_viewer_is_ready(runtime: LocalRuntime) -> None:
-    spec = viewer_spec(1)
-    runs = await get_json(await stand_up(runtime, spec), f"{spec.path_prefix}/data/runs")
+    runs = await get_json(await stand_up(runtime, viewer_spec(1)), "/data/runs")
     assert isinstance(runs, list)
     assert set(runs) == {"exp_0", "exp_0/hp", "exp_1/hp", "exp_2/hp"}
 
 
 async def test_an_embedding_is_served_with_its_metadata(runtime: LocalRuntime) -> None:
-    spec = viewer_spec(1)
-    seen = await stand_up(runtime, spec)
+    seen = await stand_up(runtime, viewer_spec(1))
     assert seen.endpoint is not None
-    path = f"{spec.path_prefix}/data/plugin/projector/metadata?run=exp_0&name=emb:00000"
+    path = "/data/plugin/projector/metadata?run=exp_0&name=emb:00000"
     status, _, body = await asyncio.to_thread(get, seen.endpoint.socket, path)
     assert (status, bool(body)) == (200, True)
 
 
 async def test_the_environment_page_tells_nothing_of_the_command_line(runtime: LocalRuntime) -> None:
-    spec = viewer_spec(1)
-    page = await get_json(await stand_up(runtime, spec), f"{spec.path_prefix}/data/environment")
+    page = await get_json(await stand_up(runtime, viewer_spec(1)), "/data/environment")
     assert isinstance(page, dict)
     assert "debug" not in page
 
 
 async def test_two_viewers_stand_side_by_side(runtime: LocalRuntime) -> None:
-    first, second = await asyncio.gather(stand_up(runtime, viewer_spec(1)), stand_up(runtime, viewer_spec(2)))
+    other = viewer_spec(2, folder=LOGS / "exp_0")
+    first, second = await asyncio.gather(stand_up(runtime, viewer_spec(1)), stand_up(runtime, other))
     assert (first.phase, second.phase) == (Phase.READY, Phase.READY)
     assert first.endpoint != second.endpoint
 

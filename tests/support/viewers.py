@@ -26,7 +26,6 @@ def viewer_spec(job_id: int, *, attempt: int = 1, folder: Path = LOGS, viewer_ty
         project_id="project",
         viewer_type=viewer_type,
         location=FolderLocation(path=str(folder), root=str(folder)),
-        path_prefix=f"/modelarts2/tensorboard/project/{job_id}",
     )
 
 

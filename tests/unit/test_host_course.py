@@ -216,3 +216,40 @@ def test_a_check_that_comes_back_after_the_crash_counts_for_nothing() -> None:
 )
 def test_words_that_are_shown_are_short_printable_and_without_paths(line: str, shown: str) -> None:
     assert course.safe_words(line) == shown
+
+
+def test_a_sleeping_viewer_does_nothing() -> None:
+    asleep = course.put_to_sleep(ready())
+    assert course.phase_of(asleep) is Phase.ASLEEP
+    assert course.next_step(asleep, NOW) == Step()
+
+
+@pytest.mark.parametrize("facts", [Facts(), up(), loading(), crashed(ready()), crashed(ready(), 5)])
+def test_only_a_viewer_that_has_loaded_may_sleep(facts: Facts) -> None:
+    assert not course.may_sleep(facts)
+    assert course.may_sleep(ready())
+
+
+def test_a_woken_viewer_loads_what_is_on_disk_before_the_source_answers() -> None:
+    facts = course.launched(course.woken(course.put_to_sleep(ready())))
+    assert course.next_step(course.mirror_changed(facts, NOTHING, NOW), NOW).act is Act.LOAD
+
+
+def test_a_woken_viewer_outlives_an_unreadable_source_and_tells_of_it() -> None:
+    facts = course.woken(course.put_to_sleep(ready()))
+    facts = course.mirror_changed(facts, replace(NOTHING, failure=NOTE), NOW)
+    assert facts.failure is None
+    assert course.reason_of(facts) == NOTE
+
+
+def test_the_words_of_a_process_that_is_gone_count_for_nothing() -> None:
+    asleep = course.put_to_sleep(ready())
+    assert course.told(asleep, Event(event=Told.LOADED)) == asleep
+
+
+def test_a_viewer_without_room_waits_and_asks_again() -> None:
+    later = NOW + timedelta(seconds=2)
+    facts = course.kept_waiting(Facts(), NOTE, later)
+    assert (course.phase_of(facts), course.reason_of(facts)) == (Phase.WAITING, NOTE)
+    assert course.next_step(facts, NOW) == Step(None, later)
+    assert course.next_step(facts, later).act is Act.LAUNCH

@@ -41,7 +41,6 @@ async def spec_of(job: Job) -> ViewerSpec:
         project_id=job.project_id,
         viewer_type=job.job_type,
         location=FolderLocation(path="/logs", root="/logs"),
-        path_prefix=f"/{job.id}",
     )
 
 

@@ -17,7 +17,6 @@ class Sameness(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     viewer_type: str
     location: Location
-    path_prefix: str
     memory_bytes: int | None
 
 
@@ -27,7 +26,6 @@ def sameness(spec: ViewerSpec) -> Sameness:
         project_id=spec.project_id,
         viewer_type=spec.viewer_type,
         location=spec.location,
-        path_prefix=spec.path_prefix,
         memory_bytes=spec.memory_bytes,
     )
 

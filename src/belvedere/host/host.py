@@ -219,7 +219,6 @@ def _shown(spec: ViewerSpec, number: int) -> Shown:
         project_id=spec.project_id,
         viewer_type=spec.viewer_type,
         location=spec.location,
-        path_prefix=spec.path_prefix,
         memory_bytes=spec.memory_bytes,
         asleep=spec.asleep,
     )

@@ -34,7 +34,7 @@ class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     viewer_type: str
     location: Location
-    path_prefix: str
+    path_prefix: str = ""
     revision: int = 0
     sleep_after: float | None = None  # seconds without use until it sleeps; None: never
     asleep: bool = False  # register it without starting it: use wakes it

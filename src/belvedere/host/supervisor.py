@@ -31,6 +31,7 @@ from belvedere.viewers.base import Command, Do, Event, Show, ViewerType
 
 log = logging.getLogger(__name__)
 
+PREFIX = ""  # a viewer that several jobs share can't stand under the path of one of them
 LOG_LINES = 500
 LOG_LINES_ASLEEP = 50
 
@@ -53,7 +54,6 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     viewer_type: str
     location: Location
-    path_prefix: str
     memory_bytes: int | None
     asleep: bool
 
@@ -103,7 +103,7 @@ class Supervisor:
         return Look(
             phase=phase,
             settled=course.may_sleep(facts),
-            endpoint=Endpoint(socket=str(self._socket)) if reachable else None,
+            endpoint=Endpoint(socket=str(self._socket), prefix=PREFIX) if reachable else None,
             end=facts.failure.end if phase is Phase.FAILED and facts.failure else None,
             reason=course.reason_of(facts),
             source=facts.mirror.progress if facts.mirror else None,
@@ -128,8 +128,10 @@ class Supervisor:
             self._course = asyncio.create_task(self._run())
 
     def use(self) -> None:
-        """Somebody looks."""
+        """Somebody looks: its mirror goes on with its passes, as a new one does anyway."""
         self.wake()
+        if self._mirror is not None:
+            self._mirror.watch()
 
     def sleep(self) -> None:
         """Begin to let go of everything, until `wake`."""
@@ -204,7 +206,7 @@ class Supervisor:
             log.warning("viewer %d: no process can be started: %s", self.number, error)
             self._note(course.refused(self._facts, _refusal(error)))
             return
-        show = Show(folder=str(mirror.folder), path_prefix=self._shown.path_prefix, work=str(self._work))
+        show = Show(folder=str(mirror.folder), path_prefix=PREFIX, work=str(self._work))
         self._process.send(show)
         self._note(course.launched(self._facts))
         self._ending = self._begin(self._await_end(self._process, self._work))
@@ -216,7 +218,7 @@ class Supervisor:
 
     async def _check(self, viewer: ViewerType) -> None:
         asked = self._process
-        alive = await answers(self._socket, self._shown.path_prefix + viewer.liveness_path)
+        alive = await answers(self._socket, PREFIX + viewer.liveness_path)
         if asked is self._process:
             self._note(course.checked(self._facts, alive, self._around.clock()))
 
