@@ -125,6 +125,17 @@ def test_a_symlink_out_of_the_root_is_refused(tmp_path: Path) -> None:
         resolve_folder(parse_folder(root, "leak"))
 
 
+def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InvalidLogUrl, match="circle"):
+        resolve_folder(parse_folder(tmp_path, "loop"))
+
+
+def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidLogUrl, match="too long"):
+        resolve_folder(parse_folder(tmp_path, "x" * 300))
+
+
 def test_the_root_itself_may_be_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "real" / "run").mkdir(parents=True)
     (tmp_path / "root").symlink_to(tmp_path / "real")

@@ -76,11 +76,15 @@ def resolve_folder(request: FolderRequest) -> FolderLocation:
 
     Looks at the file system and can block for as long as that does. Raises InvalidLogUrl.
     """
-    resolved = [(Path(root).resolve(), Path(path).resolve()) for root, path in request.candidates]
-    inside = [(root, path) for root, path in resolved if path.is_relative_to(root)]
-    if not inside:
-        _outside(request.text)
-    root, path = next((pair for pair in inside if pair[1].is_dir()), inside[0])
+    try:
+        resolved = [(Path(root).resolve(), Path(path).resolve()) for root, path in request.candidates]
+        inside = [(root, path) for root, path in resolved if path.is_relative_to(root)]
+        if not inside:
+            _outside(request.text)
+        root, path = next((pair for pair in inside if pair[1].is_dir()), inside[0])
+    except (OSError, RuntimeError) as error:  # RuntimeError: how Python before 3.13 tells of a circle
+        why = "a name in it is too long, or its links lead in a circle"
+        raise _invalid(request.text, why, "Check the path on the machine that holds the logs.") from error
     return FolderLocation(path=str(path), root=str(root))
 
 
