@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.sources.base import Entry, Meter, SourceChanged, SourceUnavailable
+from belvedere.sources.base import Entry, Meter, SourceChanged, SourceError, SourceUnavailable
 from belvedere.sources.listings import Page, parse_page
 from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import ObjectClient
@@ -26,6 +26,7 @@ PART: Final = 2**22  # bytes of a long range that one request asks for
 _AHEAD = 4  # parts of one range on their way or waiting for their turn
 _BUDGET = 8  # such parts of all ranges: what bounds the memory
 _CHUNK = 2**20  # bytes gathered before they are handed on
+_CHUNK_SECONDS = 0.5  # or for so long
 _PAGE = 1000  # keys: the most that a store gives at once
 _LONGEST_PAGE = 2**24  # bytes; a thousand keys of full length, escaped, take a third of it
 _OK = frozenset({200})
@@ -77,7 +78,7 @@ class ObjectSource:
 
     async def _in_order(self, key: str, parts: Iterable[tuple[int, int]]) -> AsyncGenerator[bytes, None]:
         """The parts up to the first short one. Who has none on its way waits for the budget; all others only use it."""
-        ahead: deque[tuple[int, asyncio.Task[bytes]]] = deque()
+        ahead: deque[tuple[int, asyncio.Task[_Part]]] = deque()
         version, todo = _Version(), deque(parts)
         try:
             while todo or ahead:
@@ -87,11 +88,13 @@ class ObjectSource:
                     ahead.append((end - start, asyncio.create_task(self._part(key, start, end, version))))
                 size, task = ahead[0]
                 part = await task
-                if part:
-                    yield part
+                if part.data:
+                    yield part.data
+                if part.error is not None:
+                    raise part.error
                 ahead.popleft()
                 self._budget.release()
-                if len(part) < size:
+                if len(part.data) < size:
                     return
         finally:
             for _, task in ahead:
@@ -99,8 +102,15 @@ class ObjectSource:
                 self._budget.release()
             await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
-    async def _part(self, key: str, start: int, end: int, version: "_Version") -> bytes:
-        return b"".join([chunk async for chunk in self._stream(key, start, end, version)])
+    async def _part(self, key: str, start: int, end: int, version: "_Version") -> "_Part":
+        """What came, also when the transfer was cut: a line that breaks again and again gets there all the same."""
+        chunks: list[bytes] = []
+        try:
+            async for chunk in self._stream(key, start, end, version):
+                chunks.append(chunk)  # noqa: PERF401 - what came before an error counts
+        except SourceError as error:
+            return _Part(data=b"".join(chunks), error=error)
+        return _Part(data=b"".join(chunks))
 
     async def _stream(self, key: str, start: int, end: int, version: "_Version") -> AsyncGenerator[bytes, None]:
         if start >= end:
@@ -153,6 +163,13 @@ class ObjectSource:
         return f"The object store {self._store.name!r}"
 
 
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of one part, and what broke it off."""
+
+    data: bytes
+    error: SourceError | None = None
+
+
 class _Version:
     """The ETag that all answers about one range have to share."""
 
@@ -193,20 +210,27 @@ def _span(answer: aiohttp.ClientResponse, start: int, end: int) -> _Span | None:
 
 
 async def _cut(body: aiohttp.StreamReader, span: _Span) -> AsyncGenerator[bytes, None]:
-    """The wanted bytes of a body, in chunks."""
+    """The wanted bytes of a body, gathered to chunks; what has come is handed on before a fault is."""
     skip, left, gathered = span.skip, span.size, bytearray()
-    if not left:
-        return
-    async for piece in body.iter_any():
-        wanted = piece[skip : skip + left]
-        skip -= min(skip, len(piece))
-        left -= len(wanted)
-        gathered += wanted
-        if len(gathered) >= _CHUNK or not left:
+    clock = asyncio.get_running_loop().time
+    due = clock() + _CHUNK_SECONDS
+    try:
+        while left:
+            piece = await body.readany()
+            if not piece:
+                break
+            wanted = piece[skip : skip + left]
+            skip -= min(skip, len(piece))
+            left -= len(wanted)
+            gathered += wanted
+            if len(gathered) >= _CHUNK or clock() >= due:
+                yield bytes(gathered)
+                gathered.clear()
+                due = clock() + _CHUNK_SECONDS
+    except (aiohttp.ClientError, OSError):
+        if gathered:
             yield bytes(gathered)
-            gathered.clear()
-        if not left:
-            return
+        raise
     if gathered:
         yield bytes(gathered)
 
