@@ -1,7 +1,8 @@
 """API and gateway as `belvedere serve` wires them, without a reconciler: no viewer starts, so only requests cost.
 
 ``python -m benchmarks.programs.rooms DATA API_PORT GATEWAY_PORT JOBS UPSTREAM``: fills the database in DATA with so
-many jobs, shows the first one's viewer at the unix socket UPSTREAM, writes bootstrap.json, and serves until SIGTERM.
+many jobs, shows the first one's viewer at the unix socket UPSTREAM, writes bootstrap.json, and serves until it is
+ended.
 """
 
 import asyncio
@@ -11,33 +12,29 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from belvedere import __version__
-from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job, Run
 from belvedere.lifecycle.seen import Endpoint, Phase, Seen
-from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.board import Board
-from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, spec_builder
+from belvedere.server.apps import build_api, build_gateway
 from belvedere.server.bootstrap import ADMINISTRATOR, ensure_bootstrap
-from belvedere.server.metrics import Metrics
-from belvedere.server.serving import listen, serving_asgi, serving_gateway, until_signalled
+from belvedere.server.main import _parts  # so that what is measured is what is served
+from belvedere.server.serving import listen, serving_asgi, serving_gateway
 from belvedere.server.settings import Settings
 from belvedere.store.base import JobStore, NewJob
-from belvedere.store.opening import Stores, open_store
-from belvedere.testing.runtime import FakeRuntime
+from belvedere.store.opening import open_store
 
 _QUOTA = 10**9
 _AT_ONCE = 32
 
 
 async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstream: str) -> None:
-    """Until a signal comes."""
+    """Until the process is ended."""
     settings = Settings(
         data=str(data), log_root=(str(data),), port=api_port, viewer_port=gateway_port, job_quota=_QUOTA
     )
     with open_store(data / "belvedere.db") as stores:
-        parts = _parts(settings, stores)
+        parts = _parts(settings, data, stores)
         bootstrap = await ensure_bootstrap(
             data / "bootstrap.json",
             stores.identities,
@@ -51,22 +48,7 @@ async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstrea
         api = serving_asgi(build_api(parts), listen("127.0.0.1", api_port, "port"))
         gateway = serving_gateway(build_gateway(parts), listen("127.0.0.1", gateway_port, "viewer-port"))
         async with api, gateway:
-            await until_signalled()
-
-
-def _parts(settings: Settings, stores: Stores) -> Parts:
-    board, runtime, gatekeeper = Board(), FakeRuntime(), Gatekeeper(stores.identities)
-    reconciler = Reconciler(stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings), owner="nobody")
-    return Parts(
-        settings=settings,
-        stores=stores,
-        board=board,
-        runtime=runtime,
-        reconciler=reconciler,
-        gatekeeper=gatekeeper,
-        jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint),
-        metrics=Metrics(__version__),
-    )
+            await asyncio.Event().wait()
 
 
 async def _fill(store: JobStore, project_id: str, folder: str, count: int) -> Job:
