@@ -1,14 +1,18 @@
 """What every log source owes its readers: the folder, the object store and the fake alike."""
 
+import asyncio
 import os
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from yarl import URL
 
 from belvedere.contract.errors import BelvedereError, LogSourceForbidden, LogSourceRefused
@@ -17,10 +21,13 @@ from belvedere.sources.base import Entry, LogSource, SourceChanged, SourceDenied
 from belvedere.sources.checking import check
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, ObjectLocation
+from belvedere.sources.object_errors import refused
 from belvedere.sources.opening import open_source
 from belvedere.sources.signing import encoded_path, signed_headers
 from belvedere.sources.stores import ObjectStore
 from belvedere.testing.source import MemorySource
+from tests.support.fault_proxy import FaultProxy
+from tests.support.raw_keys import put_raw
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.sloppy_stores import SloppyStore, nanio, rclone
 
@@ -251,16 +258,6 @@ async def test_one_hostile_key_hides_nothing(seaweed: SeaweedFs, bad: str) -> No
         assert {"a", "z"} <= set(await listed(source))
 
 
-async def put_raw(server: SeaweedFs, bucket: str, key: str) -> None:
-    """Write an object whose key no careful client would send."""
-    store, path = server.settings(), encoded_path(f"/{bucket}/{key}")
-    host = store.endpoint.removeprefix("http://")
-    signed = signed_headers(store, host, path, "", datetime.now(UTC), method="PUT")
-    async with aiohttp.ClientSession() as session:
-        answer = await session.put(URL(store.endpoint + path, encoded=True), headers=signed)
-        assert answer.status == 200, await answer.text()
-
-
 @pytest.mark.object_store
 async def test_a_long_object_that_changes_while_it_is_read_is_told(seaweed: SeaweedFs) -> None:
     seaweed.put("bucket", "p/changing", LONG * 4)
@@ -295,6 +292,60 @@ async def test_https_to_a_plain_server_is_told(seaweed: SeaweedFs) -> None:
         with pytest.raises(SourceUnavailable, match="does not speak https") as error:
             await source.probe()
     assert error.value.reason.code is ReasonCode.WRONG_ENDPOINT
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate of 127.0.0.1's own, and a server's context with it."""
+    key, found = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=store -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(["openssl", *words.split(), "-keyout", key, "-out", found], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(found, key)
+    return found, context
+
+
+@pytest.mark.object_store
+async def test_a_certificate_of_ones_own_is_trusted_once_the_store_has_its_file(
+    seaweed: SeaweedFs, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    seaweed.put("bucket", "p/f", b"0123456789")
+    file, context = certificate
+    async with FaultProxy(seaweed.settings(), context) as proxy:
+        store = replace(proxy.settings(), allow_http=False)
+        async with opened(replace(store, ca_file=str(file))) as source:
+            assert await read(source, "f", 2, 5) == b"234"
+        async with opened(store) as source:
+            with pytest.raises(SourceUnavailable, match="Give the store its CA file") as error:
+                await source.probe()
+    assert error.value.reason.code is ReasonCode.BAD_CERTIFICATE
+
+
+async def test_an_endpoint_that_is_no_object_store_is_told() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n<html></html>")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        store = ObjectStore(endpoint=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", allow_http=True)
+        async with opened(store) as source:
+            with pytest.raises(SourceUnavailable, match="is no object store") as error:
+                await source.probe()
+    assert error.value.reason.code is ReasonCode.WRONG_ENDPOINT
+
+
+@pytest.mark.object_store
+async def test_clocks_that_differ_are_told(seaweed: SeaweedFs) -> None:
+    store, path = seaweed.settings(), encoded_path("/bucket/p/f")
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    signed = signed_headers(store, store.endpoint.removeprefix("http://"), path, "", an_hour_ago)
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(URL(store.endpoint + path, encoded=True), headers=signed)
+        place = ObjectLocation(store="default", bucket="bucket", prefix="p/")
+        error = refused(answer.status, await answer.text(), {}, place, store, "p/f")
+    assert "the clocks differ" in error.reason.text
 
 
 def test_plain_http_has_to_be_allowed() -> None:

@@ -1,7 +1,10 @@
 """Mirrors of a real object store."""
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +15,15 @@ from belvedere.host.mirrors import FolderMirrors
 from belvedere.sources.location import ObjectLocation
 from belvedere.sources.opening import open_source, source_identity
 from belvedere.sources.stores import ObjectStore
+from tests.support.raw_keys import put_raw
 from tests.support.seaweedfs import SeaweedFs
+from tests.support.sloppy_stores import SloppyStore, nanio, rclone
 
 from .mirroring import EventsViewer, content, has_failed, has_note, is_complete, until, until_content
 
 pytestmark = pytest.mark.object_store
 
+OBS_WRITER = Path(__file__).parent.parent / "support" / "obs_writer.py"
 EVENTS = "events.out.tfevents.1"
 _NUMBERS = itertools.count()
 
@@ -149,6 +155,7 @@ async def test_an_absent_prefix_is_told_and_logs_that_come_later_are_shown(bench
     mirror = bench.open()
     note = (await until(mirror, is_complete)).note
     assert note is not None
+    assert note.code is ReasonCode.NO_SUCH_PATH
     assert note.text.startswith(f"Nothing is stored below obs://bucket/{bench.prefix} yet.")
     bench.put(EVENTS, b"1")
     await until(mirror, lambda state: state.has_logs and state.note is None)
@@ -202,3 +209,61 @@ async def test_many_files_are_all_copied(bench: Bench) -> None:
     mirror = bench.open()
     await until(mirror, is_complete)
     assert len(content(mirror.folder)) == 40
+
+
+async def test_places_nearby_that_have_logs_are_named(bench: Bench) -> None:
+    whole = bench.prefix
+    for key in (f"run-1/{EVENTS}", f"run-2/a/b/{EVENTS}", "other/x.ckpt", "mine/y.ckpt"):
+        bench.put(key, b"1")
+    bench.prefix = f"{whole}mine/"
+    note = (await until(bench.open(), is_complete)).note
+    assert note is not None
+    assert f"There are some below obs://bucket/{whole}run-1/ and obs://bucket/{whole}run-2/." in note.text
+
+
+async def test_a_key_that_cannot_be_a_file_is_named_and_hides_nothing(bench: Bench, seaweed: SeaweedFs) -> None:
+    bench.put(EVENTS, b"1")
+    for bad in (f"a\x01b.{EVENTS}", f"a\nb.{EVENTS}"):
+        await put_raw(seaweed, "bucket", bench.prefix + bad)
+    mirror = bench.open()
+    note = (await until(mirror, is_complete)).note
+    assert note is not None
+    assert note.code is ReasonCode.UNSAFE_FILE
+    assert f"Left out 'a\\nb.{EVENTS}' and 1 more" in note.text
+    assert content(mirror.folder) == {EVENTS: b"1"}
+
+
+@pytest.mark.parametrize("make", [rclone, nanio])
+async def test_sloppy_stores_end_in_the_same_bytes(make: Callable[[], SloppyStore], tmp_path: Path) -> None:
+    files = {EVENTS: b"0123456789" * 1000, f"a/{EVENTS}": bytes(range(256)) * 40_000, f"b/{EVENTS}": b""}
+    with make() as server:
+        for key, data in files.items():
+            server.put("bucket", f"p/{key}", data)
+        stores = {"default": server.settings()}
+        mirrors = FolderMirrors(tmp_path, lambda location: open_source(location, stores), poll_seconds=0.05)
+        mirror = mirrors.open("project", ObjectLocation(store="default", bucket="bucket", prefix="p/"), EventsViewer())
+        await until_content(mirror, files)
+        files[EVENTS] += b"more"
+        server.put("bucket", f"p/{EVENTS}", files[EVENTS])
+        await until_content(mirror, files)
+        files[f"a/{EVENTS}"] = b"shorter"
+        server.put("bucket", f"p/a/{EVENTS}", b"shorter")
+        server.delete("bucket", f"p/b/{EVENTS}")
+        del files[f"b/{EVENTS}"]
+        await until_content(mirror, files)
+        await mirrors.close()
+
+
+async def test_what_huaweis_client_writes_is_mirrored(bench: Bench, seaweed: SeaweedFs) -> None:
+    mirror = bench.open()
+    for size in (10, 100_000, 250_000):
+        await written_by_obs_client(seaweed, bench.prefix + EVENTS, size)
+        await until_content(mirror, {EVENTS: b"x" * size})
+    assert mirror.state.rewrites == 0
+
+
+async def written_by_obs_client(server: SeaweedFs, key: str, size: int) -> None:
+    keys = {"OBS_ACCESS_KEY": server.access_key, "OBS_SECRET_KEY": server.secret_key}
+    command = (sys.executable, "-W", "ignore", str(OBS_WRITER), server.endpoint, "bucket", key, str(size))
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **keys})
+    assert await process.wait() == 0

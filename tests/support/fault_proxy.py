@@ -1,6 +1,7 @@
 """A proxy before an object store that spoils answers on demand. It passes Host on, so that signatures stay right."""
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -32,8 +33,9 @@ PASS = Fault()
 class FaultProxy:
     """One upstream. `plan` holds the faults of the answers to come, `always` that of all after them."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, tls: ssl.SSLContext | None = None) -> None:
         self._store = store
+        self._tls = tls
         self._upstream = urlsplit(store.endpoint)
         self._server: asyncio.Server | None = None
         self._before: dict[bytes, bytes] = {}
@@ -44,7 +46,7 @@ class FaultProxy:
         self.sent = 0  # bytes of bodies
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(
@@ -60,7 +62,8 @@ class FaultProxy:
         """How the service is told of the store behind this proxy."""
         assert self._server is not None
         port = self._server.sockets[0].getsockname()[1]
-        return msgspec.structs.replace(self._store, endpoint=f"http://127.0.0.1:{port}")
+        scheme = "https" if self._tls else "http"
+        return msgspec.structs.replace(self._store, endpoint=f"{scheme}://127.0.0.1:{port}")
 
     def spoil(self, faults: Iterable[Fault]) -> None:
         """Faults for the next answers, one each."""
