@@ -12,15 +12,18 @@ from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
 from belvedere.contract.jobs import Flavor
-from belvedere.contract.reasons import Reason
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.records import Principal, Project, SecretKind
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
 from belvedere.service.jobs import JobService
-from belvedere.service.rules import ServiceRules
+from belvedere.service.log_stores import LogStoreService, StoreCatalog
+from belvedere.service.rules import CheckedSource, ServiceRules
+from belvedere.sources.stores import ObjectStore
 from belvedere.store.base import JobQuery, JobStore
-from belvedere.store.opening import open_store
+from belvedere.store.opening import Stores, open_store
+from belvedere.store.sealing import Sealer, new_key
 
 PROJECT = "04f679b17380d32a2f32c00335c4b5ba"
 OTHER_PROJECT = "77b6a44cba5143ab91d13ab9a8ff44fd"
@@ -35,6 +38,8 @@ class World:
         self.now = START
         self.source_says: Reason | Exception | None = None
         self.log_lines: Sequence[str] = ()
+        self.addresses: dict[str, list[str]] = {}
+        self.published: dict[str, ObjectStore] = {}
         self.hinted: list[int] = []
         self.observed: list[tuple[str, str, int]] = []
 
@@ -44,11 +49,21 @@ class World:
     def pass_time(self, **amount: float) -> None:
         self.now += timedelta(**amount)
 
-    async def check_source(self, train_url: str) -> Reason | None:
-        del train_url
+    async def check_source(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
+        del project_id, train_url
         if isinstance(self.source_says, Exception):
             raise self.source_says
-        return self.source_says
+        return CheckedSource(store=store or "", reason=self.source_says)
+
+    async def try_store(self, store: ObjectStore, bucket: str | None) -> Reason | None:
+        del bucket
+        return None if store.secret_key != "wrong" else Reason(code=ReasonCode.BAD_CREDENTIALS, text="Wrong.")
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        return self.addresses.get(host, [host] if host[0].isdigit() or ":" in host else ["192.0.2.1"])
+
+    async def publish(self, stores: Sequence[ObjectStore]) -> None:
+        self.published = {store.key: store for store in stores}
 
     async def read_logs(self, job_id: int, tail: int) -> Sequence[str]:
         del job_id
@@ -135,12 +150,26 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             hint=world.hinted.append,
             read_logs=world.read_logs,
         )
-        app = create_app(service, gatekeeper, world.clock, observe=world.observe)
+        app = create_app(service, _log_stores(stores, world), gatekeeper, world.clock, observe=world.observe)
         for project_id in (PROJECT, OTHER_PROJECT):
             await stores.identities.add_project(Project(id=project_id, name=project_id[:4], created_at=world.now))
         api = Api(app, stores.jobs, world, board, await _tokens(gatekeeper, world))
         async with api.client:
             yield api
+
+
+def _log_stores(stores: Stores, world: World) -> LogStoreService:
+    configured = ObjectStore(endpoint="https://obs.example", name="default", access_key="AK", secret_key="of-settings")
+    catalog = StoreCatalog(stores.log_stores, Sealer([new_key()]), [configured])
+    return LogStoreService(
+        stores.log_stores,
+        catalog,
+        clock=world.clock,
+        publish=world.publish,
+        try_store=world.try_store,
+        resolve=world.resolve,
+        is_administrator=lambda who: who.user == "admin",
+    )
 
 
 _FLAVORS = (

@@ -43,7 +43,7 @@ def new_job(**changes: Any) -> NewJob:
     return replace(standard, **changes)
 
 
-async def add(store: JobStore, *, now: datetime = START, **changes: Any) -> Job:
+async def add(store: JobStore, /, *, now: datetime = START, **changes: Any) -> Job:
     job, _ = await store.create(new_job(**changes), now=now, quota=10**9)
     return job
 

@@ -1,17 +1,28 @@
 """What a runtime is asked for on behalf of a job."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.jobs import Job, Run
 from belvedere.server.apps import spec_builder
 from belvedere.server.flavors import FlavorSettings
+from belvedere.server.locating import Locator
 from belvedere.server.settings import Settings
+from belvedere.service.log_stores import StoreCatalog
+from belvedere.store.sealing import Sealer, new_key
+from belvedere.testing.store import MemoryJobStore, MemoryLogStoreRecords
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def specs(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
+    catalog = StoreCatalog(MemoryLogStoreRecords(MemoryJobStore()), Sealer([new_key()]), [])
+    return spec_builder(settings, Locator(settings, catalog))
 
 
 @pytest.fixture(name="job")
@@ -28,14 +39,14 @@ async def test_a_jobs_own_sleep_comes_before_the_services(
     job: Job, tmp_path: Path, of_service: int, of_job: int | None, seconds: float | None
 ) -> None:
     settings = Settings(log_root=(str(tmp_path),), sleep_after=of_service)
-    spec = await spec_builder(settings)(replace(job, sleep_after=of_job))
+    spec = await specs(settings)(replace(job, sleep_after=of_job))
     assert (spec.sleep_after, spec.revision) == (seconds, 4)
 
 
 @pytest.mark.parametrize(("flavor", "memory"), [("default", 2**31), ("small", 2**29), ("of-yesterday", 2**31)])
 async def test_the_memory_limit_is_the_flavors(job: Job, tmp_path: Path, flavor: str, memory: int) -> None:
     settings = Settings(log_root=(str(tmp_path),), flavors={"small": FlavorSettings(memory="512MiB")})
-    spec = await spec_builder(settings)(replace(job, flavor=flavor))
+    spec = await specs(settings)(replace(job, flavor=flavor))
     assert spec.memory_bytes == memory
 
 
@@ -44,5 +55,5 @@ async def test_a_job_that_ran_before_comes_back_asleep_unless_it_never_sleeps(
     job: Job, tmp_path: Path, sleep_after: int | None, ran: bool, asleep: bool
 ) -> None:
     run = Run(first_ran_at=NOW if ran else None)
-    spec = await spec_builder(Settings(log_root=(str(tmp_path),)))(replace(job, sleep_after=sleep_after, run=run))
+    spec = await specs(Settings(log_root=(str(tmp_path),)))(replace(job, sleep_after=sleep_after, run=run))
     assert spec.asleep is asleep

@@ -26,7 +26,7 @@ def test_the_store_is_put_together_from_file_and_variables(tmp_path: Path) -> No
     settings = load_settings(
         {}, {"BELVEDERE_STORE_SECRET_KEY": "hush", "BELVEDERE_STORE_ADDRESSING": "virtual-host"}, config
     )
-    store = settings.stores["default"]
+    store = settings.object_stores["default"]
     assert (store.endpoint, store.region, store.secret_key) == ("https://obs.example", "north", "hush")
     assert store.addressing is Addressing.VIRTUAL_HOST
 
@@ -34,13 +34,13 @@ def test_the_store_is_put_together_from_file_and_variables(tmp_path: Path) -> No
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8333", "http://localhost:8333", "http://[::1]:8333"])
 def test_a_store_on_this_machine_may_speak_plain_http(endpoint: str) -> None:
     settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": endpoint}, None)
-    assert settings.stores["default"].allow_http
+    assert settings.object_stores["default"].allow_http
 
 
 def test_keys_are_not_shown() -> None:
     settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o", "BELVEDERE_STORE_SECRET_KEY": "hush"}, None)
     assert "hush" not in repr(settings)
-    assert "hush" not in repr(settings.stores)
+    assert "hush" not in repr(settings.object_stores)
 
 
 def test_lists_in_variables_are_separated_as_is_usual(tmp_path: Path) -> None:
@@ -59,6 +59,15 @@ def test_flavors_of_variables_and_file_stand_beside_the_default_one(tmp_path: Pa
     }  # fmt: skip
     assert (flavors[0].code, flavors[0].is_default) == ("default", True)
     assert (flavors[1].description, flavors[1].cpu) == ("Short runs", 0.5)
+
+
+def test_further_stores_have_names(tmp_path: Path) -> None:
+    config = write(tmp_path, '[stores.archive]\nendpoint = "https://a"\nca_file = "/ca.pem"\nsecret_key = "hush"\n')
+    stores = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o"}, config).object_stores
+    assert {name: (store.name, store.endpoint) for name, store in stores.items()} == {
+        "default": ("default", "https://o"), "archive": ("archive", "https://a")
+    }  # fmt: skip
+    assert (stores["archive"].ca_file, "hush" in repr(stores)) == ("/ca.pem", False)
 
 
 def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
@@ -88,6 +97,10 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {}, '[flavors."a b"]\nmemory = "1GiB"\n', "'a b' is no code"),
         ({}, {}, '[flavors.small]\nmemory = "1GiB"\ncpu = -1\n', "flavors.small.cpu"),
         ({}, {}, '[flavors.small]\nmemory = "1GiB"\ngpu = 1\n', "gpu"),
+        ({}, {}, '[stores."a/b"]\nendpoint = "https://a"\n', "'a/b' is no name"),
+        ({}, {}, "[stores.a]\n", "stores.a.endpoint is missing"),
+        ({}, {}, '[stores.a]\nendpoint = "http://a"\n', "stores.a.allow_http"),
+        ({}, {"BELVEDERE_STORE_ENDPOINT": "https://o"}, '[stores.default]\nendpoint = "https://a"\n', "two stores"),
         ({"log_format": "xml"}, {}, "", "log_format"),
         ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
     ],

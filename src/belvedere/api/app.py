@@ -24,12 +24,14 @@ from belvedere.identity.gatekeeper import Gatekeeper, require_project
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.clock import Clock
 from belvedere.service.jobs import JobService
+from belvedere.service.log_stores import LogStoreService
 
 OPENAPI_PATH: Final = "/openapi.json"
 
 
 def create_app(
     service: JobService,
+    log_stores: LogStoreService,
     gatekeeper: Gatekeeper,
     clock: Clock,
     *,
@@ -37,7 +39,7 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The ASGI application. `observe` is told of every request; `routes` stand beside the API's own."""
-    api = _Api(service, gatekeeper, clock)
+    api = _Api(service, log_stores, gatekeeper, clock)
     by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
     return Starlette(
         routes=[
@@ -53,8 +55,9 @@ def create_app(
 class _Api:
     """Lets a request in, and hands it to its operation."""
 
-    def __init__(self, service: JobService, gatekeeper: Gatekeeper, clock: Clock) -> None:
+    def __init__(self, service: JobService, log_stores: LogStoreService, gatekeeper: Gatekeeper, clock: Clock) -> None:
         self._service = service
+        self._log_stores = log_stores
         self._gatekeeper = gatekeeper
         self._clock = clock
 
@@ -74,7 +77,7 @@ class _Api:
         text = request.path_params.get("job_id")
         job_id = None if text is None else validation.job_id(text)
         structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)
-        call = Call(service=self._service, who=who, request=request, job_id=job_id)
+        call = Call(service=self._service, log_stores=self._log_stores, who=who, request=request, job_id=job_id)
         return await by_method[request.method].handler(call)
 
     async def _let_in(self, request: Request) -> Principal:

@@ -9,6 +9,7 @@ from belvedere.api.operations import ErrorTypes, Operation
 from belvedere.contract import errors
 from belvedere.contract.errors import BelvedereError
 from belvedere.contract.jobs import ErrorBody
+from belvedere.contract.log_stores import NAME_PATTERN
 
 Document = dict[str, object]
 
@@ -21,6 +22,7 @@ _COMMON: ErrorTypes = (
 )  # fmt: skip
 _PATH_PARAMETERS = {
     "project_id": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,64}$"},
+    "store_name": {"type": "string", "pattern": NAME_PATTERN},
     "job_id": {"type": "string", "pattern": "^[0-9]+$"},
 }
 

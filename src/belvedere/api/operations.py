@@ -16,14 +16,17 @@ from belvedere.api.answers import answer
 from belvedere.api.bodies import read_body
 from belvedere.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY, Parameter
 from belvedere.api.preconditions import etag, revisions
-from belvedere.contract import errors, jobs, listing, validation
+from belvedere.contract import errors, jobs, listing, log_stores, store_rules, validation
 from belvedere.contract.errors import BelvedereError
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.status import Verb
 from belvedere.service.jobs import JobService
+from belvedere.service.log_stores import LogStoreService
 
 JOBS: Final = "/v1/{project_id}/visualization-jobs"
 JOB: Final = JOBS + "/{job_id}"
+STORES: Final = "/v1/{project_id}/log-stores"
+STORE: Final = STORES + "/{store_name}"
 FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
 
 
@@ -31,6 +34,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """An authenticated request. `job_id` is None where the path has none, or one that no job can have."""
 
     service: JobService
+    log_stores: LogStoreService
     who: Principal
     request: Request
     job_id: int | None = None
@@ -101,6 +105,36 @@ async def _ticket(call: Call) -> Response:
 
 async def _flavors(call: Call) -> Response:
     return answer(call.service.flavors)
+
+
+async def _list_stores(call: Call) -> Response:
+    return answer(await call.log_stores.list(call.who))
+
+
+async def _add_store(call: Call) -> Response:
+    return answer(await call.log_stores.add(call.who, store_rules.add_request(await read_body(call.request))))
+
+
+async def _show_store(call: Call) -> Response:
+    return answer(await call.log_stores.show(call.who, _store_name(call)))
+
+
+async def _update_store(call: Call) -> Response:
+    update = store_rules.update_request(await read_body(call.request))
+    return answer(await call.log_stores.update(call.who, _store_name(call), update))
+
+
+async def _remove_store(call: Call) -> Response:
+    return answer(await call.log_stores.remove(call.who, _store_name(call)))
+
+
+async def _test_store(call: Call) -> Response:
+    bucket = store_rules.trial_request(await read_body(call.request))
+    return answer(await call.log_stores.test(call.who, _store_name(call), bucket))
+
+
+def _store_name(call: Call) -> str:
+    return store_rules.store_name(call.request.path_params["store_name"], "store_name")
 
 
 def _revisions(call: Call) -> frozenset[int] | None:
@@ -224,6 +258,68 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         summary="The flavors that a job may ask for, the default one first",
         handler=_flavors,
         answer=jobs.FlavorList,
+        is_extension=True,
+    ),
+    Operation(
+        name="listLogStores",
+        method="GET",
+        path=STORES,
+        summary="The object stores that the project's jobs may read",
+        handler=_list_stores,
+        answer=log_stores.LogStoreList,
+        is_extension=True,
+    ),
+    Operation(
+        name="addLogStore",
+        method="POST",
+        path=STORES,
+        summary="Add an object store for the project, or for all",
+        handler=_add_store,
+        body=log_stores.AddLogStore,
+        answer=log_stores.LogStore,
+        errors=(*_BODY_ERRORS, errors.Conflict),
+        is_extension=True,
+    ),
+    Operation(
+        name="showLogStore",
+        method="GET",
+        path=STORE,
+        summary="Show an object store; never its secret key",
+        handler=_show_store,
+        answer=log_stores.LogStore,
+        errors=(errors.NotFound,),
+        is_extension=True,
+    ),
+    Operation(
+        name="updateLogStore",
+        method="PUT",
+        path=STORE,
+        summary="Give an object store new keys, or another address; running jobs go on with them",
+        handler=_update_store,
+        body=log_stores.UpdateLogStore,
+        answer=log_stores.LogStore,
+        errors=(*_BODY_ERRORS, errors.NotFound, errors.Conflict),
+        is_extension=True,
+    ),
+    Operation(
+        name="removeLogStore",
+        method="DELETE",
+        path=STORE,
+        summary="Forget an object store that no job names",
+        handler=_remove_store,
+        answer=jobs.Success,
+        errors=(errors.NotFound, errors.Conflict),
+        is_extension=True,
+    ),
+    Operation(
+        name="testLogStore",
+        method="POST",
+        path=STORE + "/test",
+        summary="Ask an object store, or one of its buckets, now",
+        handler=_test_store,
+        body=log_stores.TryLogStore,
+        answer=log_stores.LogStoreTried,
+        errors=(*_BODY_ERRORS, errors.NotFound),
         is_extension=True,
     ),
 )  # fmt: skip

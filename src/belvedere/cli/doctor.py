@@ -58,10 +58,12 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
         diagnosis.of_port(
             probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running
         ),
-        diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.stores), service_runs=running),
+        diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.object_stores), service_runs=running),
     ]
-    if settings.stores:
-        findings.append(diagnosis.of_store(settings.store.endpoint, probes.store(settings)))
+    findings += [
+        diagnosis.of_store(store.endpoint, probes.store(name, settings))
+        for name, store in settings.object_stores.items()
+    ]
     if train_url:
         location = log_location(train_url, str(Path.cwd()))
         findings.append(diagnosis.of_train_url(location, probes.train_url(location, settings)))

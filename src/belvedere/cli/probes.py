@@ -18,7 +18,7 @@ from belvedere.contract.errors import BelvedereError
 from belvedere.contract.reasons import Reason
 from belvedere.server.settings import Settings
 from belvedere.sources.base import SourceError
-from belvedere.sources.location import DEFAULT_STORE, FolderRequest, Location, ObjectLocation, resolve_folder
+from belvedere.sources.location import FolderRequest, Location, ObjectLocation, resolve_folder
 from belvedere.sources.location import parse_train_url as parse_location
 from belvedere.sources.opening import open_source
 
@@ -97,16 +97,16 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def store(settings: Settings) -> Reason | None:
+def store(name: str, settings: Settings) -> Reason | None:
     """The store's answer to a signed request for a bucket that doesn't exist."""
-    return _probe(ObjectLocation(store=DEFAULT_STORE, bucket=_NO_BUCKET, prefix=""), settings)
+    return _probe(ObjectLocation(store=name, bucket=_NO_BUCKET, prefix=""), settings)
 
 
 def train_url(text: str, settings: Settings) -> str | None:
     """Why this log location can't be listed; None if it can."""
     roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
     try:
-        found = parse_location(text, log_roots=roots, stores=list(settings.stores))
+        found = parse_location(text, log_roots=roots, stores=[store.key for store in settings.object_stores.values()])
         location = resolve_folder(found) if isinstance(found, FolderRequest) else found
     except BelvedereError as error:
         return error.message
@@ -116,7 +116,7 @@ def train_url(text: str, settings: Settings) -> str | None:
 
 def _probe(location: Location, settings: Settings) -> Reason | None:
     async def probe() -> None:
-        source = open_source(location, settings.stores)
+        source = open_source(location, settings.object_stores)
         try:
             await source.probe()
         finally:

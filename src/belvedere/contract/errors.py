@@ -101,7 +101,7 @@ class IllegalState(RequestError):
 
 
 class NotFound(RequestError):
-    """No such job in this project."""
+    """No such job or log store in this project."""
 
     http_status = 404
     code = "ModelArts.0015"
@@ -122,7 +122,7 @@ class MethodNotAllowed(RequestError):
 
 
 class Conflict(RequestError):
-    """The job changed, or the idempotency key was used for another request."""
+    """The job changed, the idempotency key or a name is taken, or a log store is in use."""
 
     http_status = 409
     code = "ModelArts.2878"

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from belvedere.contract.limits import SLEEP_AFTER_LEAST, SLEEP_AFTER_MOST
+from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.reasons import Reason
 
 # Seconds without anybody looking until the viewer sleeps. Absent or null: the service's default.
@@ -66,6 +67,7 @@ class CreateJob(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] | None = None  # extension
     visibility: str | None = None  # extension: "project" (default) or "private"
     sleep_after: SleepAfter | None = None  # extension
+    store: Annotated[str, Meta(pattern=NAME_PATTERN)] | None = None  # extension: the log store of train_url, by name
 
 
 class UpdateJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +156,7 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     started_time: int | None = None
     ended_time: int | None = None
     attempt: int = 1
+    store: str = ""  # the log store that train_url lies in; "": it is a folder
     sleep_after: SleepAfter | None = None
     allowed: list[str] = []
     source: SourceProgress | None = None

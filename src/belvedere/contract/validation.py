@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from belvedere.contract import limits
 from belvedere.contract.decoding import JsonObject, json_object, missing, object_of, refuse, shown, text_of
 from belvedere.contract.errors import InvalidProject, RequestError, UnknownFlavor, UnknownWorkspace
+from belvedere.contract.store_rules import store_name
 
 DEFAULT_JOB_TYPE: Final = "tensorboard"
 TIME_UNITS: Final = {"HOURS": 24, "MINUTES": 24 * 60, "SECONDS": limits.AUTO_STOP_SECONDS}  # and their longest duration
@@ -50,6 +51,7 @@ class ValidCreate(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     visibility: str
     sleep_after: int | None = None  # seconds; 0: never; None: the service's default
+    store: str | None = None
 
 
 class ValidUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ def create_request(body: bytes, offer: Offer) -> ValidCreate:
         tags=_tags(raw),
         visibility=_visibility(raw) or VISIBILITIES[0],
         sleep_after=_sleep_after(raw),
+        store=_store(raw),
     )
 
 
@@ -252,6 +255,11 @@ def _visibility(raw: JsonObject) -> str | None:
     if not isinstance(value, str) or value not in VISIBILITIES:
         raise refuse("visibility", " or ".join(VISIBILITIES), value)
     return value
+
+
+def _store(raw: JsonObject) -> str | None:
+    value = text_of(raw, "store", expected="the name of a log store")
+    return None if value is None else store_name(value)
 
 
 def _sleep_after(raw: JsonObject) -> int | None:

@@ -98,6 +98,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     name: str
     train_url: str
+    store: str = ""  # the log store that `train_url` lies in, by its name in the project; "": it is a folder
     created_at: datetime
     updated_at: datetime
     description: str = ""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from belvedere.host.protocol import HostMetrics, ViewerSpec
 from belvedere.lifecycle.seen import Seen
+from belvedere.sources.stores import ObjectStore
 
 
 class Runtime(Protocol):
@@ -36,6 +37,13 @@ class Runtime(Protocol):
 
     async def logs(self, job_id: int, tail: int) -> Sequence[str]:
         """The viewer's last lines, oldest first; empty if there is none."""
+        ...
+
+    async def set_stores(self, stores: Sequence[ObjectStore]) -> None:
+        """These are all object stores from now on: what reads logs goes on with the new keys. Never raises.
+
+        What can't be told now is told before anything else is asked.
+        """
         ...
 
     async def metrics(self) -> HostMetrics | None:

@@ -52,18 +52,27 @@ class LocalRuntime:
     """The Runtime of one machine. Starts a host when there is something to run, and finds again the one that runs."""
 
     def __init__(
-        self, data: Path, *, stores: Sequence[ObjectStore] = (), orphan_grace: float = 600, poll_seconds: float = 5
+        self,
+        data: Path,
+        *,
+        stores: Sequence[ObjectStore] = (),
+        orphan_grace: float = 600,
+        poll_seconds: float = 5,
+        memory_budget: int | None = None,
     ) -> None:
         """`orphan_grace`: seconds after which a host that nobody asks ends itself and its viewers.
 
-        `poll_seconds`: how often its mirrors look for new logs. Both count for a host that we start.
+        `poll_seconds`: how often its mirrors look for new logs. `memory_budget`: bytes for all its viewers;
+        None: half of the machine's. They count for a host that we start.
         """
         self._data = data.resolve()
         self._places = places(data)
         self._stores = list(stores)
         self._options = ["--orphan-grace", str(orphan_grace), "--poll-seconds", str(poll_seconds)]
+        self._options += ["--memory-budget", str(memory_budget)] if memory_budget else []
         self._session: aiohttp.ClientSession | None = None
-        self._greeted: str | None = None  # id of the host that has our stores
+        self._greeted: str | None = None  # id of the host that we have met
+        self._stores_told = False  # whether that host has our stores
         self._meeting = asyncio.Lock()
         self._spawned: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -118,6 +127,14 @@ class LocalRuntime:
             self._unreachable(fault)
         return []
 
+    async def set_stores(self, stores: Sequence[ObjectStore]) -> None:
+        self._stores = list(stores)
+        self._stores_told = False
+        try:
+            await self._meet(start=False)
+        except _Fault as fault:
+            self._unreachable(fault)
+
     async def metrics(self) -> HostMetrics | None:
         try:
             return (
@@ -170,8 +187,13 @@ class LocalRuntime:
                 if not start:
                     return False
                 info = await self._start_host()
-            if info.host_id != self._greeted:
-                await self._ask("PUT", "/v1/stores", dict[str, str], body=self._stores)
+            if info.host_id != self._greeted or not self._stores_told:
+                self._stores_told = True  # unless they change once more while we tell them
+                try:
+                    await self._ask("PUT", "/v1/stores", dict[str, str], body=self._stores)
+                except BaseException:
+                    self._stores_told = False
+                    raise
                 self._greeted = info.host_id
         return True
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,8 +9,6 @@ from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
 from belvedere.console.routes import ConsoleRules, console_routes
-from belvedere.contract.errors import BelvedereError
-from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.gateway.gateway import Gateway, create_gateway
 from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
@@ -21,16 +18,17 @@ from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
+from belvedere.server.bootstrap import ADMINISTRATOR
 from belvedere.server.flavors import DEFAULT_CODE, flavors_of
 from belvedere.server.health import health_routes
+from belvedere.server.locating import Locator, resolve, try_store
 from belvedere.server.metrics import Metrics
 from belvedere.server.settings import Settings
+from belvedere.server.uses import Uses
 from belvedere.service.jobs import JobService
+from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.rules import Hint, ServiceRules
-from belvedere.sources.base import SourceError
-from belvedere.sources.checking import check, locate
-from belvedere.sources.location import Location
-from belvedere.store.base import JobStore
+from belvedere.store.base import JobStore, LogStoreRecords
 from belvedere.store.opening import Stores
 from belvedere.viewers.registry import viewer_types
 
@@ -45,11 +43,19 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     reconciler: Reconciler
     gatekeeper: Gatekeeper
     jobs: JobService
+    log_stores: LogStoreService
     metrics: Metrics
+    uses: Uses
 
 
 def build_jobs(
-    settings: Settings, jobs: JobStore, runtime: Runtime, board: Board, gatekeeper: Gatekeeper, hint: Hint
+    settings: Settings,
+    jobs: JobStore,
+    runtime: Runtime,
+    board: Board,
+    gatekeeper: Gatekeeper,
+    hint: Hint,
+    locator: Locator,
 ) -> JobService:
     """The use cases, with everything they need."""
     rules = ServiceRules(
@@ -64,9 +70,24 @@ def build_jobs(
         gatekeeper=gatekeeper,
         clock=utc_now,
         rules=rules,
-        check_source=partial(_check_source, settings),
+        check_source=locator.check,
         hint=hint,
         read_logs=runtime.logs,
+    )
+
+
+def build_log_stores(
+    settings: Settings, records: LogStoreRecords, catalog: StoreCatalog, runtime: Runtime
+) -> LogStoreService:
+    """The use cases of log stores, with everything they need."""
+    return LogStoreService(
+        records,
+        catalog,
+        clock=utc_now,
+        publish=runtime.set_stores,
+        try_store=partial(try_store, timeout=settings.source_check_seconds),
+        resolve=resolve,
+        is_administrator=lambda who: who.user == ADMINISTRATOR,  # the only user that there is so far
     )
 
 
@@ -76,6 +97,7 @@ def build_api(parts: Parts) -> Starlette:
     rules = ConsoleRules(public_origin=settings.api_origin, viewer_origin=settings.viewer_origin)
     return create_app(
         parts.jobs,
+        parts.log_stores,
         parts.gatekeeper,
         utc_now,
         observe=parts.metrics.observe_api,
@@ -101,19 +123,17 @@ def build_gateway(parts: Parts) -> Gateway:
         find_job=parts.stores.jobs.find,
         clock=utc_now,
         rules=rules,
+        use=parts.uses.note,
         observer=lambda job_id, status, seconds: parts.metrics.observe_gateway(status, seconds),
     )
 
 
-def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
+def spec_builder(settings: Settings, locator: Locator) -> Callable[[Job], Awaitable[ViewerSpec]]:
     """What to ask of a runtime for a job. Raises SourceError for a URL that the settings no longer allow."""
     flavors = {flavor.code: flavor for flavor in flavors_of(settings.flavors)}
 
     async def spec_of(job: Job) -> ViewerSpec:
-        try:
-            location = await _locate(settings, job.train_url)
-        except BelvedereError as error:
-            raise SourceError(ReasonCode.SOURCE_FORBIDDEN, error.message) from error
+        location = await locator.of_job(job)
         sleep_after = _sleep_after(settings, job)
         return ViewerSpec(
             job_id=job.id,
@@ -121,7 +141,6 @@ def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
             project_id=job.project_id,
             viewer_type=job.job_type,
             location=location,
-            path_prefix=f"/modelarts2/{job.job_type}/{job.project_id}/{job.id}",
             revision=job.revision,
             sleep_after=sleep_after,
             # It ran before: its host was lost, and a thousand such jobs must not come back as a thousand processes.
@@ -136,16 +155,3 @@ def spec_builder(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
 def _sleep_after(settings: Settings, job: Job) -> float | None:
     seconds = settings.sleep_after if job.sleep_after is None else job.sleep_after
     return float(seconds) if seconds else None
-
-
-async def _check_source(settings: Settings, train_url: str) -> Reason | None:
-    location = await _locate(settings, train_url)
-    return await check(location, settings.stores, settings.source_check_seconds)
-
-
-async def _locate(settings: Settings, train_url: str) -> Location:
-    return await locate(train_url, log_roots=_roots(settings), stores=tuple(settings.stores))
-
-
-def _roots(settings: Settings) -> list[str]:
-    return [str(Path(root).expanduser().absolute()) for root in settings.log_root]

@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,12 +19,16 @@ from belvedere.lifecycle.clock import utc_now
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.board import Board
 from belvedere.runtimes.local import LocalRuntime
-from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, spec_builder
+from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, build_log_stores, spec_builder
 from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
+from belvedere.server.locating import Locator
 from belvedere.server.logs import configure_logging
 from belvedere.server.metrics import Metrics
 from belvedere.server.serving import heed_signals, listen, serving_all, serving_asgi, serving_gateway
 from belvedere.server.settings import Settings, SettingsError
+from belvedere.server.store_keys import open_sealer
+from belvedere.server.uses import Uses
+from belvedere.service.log_stores import StoreCatalog
 from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
@@ -61,8 +65,10 @@ async def _serve(
     async with _stores(data) as stores:
         parts = _parts(settings, data, stores)
         bootstrap = await _bootstrap(settings, data, parts)
+        for name in await parts.log_stores.start():
+            _log.error("log-store-unusable", name=name, why="no key opens its secret; see store_key in the settings")
         api, gateway = serving_asgi(build_api(parts), api_socket), serving_gateway(build_gateway(parts), viewer_socket)
-        async with _working(parts.reconciler), serving_all(api, gateway):
+        async with _working(parts.reconciler.run()), _working(parts.uses.run()), serving_all(api, gateway):
             announce(await _announcement(settings, data, parts, bootstrap))
             _log.info("started", version=__version__, api=settings.api_origin, viewers=settings.viewer_origin)
             came = await signalled()
@@ -73,13 +79,16 @@ async def _serve(
 
 def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
     board = Board()
+    catalog = StoreCatalog(stores.log_stores, open_sealer(settings, data), list(settings.object_stores.values()))
+    locator = Locator(settings, catalog)
     runtime = LocalRuntime(
         data,
-        stores=list(settings.stores.values()),
         orphan_grace=settings.orphan_grace,
         poll_seconds=settings.poll_seconds,
     )
-    reconciler = Reconciler(stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings), owner=OWNER)
+    reconciler = Reconciler(
+        stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER
+    )
     gatekeeper = Gatekeeper(stores.identities)
     return Parts(
         settings=settings,
@@ -88,8 +97,10 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         runtime=runtime,
         reconciler=reconciler,
         gatekeeper=gatekeeper,
-        jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint),
+        jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint, locator),
+        log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime),
         metrics=Metrics(__version__),
+        uses=Uses(runtime, board),
     )
 
 
@@ -129,8 +140,9 @@ async def _stores(data: Path) -> AsyncIterator[Stores]:
 
 
 @contextlib.asynccontextmanager
-async def _working(reconciler: Reconciler) -> AsyncIterator[None]:
-    task = asyncio.create_task(reconciler.run())
+async def _working(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Let it work in the background while the context lasts."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:

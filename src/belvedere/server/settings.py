@@ -4,6 +4,7 @@ Every field is documented in `docs/reference/settings.md`; a test holds the two 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from belvedere.contract import limits
+from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.server.flavors import FlavorSettings, flavors_of
+from belvedere.sources.location import DEFAULT_STORE
 from belvedere.sources.stores import Addressing, ObjectStore
 
 
@@ -55,6 +58,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_format: str = "json"  # or "text"
     log_level: str = "info"
     store: StoreSettings = StoreSettings()
+    stores: dict[str, StoreSettings] = {}  # further ones, by name
+    store_key: str = ""  # what secrets of log stores are sealed with; several between commas: the first seals
+    store_key_file: str = ""  # the same in a file, one on a line; "" is store.key in the data folder, drawn at random
+
+    def __repr__(self) -> str:
+        return f"Settings(data={self.data!r}, host={self.host!r}, port={self.port!r})"
 
     @property
     def data_folder(self) -> Path:
@@ -72,12 +81,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.viewer_url.rstrip("/") or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
 
     @property
-    def stores(self) -> dict[str, ObjectStore]:
+    def object_stores(self) -> dict[str, ObjectStore]:
         """The configured object stores by name."""
-        if not self.store.endpoint:
-            return {}
-        plain = self.store.allow_http or _is_loopback(self)
-        return {"default": ObjectStore(**{**msgspec.structs.asdict(self.store), "allow_http": plain})}
+        default = {DEFAULT_STORE: self.store} if self.store.endpoint else {}
+        return {name: _object_store(name, each) for name, each in {**default, **self.stores}.items()}
 
 
 def default_data_folder(environ: Mapping[str, str]) -> Path:
@@ -95,9 +102,12 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
         ("the command line", {name: value for name, value in flags.items() if value not in (None, ())}),
     ):
         _convert(values, source)  # an error names the place that it came from
-        sections = {name: {**_section(merged, name), **_section(values, name)} for name in ("store", "flavors")}
+        sections = {name: {**_section(merged, name), **_section(values, name)} for name in _SECTIONS}
         merged = {**merged, **values, **{name: section for name, section in sections.items() if section}}
     return _checked(_convert(merged, "the settings"))
+
+
+_SECTIONS = ("store", "stores", "flavors")
 
 
 def _section(values: Mapping[str, object], name: str) -> dict[str, object]:
@@ -140,7 +150,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
                 code.strip(): {"memory": memory}
                 for code, _, memory in (part.partition("=") for part in text.split(","))
             }
-        elif text and field.name != "store":
+        elif text and field.name not in {"store", "stores"}:
             values[field.name] = text.split(_LISTS[field.name]) if field.name in _LISTS else text
     for field in msgspec.structs.fields(StoreSettings):
         if text := environ.get(f"BELVEDERE_STORE_{field.name.upper()}"):
@@ -157,8 +167,7 @@ def _checked(settings: Settings) -> Settings:
     for root in settings.log_root:
         if not Path(root).expanduser().is_dir():
             raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
-    if settings.store.endpoint.startswith("http://") and not (settings.store.allow_http or _is_loopback(settings)):
-        raise SettingsError("The object store's endpoint is http://: set store.allow_http if that is meant.")
+    _check_stores(settings)
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log_format must be json or text, not {settings.log_format}.")
     _check_jobs(settings)
@@ -177,8 +186,27 @@ def _check_jobs(settings: Settings) -> None:
         raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
 
 
-def _is_loopback(settings: Settings) -> bool:
-    authority = settings.store.endpoint.removeprefix("http://")
+def _check_stores(settings: Settings) -> None:
+    further = {f"stores.{name}": store for name, store in settings.stores.items()}
+    for name, store in {"store": settings.store, **further}.items():
+        if store.endpoint.startswith("http://") and not (store.allow_http or _is_loopback(store)):
+            raise SettingsError(f"The endpoint of {name} is http://: set {name}.allow_http if that is meant.")
+    for name, store in settings.stores.items():
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise SettingsError(f"stores: {name!r} is no name: 1 to 32 letters, digits, periods, hyphens, underscores.")
+        if not store.endpoint:
+            raise SettingsError(f"stores.{name}.endpoint is missing: like https://obs.example.org.")
+        if name == DEFAULT_STORE and settings.store.endpoint:
+            raise SettingsError("There are two stores called default: [store] and [stores.default]. Remove one.")
+
+
+def _object_store(name: str, settings: StoreSettings) -> ObjectStore:
+    plain = settings.allow_http or _is_loopback(settings)
+    return ObjectStore(**{**msgspec.structs.asdict(settings), "name": name, "allow_http": plain})
+
+
+def _is_loopback(store: StoreSettings) -> bool:
+    authority = store.endpoint.removeprefix("http://")
     return authority.startswith(("127.", "localhost", "[::1]"))
 
 

@@ -77,11 +77,11 @@ class JobService:
         QuotaExceeded, and Conflict for a key that was used for another request.
         """
         idempotency = requests.idempotency_key(who, request, key)
-        reason = await self._check_source(request.train_url)
+        checked = await self._check_source(who.project_id, request.train_url, request.store)
         now = self._clock()
         try:
             job, is_new = await self._store.create(
-                requests.new_job(who, request), now=now, key=idempotency, quota=self._rules.quota
+                requests.new_job(who, request, checked.store), now=now, key=idempotency, quota=self._rules.quota
             )
         except KeyReused as error:
             raise Conflict(
@@ -89,7 +89,7 @@ class JobService:
             ) from error
         if is_new:
             self._tell(job)
-        return views.created(job, self._rules.viewer_origin, reason)
+        return views.created(job, self._rules.viewer_origin, checked.reason)
 
     async def list(self, who: Principal, request: ValidList) -> JobList:
         """A page of the project's jobs."""

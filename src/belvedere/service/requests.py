@@ -21,8 +21,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def new_job(who: Principal, request: ValidCreate) -> NewJob:
-    """The job that is asked for."""
+def new_job(who: Principal, request: ValidCreate, store: str) -> NewJob:
+    """The job that is asked for; `store`: where its logs were found to lie."""
     return NewJob(
         project_id=who.project_id,
         name=request.job_name,
@@ -35,6 +35,7 @@ def new_job(who: Principal, request: ValidCreate) -> NewJob:
         visibility=Visibility(request.visibility),
         auto_stop=auto_stop(request.schedule),
         sleep_after=request.sleep_after,
+        store=store,
     )
 
 

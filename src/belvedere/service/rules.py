@@ -23,9 +23,16 @@ class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
         return Offer(flavors=tuple(flavor.code for flavor in self.flavors), job_types=self.job_types)
 
 
-# Whether a train_url leads to logs: None if so, a Reason where that is not known or there is nothing yet; raises
-# InvalidLogUrl, LogSourceRefused or LogSourceForbidden where it certainly doesn't.
-SourceCheck = Callable[[str], Awaitable[Reason | None]]
+class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A train_url that was looked at. `reason`: why it isn't known, or what is there instead of logs."""
+
+    store: str  # the log store that it lies in, by name; "": it is a folder
+    reason: Reason | None = None
+
+
+# Whether a train_url of a project leads to logs, in the store that is named (None: the default one). Raises
+# RequestError, InvalidLogUrl, LogSourceRefused or LogSourceForbidden where it certainly doesn't.
+SourceCheck = Callable[[str, str, str | None], Awaitable[CheckedSource]]
 
 # Tells the reconciler that something about this job is due.
 Hint = Callable[[int], None]

@@ -56,6 +56,7 @@ def details(job: Job, sighting: Sighting | None, now: datetime, viewer_origin: s
         started_time=_optional_ms(job.run.first_ran_at),
         ended_time=_optional_ms(job.run.ended_at),
         attempt=job.attempt,
+        store=job.store,
         sleep_after="never" if job.sleep_after == 0 else job.sleep_after,
         allowed=sorted(verb.value for verb in allowed_verbs(job)),
         source=_progress(job, sighting),

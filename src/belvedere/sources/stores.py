@@ -13,7 +13,7 @@ class Addressing(StrEnum):
 
 
 class ObjectStore(msgspec.Struct, frozen=True, kw_only=True):
-    """A named S3-compatible store. Its repr hides the keys."""
+    """A named S3-compatible store. `name` is for people. Its repr hides the keys."""
 
     endpoint: str
     name: str = "default"
@@ -23,6 +23,12 @@ class ObjectStore(msgspec.Struct, frozen=True, kw_only=True):
     addressing: Addressing = Addressing.PATH
     allow_http: bool = False
     ca_file: str = ""
+    scope: str = ""  # the project whose it is; "": everybody's
+
+    @property
+    def key(self) -> str:
+        """What locations name it by: two projects may each have a store of one name."""
+        return f"{self.scope}/{self.name}" if self.scope else self.name
 
     def __repr__(self) -> str:
         return f"ObjectStore(name={self.name!r}, endpoint={self.endpoint!r})"

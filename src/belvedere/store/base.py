@@ -1,9 +1,9 @@
 """The seam to the database. Calls are coroutines; each is one transaction, durable when it returns."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -25,6 +25,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     visibility: Visibility = Visibility.PROJECT
     auto_stop: AutoStop | None = None
     sleep_after: int | None = None
+    store: str = ""
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +85,52 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     token: str
     until: datetime
+
+
+EVERY_PROJECT: Final = ""  # whose a shared log store is
+
+
+class LogStoreRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A log store as kept. `sealed_secret` is encrypted, or "" for anonymous requests. Its repr hides the keys."""
+
+    project_id: str  # EVERY_PROJECT: shared
+    name: str
+    endpoint: str
+    region: str
+    addressing: str
+    allow_http: bool
+    access_key: str
+    sealed_secret: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int = 1
+
+    def __repr__(self) -> str:
+        return f"LogStoreRecord(project_id={self.project_id!r}, name={self.name!r}, endpoint={self.endpoint!r})"
+
+
+class LogStoreRecords(Protocol):
+    """The log stores of all projects, and the shared ones."""
+
+    async def add(self, record: LogStoreRecord) -> bool:
+        """Keep it; False if a project that would see it has one of that name already."""
+        ...
+
+    async def all(self) -> Sequence[LogStoreRecord]:
+        """All of them, by project and name."""
+        ...
+
+    async def replace(self, record: LogStoreRecord) -> bool:
+        """Write one read before, guarded by its `revision`, which grows; False if it changed or went meanwhile."""
+        ...
+
+    async def remove(self, project_id: str, name: str) -> int:
+        """Forget it unless jobs name it: how many do (0: it is gone)."""
+        ...
+
+    async def uses(self, project_id: str) -> Mapping[str, int]:
+        """How many of a project's jobs name each store; those that none names are left out."""
+        ...
 
 
 class JobStore(Protocol):

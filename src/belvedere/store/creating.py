@@ -46,6 +46,7 @@ def draft_of(new: NewJob, now: datetime) -> Job:
         visibility=new.visibility,
         auto_stop=new.auto_stop,
         sleep_after=new.sleep_after,
+        store=new.store,
         resource_id=str(uuid.uuid4()),
         created_at=now,
         updated_at=now,

@@ -13,6 +13,7 @@ from belvedere.store import sqlite
 from belvedere.store.database import CONNECTIONS, Database
 from belvedere.store.identities import SqlIdentityStore
 from belvedere.store.jobs import SqlJobStore
+from belvedere.store.log_stores import SqlLogStoreRecords
 from belvedere.store.migrations.running import SchemaTooNew, bring_up_to_date
 
 
@@ -26,6 +27,7 @@ class Stores:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self.jobs = SqlJobStore(database, clock)
+        self.log_stores = SqlLogStoreRecords(database)
         self.identities = SqlIdentityStore(database)
 
     def close(self) -> None:

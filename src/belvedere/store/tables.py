@@ -119,6 +119,7 @@ jobs = Table(
     Column("project_id", String, nullable=False),
     Column("name", String, nullable=False),
     Column("train_url", Text, nullable=False),
+    Column("store", String, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("description", Text, nullable=False),
@@ -178,6 +179,7 @@ Index(
 )
 Index("ix_jobs_by_search_text", jobs.c.project_id, jobs.c.search_text, jobs.c.id)
 Index("ix_jobs_due", jobs.c.claim_until, jobs.c.look_at)
+Index("ix_jobs_by_store", jobs.c.store, jobs.c.project_id)
 Index("ix_jobs_live", jobs.c.intent, jobs.c.end)
 
 # How many jobs there are, kept in the transaction that changes a job: totals and quotas cost no scan.
@@ -229,6 +231,22 @@ beats = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
+)
+
+log_stores = Table(
+    "log_stores",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("endpoint", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("addressing", String, nullable=False),
+    Column("allow_http", Boolean, nullable=False),
+    Column("access_key", String, nullable=False),
+    Column("sealed_secret", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("revision", Integer, nullable=False),
 )
 
 projects = Table(

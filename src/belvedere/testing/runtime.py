@@ -10,6 +10,7 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.protocol import HostMetrics, ViewerSpec
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.seen import ABSENT, Endpoint, Phase, Seen
+from belvedere.sources.stores import ObjectStore
 
 UNREACHABLE = Reason(code=ReasonCode.RUNTIME_UNREACHABLE, text="The scripted runtime is unreachable.")
 
@@ -26,6 +27,7 @@ class FakeRuntime:
         self.specs: dict[int, ViewerSpec] = {}
         self.calls: list[tuple[str, int]] = []  # ("ensure" or "remove", job id), in order
         self.uses: list[int] = []  # job ids, in order
+        self.stores: list[ObjectStore] = []  # as last told
         self.closed_with: bool | None = None  # `end_viewers` of `close`
         self._clock = clock
         self._viewers: dict[int, Seen] = {}
@@ -100,6 +102,9 @@ class FakeRuntime:
 
     async def logs(self, job_id: int, tail: int) -> Sequence[str]:
         return [] if self._broken or tail <= 0 else self._logs.get(job_id, [])[-tail:]
+
+    async def set_stores(self, stores: Sequence[ObjectStore]) -> None:
+        self.stores = list(stores)
 
     async def metrics(self) -> HostMetrics | None:
         return None if self._broken else HostMetrics(viewer_starts=self._starts)

@@ -1,4 +1,4 @@
-"""Job and identity stores in memory. They pass the suites of the real ones, and forget everything when dropped.
+"""Job, log store and identity stores in memory. They pass the suites of the real ones.
 
 Each method does its work without awaiting anything, so coroutines never see half of it: that is the transaction.
 """
@@ -19,7 +19,17 @@ from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import Event, Intent, Job, Visibility
 from belvedere.lifecycle.schedule import running_time
 from belvedere.lifecycle.status import status_of
-from belvedere.store.base import Claim, IdempotencyKey, JobPage, JobQuery, KeyReused, NewJob, SortKey
+from belvedere.store.base import (
+    EVERY_PROJECT,
+    Claim,
+    IdempotencyKey,
+    JobPage,
+    JobQuery,
+    KeyReused,
+    LogStoreRecord,
+    NewJob,
+    SortKey,
+)
 from belvedere.store.creating import draft_of, require_room
 from belvedere.store.queries import Marker, decode_marker, encode_marker
 from belvedere.store.records import EVENTS_KEPT
@@ -88,7 +98,7 @@ class MemoryJobStore:
         marker = None if query.marker is None else decode_marker(query.marker, query)
         as_of = marker.as_of if marker else microseconds(self._clock())
         places = sorted(
-            ((_sort_value(job, query.sort, as_of), job.id) for job in self._jobs() if _is_wanted(job, query)),
+            ((_sort_value(job, query.sort, as_of), job.id) for job in self.everything() if _is_wanted(job, query)),
             reverse=query.descending,
         )
         start = _start(places, marker) if marker else (query.page - 1) * query.per_page
@@ -102,10 +112,10 @@ class MemoryJobStore:
         return JobPage(jobs=found, total=len(places), next_marker=next_marker)
 
     async def count(self, project_id: str) -> int:
-        return sum(job.project_id == project_id for job in self._jobs())
+        return sum(job.project_id == project_id for job in self.everything())
 
     async def count_by_status(self) -> dict[JobStatus, int]:
-        return dict(Counter(status_of(job) for job in self._jobs()))
+        return dict(Counter(status_of(job) for job in self.everything()))
 
     async def replace(self, job: Job, *, events: Sequence[Event] = (), look_at: datetime | None) -> Job | None:
         held = self._held.get(job.id)
@@ -164,7 +174,7 @@ class MemoryJobStore:
             self._held[job_id].make_due(now)
 
     async def running(self) -> Sequence[Job]:
-        return [job for job in self._jobs() if job.intent is Intent.RUN and job.run.end is None]
+        return [job for job in self.everything() if job.intent is Intent.RUN and job.run.end is None]
 
     async def known(self, job_ids: Collection[int]) -> set[int]:
         return self._held.keys() & set(job_ids)
@@ -179,7 +189,8 @@ class MemoryJobStore:
     async def last_beat(self) -> datetime | None:
         return None  # a store in memory has no life before its process
 
-    def _jobs(self) -> Iterator[Job]:
+    def everything(self) -> Iterator[Job]:
+        """All jobs of all projects."""
         return (held.job for held in self._held.values())
 
 
@@ -224,6 +235,42 @@ def _sort_value(job: Job, sort: SortKey, as_of: int) -> Any:
 def _start(places: Sequence[tuple[Any, int]], marker: Marker) -> int:
     last = (marker.value, marker.id)
     return sum(place >= last if marker.descending else place <= last for place in places)
+
+
+class MemoryLogStoreRecords:
+    """Implements `LogStoreRecords`, beside the jobs of a `MemoryJobStore`."""
+
+    def __init__(self, jobs: MemoryJobStore) -> None:
+        self._jobs = jobs
+        self._records: dict[tuple[str, str], LogStoreRecord] = {}
+
+    async def add(self, record: LogStoreRecord) -> bool:
+        whose = {project_id for project_id, name in self._records if name == record.name}
+        if whose & {record.project_id, EVERY_PROJECT} or (record.project_id == EVERY_PROJECT and whose):
+            return False
+        self._records[record.project_id, record.name] = record
+        return True
+
+    async def all(self) -> list[LogStoreRecord]:
+        return [self._records[place] for place in sorted(self._records)]
+
+    async def replace(self, record: LogStoreRecord) -> bool:
+        present = self._records.get((record.project_id, record.name))
+        if present is None or present.revision != record.revision:
+            return False
+        self._records[record.project_id, record.name] = replace(record, revision=record.revision + 1)
+        return True
+
+    async def remove(self, project_id: str, name: str) -> int:
+        count = sum(
+            job.store == name and project_id in {EVERY_PROJECT, job.project_id} for job in self._jobs.everything()
+        )
+        if not count:
+            self._records.pop((project_id, name), None)
+        return count
+
+    async def uses(self, project_id: str) -> dict[str, int]:
+        return dict(Counter(job.store for job in self._jobs.everything() if job.project_id == project_id and job.store))
 
 
 class MemoryIdentityStore:

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _index_jobs()
     _make_what_belongs_to_a_job()
     _make_counts_and_beats()
+    _make_log_stores()
     _make_identities()
 
 
@@ -45,6 +46,7 @@ def _facts_of_the_job() -> list[sa.Column[Any]]:
     return [
         *(_needed(name, sa.String()) for name in ("project_id", "name")),
         _needed("train_url", sa.Text()),
+        _needed("store", sa.String()),
         *(_needed(name, sa.BigInteger()) for name in ("created_at", "updated_at")),
         _needed("description", sa.Text()),
         *(_needed(name, sa.String()) for name in ("job_type", "flavor", "owner", "visibility", "resource_id")),
@@ -85,6 +87,7 @@ def _index_jobs() -> None:
     op.create_index("ix_jobs_by_duration", "jobs", duration)
     op.create_index("ix_jobs_by_search_text", "jobs", ["project_id", "search_text", "id"])
     op.create_index("ix_jobs_due", "jobs", ["claim_until", "look_at"])
+    op.create_index("ix_jobs_by_store", "jobs", ["store", "project_id"])
     op.create_index("ix_jobs_live", "jobs", ["intent", "end"])
 
 
@@ -131,6 +134,20 @@ def _make_counts_and_beats() -> None:
         "beats",
         sa.Column("name", sa.String(), primary_key=True),
         _needed("at", sa.BigInteger()),
+    )
+
+
+def _make_log_stores() -> None:
+    op.create_table(
+        "log_stores",
+        sa.Column("project_id", sa.String(), primary_key=True),
+        sa.Column("name", sa.String(), primary_key=True),
+        *(_needed(name, sa.String()) for name in ("endpoint", "region", "addressing")),
+        _needed("allow_http", sa.Boolean()),
+        _needed("access_key", sa.String()),
+        _needed("sealed_secret", sa.Text()),
+        *(_needed(name, sa.BigInteger()) for name in ("created_at", "updated_at")),
+        _needed("revision", sa.Integer()),
     )
 
 

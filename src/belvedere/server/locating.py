@@ -1,0 +1,115 @@
+"""From what a job says of its logs to a location that can be read: which store, which folder, and whether it is there.
+
+The settings say which folders, the catalog which stores.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from belvedere.contract.decoding import shown
+from belvedere.contract.errors import BelvedereError, RequestError
+from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.lifecycle.jobs import Job
+from belvedere.server.settings import Settings
+from belvedere.service.log_stores import StoreCatalog
+from belvedere.service.rules import CheckedSource
+from belvedere.sources.base import SourceError
+from belvedere.sources.checking import check, locate
+from belvedere.sources.location import DEFAULT_STORE, FolderLocation, Location, ObjectLocation
+from belvedere.sources.opening import open_source
+from belvedere.sources.stores import ObjectStore
+
+_UNDECIDED = "?"  # no store's name: stands for "one of several" until it is known that one is needed at all
+_NO_BUCKET = "belvedere-asks-whether-you-know-it"  # a store that knows the keys says that it has no such bucket
+
+
+class Locator:
+    """Finds logs for one service."""
+
+    def __init__(self, settings: Settings, catalog: StoreCatalog) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
+
+    async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
+        """See `service.rules.SourceCheck`."""
+        visible = await self._catalog.visible(project_id)
+        location, name = await self.locate(visible, train_url, store)
+        reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
+        return CheckedSource(store=name, reason=reason)
+
+    async def of_job(self, job: Job) -> Location:
+        """Where a job's logs lie. Raises SourceError for what the settings no longer allow."""
+        visible = await self._catalog.visible(job.project_id)
+        if job.store and job.store not in visible:
+            text = f"The log store {job.store!r} is gone, or its keys can't be decrypted. Add it again, or its keys."
+            raise SourceError(ReasonCode.STORE_NOT_CONFIGURED, text)
+        # What was a folder stays one, also when a store has been added since under which /a/b/ would be a bucket.
+        names = (visible[job.store].key,) if job.store else ()
+        try:
+            return await locate(job.train_url, log_roots=self._roots, stores=names)
+        except BelvedereError as error:
+            raise SourceError(ReasonCode.SOURCE_FORBIDDEN, error.message) from error
+
+    async def locate(
+        self, visible: Mapping[str, ObjectStore], train_url: str, store: str | None
+    ) -> tuple[Location, str]:
+        """The location, and the name of the store that it lies in. Raises RequestError and its kin."""
+        name = _choice(visible, store)
+        names = () if name is None else (visible[name].key if name != _UNDECIDED else _UNDECIDED,)
+        location = await locate(train_url, log_roots=self._roots, stores=names)
+        if isinstance(location, FolderLocation):
+            if store is not None:
+                raise RequestError("store: the URL names a folder, which lies in no store. Leave store out.")
+            return location, ""
+        if location.store == _UNDECIDED:
+            raise RequestError(f"store is missing: there are several. Choose one of {', '.join(sorted(visible))}.")
+        return location, name or ""
+
+
+def _choice(visible: Mapping[str, ObjectStore], store: str | None) -> str | None:
+    """The store that is named; else the one called default; else the only one."""
+    if store is not None:
+        if store not in visible:
+            known = f"Choose one of {', '.join(sorted(visible))}." if visible else "None has been added yet."
+            raise RequestError(f"store: this project sees no usable log store named {shown(store)}. {known}")
+        return store
+    if not visible:
+        return None
+    if DEFAULT_STORE in visible:
+        return DEFAULT_STORE
+    return next(iter(visible)) if len(visible) == 1 else _UNDECIDED
+
+
+def _by_key(visible: Mapping[str, ObjectStore]) -> dict[str, ObjectStore]:
+    return {store.key: store for store in visible.values()}
+
+
+async def try_store(store: ObjectStore, bucket: str | None, timeout: float) -> Reason | None:
+    """See `service.log_stores.TryStore`. One request; at most `timeout` seconds."""
+    location = ObjectLocation(store=store.key, bucket=bucket or _NO_BUCKET, prefix="")
+    try:
+        source = open_source(location, {store.key: store})
+        try:
+            async with asyncio.timeout(timeout):
+                await source.probe()
+        finally:
+            await source.close()
+    except SourceError as error:
+        is_known = bucket is None and error.reason.code is ReasonCode.NO_SUCH_BUCKET
+        return None if is_known else error.reason
+    except TimeoutError:
+        text = f"The object store {store.name!r} did not answer within {timeout:g} s."
+        return Reason(code=ReasonCode.SOURCE_UNREACHABLE, text=text)
+    return None
+
+
+async def resolve(host: str) -> Sequence[str]:
+    """See `service.log_stores.Resolve`."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [str(address[0]) for *_, address in found]
