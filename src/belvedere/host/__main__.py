@@ -14,12 +14,14 @@ def main() -> int:
     parser.add_argument("--orphan-grace", type=float, default=ORPHAN_GRACE, metavar="SECONDS")
     parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, metavar="SECONDS")
     parser.add_argument("--cold", action="store_true", help="keep no warm parent; viewers start slower")
+    parser.add_argument("--memory-budget", type=int, metavar="BYTES", help="for all viewers [half of the machine's]")
     arguments = parser.parse_args()
     return run_host(
         arguments.data,
         orphan_grace=arguments.orphan_grace,
         poll_seconds=arguments.poll_seconds,
         warm=not arguments.cold,
+        memory_budget=arguments.memory_budget,
     )
 
 

@@ -1,11 +1,14 @@
 """All viewers of one host, by job id."""
 
 import asyncio
+import functools
 import itertools
 import secrets
+import sys
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
+from belvedere.host.capacity import Capacity
 from belvedere.host.entry import Entry, Sameness, sameness
 from belvedere.host.protocol import Changes, HostMetrics, ViewerSpec
 from belvedere.host.sleeping import Alarm, sleep_at
@@ -27,6 +30,8 @@ class Host:
         self._viewers: dict[int, Supervisor] = {}  # by number, until nothing of them is left
         self._last_number = 0
         self._alarm = Alarm(self._perhaps_sleep)
+        budget = sys.maxsize if around.memory_budget is None else around.memory_budget
+        self.capacity = Capacity(budget, self._viewers, self._idle_since)
         self._ended_starts = 0
         self._ended_crashes = 0
         # Drawn, so that a cursor of another host is hardly ever taken for one of ours; JSON numbers hold 2^53.
@@ -133,7 +138,8 @@ class Host:
             return viewer
         self._last_number += 1
         number = self._last_number
-        viewer = Supervisor(_shown(spec, number), self._around, lambda: self._viewer_changed(number))
+        admit = functools.partial(self.capacity.admit, number)
+        viewer = Supervisor(_shown(spec, number), self._around, lambda: self._viewer_changed(number), admit)
         self._shared[same] = self._viewers[number] = viewer
         self._holders[number] = set()
         return viewer
@@ -163,6 +169,7 @@ class Host:
         self._ended_starts += viewer.look.starts
         self._ended_crashes += viewer.crashes
         del self._viewers[viewer.number], self._holders[viewer.number]
+        self.capacity.tell_waiting()
         leaving = self._leaving[job_id]
         leaving.discard(last)
         if not leaving:
@@ -189,11 +196,21 @@ class Host:
         else:
             self._alarm.set(number, at)
 
+    def _idle_since(self, number: int) -> float | None:
+        """Since when the viewer was used through no job; None if it may not sleep now."""
+        entries = [self._entries[job_id] for job_id in self._holders[number]]
+        settled_at = self._viewers[number].settled_at
+        if settled_at is None or not entries or any(entry.spec.sleep_after is None for entry in entries):
+            return None
+        return max(settled_at, *(entry.used_at for entry in entries))
+
     # Changes
 
     def _viewer_changed(self, number: int) -> None:
         viewer = self._viewers[number]
         self._set_alarm(viewer)
+        if viewer.look.phase in {Phase.ASLEEP, Phase.FAILED}:
+            self.capacity.tell_waiting()
         for job_id in self._holders[number]:
             self._entries[job_id].note_phase(self._around.clock())
             self._note(job_id)

@@ -20,6 +20,7 @@ from belvedere.host.app import ControlApi
 from belvedere.host.children import Children, become_subreaper, kill_recorded
 from belvedere.host.host import Host
 from belvedere.host.launching import ColdLauncher, FirstOpenLauncher
+from belvedere.host.memory import default_budget
 from belvedere.host.mirroring import Mirrors
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.host.places import Places, listening_socket, make_empty, make_private, places
@@ -42,12 +43,17 @@ GOODBYE = 1.0  # seconds that open requests have to end
 
 
 def run_host(
-    data: Path, *, orphan_grace: float = ORPHAN_GRACE, poll_seconds: float = POLL_SECONDS, warm: bool = True
+    data: Path,
+    *,
+    orphan_grace: float = ORPHAN_GRACE,
+    poll_seconds: float = POLL_SECONDS,
+    warm: bool = True,
+    memory_budget: int | None = None,
 ) -> int:
     """Run the host of a data folder until it is told to end or orphaned; an exit status.
 
     0: it ran, or another host of this folder runs already. `poll_seconds`: between two looks at a log source that
-    changes. `warm`: keep warm parents.
+    changes. `warm`: keep warm parents. `memory_budget`: bytes for all viewers; None: half of the machine's.
     """
     os.umask(0o077)
     where = places(data)
@@ -59,12 +65,12 @@ def run_host(
             _clear_leftovers(where)
             _raise_file_limit()
             become_subreaper()
-            asyncio.run(_run(where, orphan_grace, poll_seconds, warm))
+            asyncio.run(_run(where, orphan_grace, poll_seconds, warm, memory_budget or default_budget()))
             shutil.rmtree(where.run, ignore_errors=True)
     return 0
 
 
-async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bool) -> None:
+async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bool, budget: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -72,11 +78,9 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
 
     def put_stores(new: list[ObjectStore]) -> None:
         stores.clear()
-        stores.update({store.key: store for store in new})
-        mirrors.renew_sources()
+        stores.update({store.name: store for store in new})
 
-    mirrors = _mirrors(where, stores, poll_seconds)
-    async with _host(where, mirrors, warm) as host:
+    async with _host(where, _mirrors(where, stores, poll_seconds), warm, budget) as host:
         api = ControlApi(host, _introduction(host), put_stores, stop.set)
         server = await _serve(api, where.control_socket)
         log.info("host %s is up, pid %d", __version__, os.getpid())
@@ -86,7 +90,7 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
 
 
 @contextlib.asynccontextmanager
-async def _host(where: Places, mirrors: Mirrors, warm: bool) -> AsyncIterator[Host]:
+async def _host(where: Places, mirrors: Mirrors, warm: bool, budget: int) -> AsyncIterator[Host]:
     """A host with all that it stands on; at the end nothing of it is left."""
     children = Children(where.processes, sweeps=True)
     viewers = viewer_types()
@@ -99,18 +103,21 @@ async def _host(where: Places, mirrors: Mirrors, warm: bool) -> AsyncIterator[Ho
             launcher=FirstOpenLauncher(warm_launcher, ColdLauncher()),
             mirrors=mirrors,
             viewer_types=viewers,
+            memory_budget=budget,
         )
     )
+    watch = asyncio.create_task(host.capacity.keep())
     try:
         yield host
     finally:
+        watch.cancel()
         await host.close()
         await warm_launcher.close()
         await mirrors.close()
         await children.sweep()
 
 
-def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> FolderMirrors:
+def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> Mirrors:
     def open_location(location: Location) -> LogSource:
         return open_source(location, stores)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from belvedere.viewers.base import Command, Show
 
 LONGEST_LINE = 2048  # bytes; the rest of a line is dropped
 GRACE = 2.0  # seconds from SIGTERM to SIGKILL
+ALLOCATED_UNUSED = 1 << 30  # bytes: stacks of threads, arenas
 LAST_WORDS = 1.0  # seconds to wait for what an ended process has left in its pipes
 
 Hear = Callable[[bytes], None]
@@ -91,6 +93,16 @@ async def start_process(
         process = ViewerProcess(pid, os.dup(our_in), ended, children)
         await process.listen(os.dup(our_out), os.dup(our_err), on_event, on_log)
     return process
+
+
+def confine(pid: int, memory_limit: int) -> None:
+    """Bound what each of its processes may allocate: the last fence for one that grows faster than it is watched.
+
+    Generous, for allocated is more than used; the limit itself is kept by weighing.
+    """
+    most = 2 * memory_limit + ALLOCATED_UNUSED
+    with contextlib.suppress(OSError):  # ProcessLookupError: its end is noted elsewhere
+        resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import shutil
 import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,14 +16,14 @@ from msgspec.structs import replace
 
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.host import course
+from belvedere.host import course, pressure
 from belvedere.host.children import Children
-from belvedere.host.course import Act, Facts
+from belvedere.host.course import Act, Facts, Failure
 from belvedere.host.launching import Launcher
 from belvedere.host.liveness import answers
 from belvedere.host.mirroring import Mirror, Mirrors
 from belvedere.host.places import Places, listening_socket, make_private
-from belvedere.host.process import ViewerProcess, start_process
+from belvedere.host.process import ViewerProcess, confine, start_process
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Endpoint, Phase
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 PREFIX = ""  # a viewer that several jobs share can't stand under the path of one of them
 LOG_LINES = 500
 LOG_LINES_ASLEEP = 50
+ROOM_EVERY = timedelta(seconds=2)  # between two questions for room
+SOURCE_EVERY = 30.0  # seconds between two tries to read a source that has turned unreadable
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +48,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: Mirrors
     viewer_types: Mapping[str, ViewerType]
     clock: Clock = utc_now
+    memory_budget: int | None = None  # bytes for all viewers; None: no budget
+
+
+Admit = Callable[[int], Reason | None]
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +83,16 @@ class Supervisor:
     Asleep it is this object and nothing else: no task, timer, process, socket or mirror.
     """
 
-    def __init__(self, shown: Shown, around: Surroundings, changed: Callable[[], None]) -> None:
+    def __init__(self, shown: Shown, around: Surroundings, changed: Callable[[], None], admit: Admit) -> None:
+        """`admit` makes room for so many bytes, or says why there is none."""
         self.number = shown.number
+        self.memory = 0  # bytes that its processes take, or are expected to; 0 while there are none
+        self.memory_limit = shown.memory_bytes
         self.settled_at: float | None = None  # by the event loop's clock: since when it has been ready and loaded
         self._shown = shown
         self._around = around
         self._changed = changed
+        self._admit = admit
         self._facts = Facts(asleep=True, known=shown.asleep)
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._news = asyncio.Event()
@@ -111,6 +122,11 @@ class Supervisor:
         )
 
     @property
+    def pid(self) -> int | None:
+        """Of its process, which leads a session; None without one."""
+        return self._process.pid if self._process else None
+
+    @property
     def crashes(self) -> int:
         """Processes that ended by themselves."""
         return self._facts.crash_count
@@ -133,10 +149,24 @@ class Supervisor:
         if self._mirror is not None:
             self._mirror.watch()
 
+    def ask_again(self) -> None:
+        """There may be room now."""
+        if self._facts.waiting is not None:
+            self._note(replace(self._facts, retry_at=None))
+
+    def exceed(self, taken: int) -> None:
+        """Its processes take more than they may: end them at once, for good."""
+        if self._process is None or self.memory_limit is None or self._facts.failure is not None:
+            return
+        reason = pressure.over_limit(taken, self.memory_limit)
+        self._note(replace(self._facts, failure=Failure(end=End.VIEWER, reason=reason)))
+        self._process.kill()
+
     def sleep(self) -> None:
         """Begin to let go of everything, until `wake`."""
         if course.may_sleep(self._facts):
             self._falling_asleep = True
+            self.memory = 0  # it is given back within a moment
             self._note(course.put_to_sleep(self._facts))
             while len(self._log) > LOG_LINES_ASLEEP:
                 self._log.popleft()
@@ -169,7 +199,7 @@ class Supervisor:
             listener = listening_socket(self._socket)
             mirror = self._mirror = self._around.mirrors.open(self._shown.project_id, self._shown.location, viewer)
             self._note(replace(self._facts, known=self._facts.known and any(mirror.folder.iterdir())))
-            self._begin(self._follow(mirror))
+            self._begin(self._follow(mirror, viewer))
             await self._steer(viewer, mirror, listener)
         except Exception as error:
             log.exception("viewer %d can't be supervised", self.number)
@@ -196,6 +226,8 @@ class Supervisor:
                     await self._wait(seconds)
 
     async def _launch(self, viewer: ViewerType, mirror: Mirror, listener: socket.socket) -> None:
+        if not self._has_room(mirror):
+            return
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
         try:
@@ -204,12 +236,24 @@ class Supervisor:
             )
         except OSError as error:
             log.warning("viewer %d: no process can be started: %s", self.number, error)
+            self.memory = 0
             self._note(course.refused(self._facts, _refusal(error)))
             return
+        if self.memory_limit is not None:
+            confine(self._process.pid, self.memory_limit)
         show = Show(folder=str(mirror.folder), path_prefix=PREFIX, work=str(self._work))
         self._process.send(show)
         self._note(course.launched(self._facts))
         self._ending = self._begin(self._await_end(self._process, self._work))
+
+    def _has_room(self, mirror: Mirror) -> bool:
+        needed = pressure.estimate(mirror.state.progress, self.memory_limit)
+        reason = self._admit(needed)
+        if reason is not None:
+            self._note(course.kept_waiting(self._facts, reason, self._around.clock() + ROOM_EVERY))
+            return False
+        self.memory = needed
+        return True
 
     def _load(self) -> None:
         if self._process is not None:
@@ -226,6 +270,7 @@ class Supervisor:
         await process.finish()
         shutil.rmtree(work, ignore_errors=True)
         self._process = None
+        self.memory = 0
         if self._facts.stopping or self._facts.failure or self._falling_asleep:
             return
         words = self._safe(self._log[-1] if self._log else "")
@@ -233,10 +278,15 @@ class Supervisor:
         jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads retries
         self._note(course.crashed(self._facts, self._around.clock(), last_line=words, jitter=jitter))
 
-    async def _follow(self, mirror: Mirror) -> None:
+    async def _follow(self, mirror: Mirror, viewer: ViewerType) -> None:
         state = mirror.state
         while True:
             self._note(course.mirror_changed(self._facts, state, self._around.clock()))
+            if state.failure is not None:  # it makes no more passes; opening it once more begins anew
+                await asyncio.sleep(SOURCE_EVERY)
+                await self._around.mirrors.open(self._shown.project_id, self._shown.location, viewer).close()
+                state = mirror.state
+                continue
             state = await mirror.differs_from(state)
 
     async def _end_process(self) -> None:
