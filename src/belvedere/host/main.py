@@ -78,9 +78,11 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
 
     def put_stores(new: list[ObjectStore]) -> None:
         stores.clear()
-        stores.update({store.name: store for store in new})
+        stores.update({store.key: store for store in new})
+        mirrors.renew_sources()
 
-    async with _host(where, _mirrors(where, stores, poll_seconds), warm, budget) as host:
+    mirrors = _mirrors(where, stores, poll_seconds)
+    async with _host(where, mirrors, warm, budget) as host:
         api = ControlApi(host, _introduction(host), put_stores, stop.set)
         server = await _serve(api, where.control_socket)
         log.info("host %s is up, pid %d", __version__, os.getpid())
@@ -117,7 +119,7 @@ async def _host(where: Places, mirrors: Mirrors, warm: bool, budget: int) -> Asy
         await children.sweep()
 
 
-def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> Mirrors:
+def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> FolderMirrors:
     def open_location(location: Location) -> LogSource:
         return open_source(location, stores)
 
