@@ -1,6 +1,9 @@
 """The peer: the `tensorboard` command as everybody runs it."""
 
 import contextlib
+import itertools
+import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -9,13 +12,13 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import msgspec
-from tests.support.service import free_port
 
 from benchmarks.asking import Asker, until
 from benchmarks.datasets import LogSet, run_name, tag_name
 from benchmarks.processes import end, start
 
 OURS = Path(sys.executable).with_name("tensorboard")  # the version that we pin, in our own environment
+_PORTS = itertools.cycle(random.sample(range(20_000, 32_000), 12_000))  # below those of outgoing connections
 SCALARS = "/data/plugin/scalars/scalars"
 MULTIRUN = "/data/plugin/scalars/scalars_multirun"
 ENVIRONMENT = "/data/environment"
@@ -26,14 +29,35 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
 
     process: subprocess.Popen[bytes]
     origin: str
+    log: Path
+
+    def wait(self) -> None:
+        """Until it answers. Raises RuntimeError if it ends instead."""
+        asker = Asker(self.origin)
+
+        def answers() -> bool | None:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"tensorboard ended: {self.log.read_text(errors='replace')[-500:]}")
+            return _closing(asker, asker.get(ENVIRONMENT).status == 200)
+
+        until(answers)
 
 
 def start_stock(logdir: str, work: Path, *, program: Path = OURS, env: Mapping[str, str] | None = None) -> Stock:
     """Start one on loopback with everything else on its defaults."""
-    port = free_port()
+    port, log = _port(), work / "stock.log"
     command = [str(program), "--logdir", logdir, "--host", "127.0.0.1", "--port", str(port)]
-    process = start(command, work / f"stock-{port}.log", {"TMPDIR": str(work), **(env or {})})
-    return Stock(process=process, origin=f"http://127.0.0.1:{port}")
+    process = start(command, log, {"TMPDIR": str(work), **(env or {})})
+    return Stock(process=process, origin=f"http://127.0.0.1:{port}", log=log)
+
+
+def _port() -> int:
+    """A free port that no outgoing connection is given, and that is not handed out again soon."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 @contextlib.contextmanager

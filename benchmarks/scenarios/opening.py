@@ -118,7 +118,7 @@ def _open_stock(url: str, program: Path, env: Mapping[str, str] | None) -> Cours
     began = time.perf_counter()
     with stock(url, program=program, env=env) as started:
         asker = Asker(started.origin)
-        wait_for_viewer(asker)
+        started.wait()
         viewer = time.perf_counter() - began
         wait_for_scalar(asker)
         return Course(answered=0.0, viewer=viewer, scalar=time.perf_counter() - began)
