@@ -145,7 +145,7 @@ async def test_nothing_to_show_is_a_page_for_people_and_the_viewer_for_scripts()
             assert "1 other file: train.log" in text
         for url, headers in (
             (made.url("/?belvedere=anyway"), PERSON),
-            (made.url("/index.js"), PERSON),
+            (made.url("/other.html"), PERSON),
             (made.url("/"), {}),
         ):
             async with made.client.get(url, headers=headers) as answer:

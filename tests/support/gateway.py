@@ -75,6 +75,10 @@ COPYING = SourceProgress(
 )
 
 
+async def _nothing() -> None:
+    """There is no gateway yet."""
+
+
 class Stage:
     """What a test holds: the board, secrets, and a client that talks to the gateway."""
 
@@ -89,6 +93,7 @@ class Stage:
         self.told: list[tuple[int | None, int]] = []
         self.used: list[int] = []
         self.on_use: Callable[[], None] = lambda: None
+        self.loaded: Callable[[], Awaitable[None]] = _nothing
         self.token = ""
         self.folder = Path()
 
@@ -162,6 +167,7 @@ async def stage(
             use=made.use,
         )
         stack.push_async_callback(gateway.close)
+        made.loaded = gateway.loaded
         runner = gateway.runner(shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -12,10 +12,14 @@ from belvedere.console.pages import page_headers, render
 from belvedere.console.tones import tone_of
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.statuses import JobStatus
+from belvedere.gateway.documents import accepts_gzip
+from belvedere.gateway.headers import Headers
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
+from belvedere.gateway.shelf import plain
 from belvedere.gateway.standing import JobView, Standing
 from belvedere.lifecycle.jobs import Intent, Job
+from belvedere.viewers.base import AssetFile
 
 OWN: Final = "/_belvedere/"
 STATIC: Final = f"{OWN}static/"
@@ -80,10 +84,25 @@ def static_file(asset: Asset) -> web.Response:
     return web.Response(body=asset.body, headers=_signed(headers))
 
 
-def font_file(body: bytes, content_type: str) -> web.Response:
-    """A font, to be kept by this browser alone."""
-    headers = {"Content-Type": content_type, "Cache-Control": "private, max-age=31536000, immutable"}
-    return web.Response(body=body, headers=_signed(headers | {"X-Content-Type-Options": "nosniff"}))
+def asset(file: AssetFile, asked: Headers, *, kept: bool) -> web.Response:
+    """A viewer's file. `kept`: by this browser alone, for ever, as the path names the content."""
+    headers = {
+        "Content-Type": file.content_type,
+        "Cache-Control": "private, max-age=31536000, immutable" if kept else "private, no-cache",
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        # Should a file be a page, nobody has to see it as such.
+        "Content-Security-Policy": "sandbox; frame-ancestors 'none'",
+    }
+    if not accepts_gzip(asked):
+        return web.Response(body=plain(file), headers=_signed(headers))
+    return web.Response(body=file.gzipped, headers=_signed(headers | {"Content-Encoding": "gzip"}))
+
+
+def elsewhere(location: str) -> web.Response:
+    """The same thing is at that path, for now."""
+    return web.Response(status=307, headers=_signed({"Location": location, "Cache-Control": "private, no-cache"}))
 
 
 def sign_in_page(rules: GatewayRules, *, target: str, job_id: int | None, error: str = "") -> web.Response:

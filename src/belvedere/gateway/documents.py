@@ -25,26 +25,26 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Documents:
-    """Makes documents of pages, and keeps the latest ones made. `change` is applied to a page first."""
+    """Makes documents of pages, and keeps the latest ones made."""
 
-    def __init__(self, static: str, change: Callable[[bytes], bytes] = bytes) -> None:
-        """`static`: the path of our own scripts, with a slash at the end."""
+    def __init__(self, static: str, change: Callable[[str, bytes], bytes] = lambda _viewer, page: page) -> None:
+        """`static`: the path of our own scripts, with a slash at the end. `change` is for viewers' main pages."""
         self.ending = f'<script src="{static}{assets()["presence.js"].name}" async></script>\n'.encode()
         self._change = change
-        self._made: OrderedDict[bytes, Document] = OrderedDict()
+        self._made: OrderedDict[tuple[str, bytes], Document] = OrderedDict()
 
-    def made_of(self, page: bytes) -> Document:
-        """The document for a page of at most `LARGEST` bytes."""
-        digest = hashlib.sha256(page).digest()
-        document = self._made.pop(digest, None) or self._make(page)
-        self._made[digest] = document
+    def made_of(self, page: bytes, main_of: str = "") -> Document:
+        """The document for a page of at most `LARGEST` bytes; `main_of`: the viewer whose main page it is, if it is."""
+        key = (main_of, hashlib.sha256(page).digest())
+        document = self._made.pop(key, None) or self._make(self._change(main_of, page) if main_of else page)
+        self._made[key] = document
         if len(self._made) > _KEPT:
             self._made.popitem(last=False)
         return document
 
     def _make(self, page: bytes) -> Document:
         # At the end, because that needs no look into the page, and browsers take it even behind </html>.
-        plain = self._change(page) + self.ending
+        plain = page + self.ending
         etag = f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"'
         return Document(etag=etag, plain=plain, gzipped=gzip.compress(plain, mtime=0))
 

@@ -33,6 +33,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str  # the job's public one
     inner: str | None  # what the viewer expects in its place; None: the same
     console_origin: str
+    main_of: str  # the kind of viewer, if this asks for its main page, or else nothing
     train_url: str  # shown in place of the folder that the viewer reads
 
     def target(self, raw_path: str) -> str:
@@ -97,7 +98,7 @@ class Forwarder:
         if hides:
             return await send_environment(answer, headers, passage.train_url)
         if is_page and is_document(answer.status, answer.headers):
-            return await send_document(request, answer, headers, self._documents)
+            return await send_document(request, answer, headers, self._documents, passage.main_of)
         return await send(request, answer, headers)
 
     def _line(self, socket: str) -> Line:

@@ -1,6 +1,7 @@
 """The gateway: each request's way from the Host check to a viewer's bytes or to a page of ours."""
 
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
@@ -18,10 +19,10 @@ from belvedere.contract.errors import (
 )
 from belvedere.gateway import answers
 from belvedere.gateway.documents import Documents
-from belvedere.gateway.fonts import font
 from belvedere.gateway.forwarding import Forwarder
 from belvedere.gateway.routes import RouteMatch, match_route
 from belvedere.gateway.rules import METHODS, GatewayRules, is_allowed_host, is_navigation, may_act
+from belvedere.gateway.shelf import ASSETS, Shelf
 from belvedere.gateway.signing_in import SigningIn, ticket_of
 from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
@@ -29,6 +30,8 @@ from belvedere.gateway.visitors import Visitor, Visitors
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
+from belvedere.viewers.base import ViewerType
+from belvedere.viewers.registry import viewer_types
 
 _log = structlog.get_logger("belvedere.gateway")
 
@@ -48,14 +51,20 @@ def create_gateway(
     rules: GatewayRules,
     observer: Observer | None = None,
     use: UseSink | None = None,
+    viewers: Mapping[str, ViewerType] | None = None,
 ) -> "Gateway":
-    """A gateway, to be made and closed inside a running event loop. `use` is told which jobs' viewers are looked at."""
-    forwarder = Forwarder(Documents(answers.STATIC))
+    """A gateway, to be made and closed inside a running event loop.
+
+    `use` is told which jobs' viewers are looked at. `viewers`: by job type; None for all that are installed.
+    """
+    shelf = Shelf(viewer_types() if viewers is None else viewers)
+    forwarder = Forwarder(Documents(answers.STATIC, shelf.shared))
     return Gateway(
-        viewing=Viewing(board, find_job, forwarder, rules, use),
+        viewing=Viewing(board=board, find_job=find_job, forwarder=forwarder, shelf=shelf, rules=rules, use=use),
         visitors=Visitors(gatekeeper, clock, rules),
         signing_in=SigningIn(gatekeeper, clock, rules),
         forwarder=forwarder,
+        shelf=shelf,
         rules=rules,
         observer=observer,
     )
@@ -71,6 +80,7 @@ class Gateway:
         visitors: Visitors,
         signing_in: SigningIn,
         forwarder: Forwarder,
+        shelf: Shelf,
         rules: GatewayRules,
         observer: Observer | None,
     ) -> None:
@@ -78,6 +88,7 @@ class Gateway:
         self._visitors = visitors
         self._signing_in = signing_in
         self._forwarder = forwarder
+        self._shelf = shelf
         self._rules = rules
         self._observer = observer
 
@@ -90,9 +101,14 @@ class Gateway:
         server = web.Server(self.handle, handler_cancellation=True, auto_decompress=False, access_log=None)
         return web.ServerRunner(server, shutdown_timeout=shutdown_timeout)
 
+    async def loaded(self) -> None:
+        """Wait until the viewers' static files are served from here."""
+        await self._shelf.loaded()
+
     async def close(self) -> None:
         """Give up the connections to viewers."""
         await self._forwarder.close()
+        await self._shelf.close()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -148,8 +164,16 @@ class Gateway:
         if is_navigation(request.method, request.headers):
             at_root = request.raw_path == "/"
             return answers.see_other(f"{self._rules.console_origin}/") if at_root else self._viewing.absent(request)
-        found = font(request.raw_path) if request.method in {"GET", "HEAD"} else None
-        return answers.font_file(*found) if found else answers.problem(404, NoSuchPath.code, "Nothing is at this path.")
+        return await self._file(request) or answers.problem(404, NoSuchPath.code, "Nothing is at this path.")
+
+    async def _file(self, request: web.BaseRequest) -> web.Response | None:
+        if request.method not in {"GET", "HEAD"}:
+            return None
+        path = request.raw_path.partition("?")[0]
+        await self._shelf.loaded()
+        is_shared = path.startswith(ASSETS)
+        file = self._shelf.at(path) if is_shared else self._shelf.at_root(path)
+        return answers.asset(file, request.headers, kept=True) if file else None
 
     def _stranger(
         self, request: web.BaseRequest, route: RouteMatch | None, target: str, *, used_ticket: bool

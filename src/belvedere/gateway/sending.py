@@ -41,7 +41,7 @@ async def send(
 
 
 async def send_document(
-    request: web.BaseRequest, answer: Answer, headers: CIMultiDict[str], documents: Documents
+    request: web.BaseRequest, answer: Answer, headers: CIMultiDict[str], documents: Documents, main_of: str
 ) -> web.StreamResponse:
     """Send the page with our script in it; compressed, if it is of a usual size.
 
@@ -52,7 +52,7 @@ async def send_document(
     page, is_whole = await _read(answer, LARGEST)
     if not is_whole:
         return await send(request, answer, headers, before=page, after=documents.ending)
-    document = documents.made_of(page)
+    document = documents.made_of(page, main_of)
     headers["ETag"] = document.etag
     headers.add("Vary", "Accept-Encoding")
     if is_known(document.etag, request.headers):

@@ -13,6 +13,7 @@ from belvedere.gateway import answers
 from belvedere.gateway.forwarding import Forwarder, Missed, Passage
 from belvedere.gateway.routes import RouteMatch, without_parameter
 from belvedere.gateway.rules import GatewayRules, is_navigation
+from belvedere.gateway.shelf import Shelf
 from belvedere.gateway.standing import JobView, Standing, endpoint_of, is_asleep, is_returning, standing_of, view_of
 from belvedere.gateway.upstream import listens
 from belvedere.gateway.use import OWN, PRESENT, STATE, UseSink, is_use
@@ -24,6 +25,7 @@ from belvedere.runtimes.board import Board, Sighting
 
 FindJob = Callable[[int], Awaitable[Job | None]]
 _LOOK_AGAIN = 0.5  # seconds, while a viewer is said to be up and nobody listens
+_MAIN = frozenset({"/", "/index.html"})
 _RETRY_AFTER = 5.0  # seconds, told to scripts whose patience we have used up
 
 
@@ -38,11 +40,19 @@ class Viewing:
     """Answers requests for jobs' URLs."""
 
     def __init__(
-        self, board: Board, find_job: FindJob, forwarder: Forwarder, rules: GatewayRules, use: UseSink | None
+        self,
+        *,
+        board: Board,
+        find_job: FindJob,
+        forwarder: Forwarder,
+        shelf: Shelf,
+        rules: GatewayRules,
+        use: UseSink | None,
     ) -> None:
         self._board = board
         self._find_job = find_job
         self._forwarder = forwarder
+        self._shelf = shelf
         self._rules = rules
         self._use = use
 
@@ -58,6 +68,8 @@ class Viewing:
             self._use(route.job_id)
         if route.rest.startswith(OWN):
             return await self._own(request, route, who, sighting)
+        if file := self._file(request, route, sighting, by_cookie=visitor.by_cookie):
+            return file
         if is_navigation(request.method, request.headers):
             return await self._visit(request, route, who, sighting)
         return await self._serve(request, route, visitor)
@@ -67,6 +79,16 @@ class Viewing:
         if is_navigation(request.method, request.headers):
             return answers.not_found_page(self._rules)
         return answers.problem(404, NotFound.code, "There is no such job in this project.")
+
+    def _file(
+        self, request: web.BaseRequest, route: RouteMatch, sighting: Sighting, *, by_cookie: bool
+    ) -> web.Response | None:
+        """A file that is the same for all jobs: browsers are led to the one that they keep, scripts get it here."""
+        found = self._shelf.below(route.job_type, route.rest) if request.method in {"GET", "HEAD"} else None
+        if found is None or standing_of(sighting) in {Standing.ENDING, Standing.ENDED}:
+            return None
+        shared, file = found
+        return answers.elsewhere(shared) if by_cookie else answers.asset(file, request.headers, kept=False)
 
     async def _sighting(self, route: RouteMatch, who: Principal) -> Sighting | None:
         if route.project_id != who.project_id:
@@ -139,9 +161,12 @@ class Viewing:
             socket=endpoint.socket,
             prefix=route.prefix,
             inner=endpoint.prefix,
+            main_of=route.job_type if route.rest in _MAIN else "",
             console_origin=self._rules.console_origin,
             train_url=job.train_url,
         )
+        if passage.main_of:
+            await self._shelf.loaded()
         return await self._forwarder.forward(request, passage)
 
     async def _own(

@@ -1,7 +1,8 @@
 """The seam to a kind of viewer: its description, and the words that the host and its program exchange."""
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -48,6 +49,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SLOW_LOADER = "python"  # the text of a LOADER event that is worth a warning
+
+
+class AssetFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a viewer's files that is the same for every job: `path` is below its prefix, without a slash first."""
+
+    path: str
+    content_type: str
+    gzipped: bytes
+
+
+@runtime_checkable
+class HasAssets(Protocol):
+    """A kind of viewer whose static files others may serve in its place, the same bytes for every job."""
+
+    def assets(self) -> Iterable[AssetFile]:
+        """The files, of the very version that the program shows. May take some 100 ms."""
+        ...
 
 
 class ViewerType(Protocol):

@@ -3,6 +3,11 @@
 The host reads the description; only the program imports TensorBoard.
 """
 
+from collections.abc import Iterable
+
+from belvedere.viewers.base import AssetFile
+from belvedere.viewers.tensorboard.assets import asset_files
+
 PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
 
 
@@ -36,6 +41,9 @@ class TensorBoard:
         if self.is_log(key) or base == "projector_config.pbtxt" or "plugins" in folders:
             return True
         return base.endswith(PROJECTOR_FILES) or (base.endswith(".png") and "sprite" in base.lower())
+
+    def assets(self) -> Iterable[AssetFile]:
+        return asset_files()
 
     def is_log(self, key: str) -> bool:
         return "tfevents" in key.rsplit("/", 1)[-1]
