@@ -15,7 +15,7 @@ from belvedere.host.host import Host
 from belvedere.host.launching import ColdLauncher
 from belvedere.host.mirroring import Mirror
 from belvedere.host.places import Places, listening_socket
-from belvedere.host.protocol import PROTOCOL, Changes, HostInfo, ViewerSpec
+from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, ViewerSpec
 from belvedere.host.supervisor import Surroundings
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
@@ -176,3 +176,25 @@ async def test_bad_input_is_refused_with_a_sentence(control: Control, method: st
     assert status == 400
     assert msgspec.json.decode(answer)["error"].endswith(".")
     assert len(control.host) == 0
+
+
+async def test_a_question_that_is_meant_for_another_host_is_not_answered(control: Control) -> None:
+    for host, status in (("h", 200), ("another", 421)):
+        async with control.session.get("http://host/v1/viewers", headers={HOST_HEADER: host}) as response:
+            assert response.status == status
+
+
+async def test_only_the_wanted_jobs_are_looked_at(control: Control) -> None:
+    await ensured(control)
+    await ensured(control, viewer_spec(6, viewer_type="none-such"))
+    _, body = await control.ask("GET", "/v1/viewers?ids=6,7")
+    assert set(msgspec.json.decode(body, type=dict[int, Seen])) == {6}
+
+
+async def test_use_of_anything_is_taken_note_of(control: Control) -> None:
+    assert await control.ask("POST", "/v1/uses", b"[5,6,7]") == (200, b"{}")
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'["a"]', b"[1.5]"])
+async def test_use_of_nonsense_is_refused(control: Control, body: bytes) -> None:
+    assert (await control.ask("POST", "/v1/uses", body))[0] == 400

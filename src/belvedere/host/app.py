@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from belvedere.host.host import Host
-from belvedere.host.protocol import HostInfo, ViewerSpec
+from belvedere.host.protocol import HOST_HEADER, HostInfo, ViewerSpec
 from belvedere.lifecycle.seen import ABSENT
 from belvedere.sources.stores import ObjectStore
 
@@ -33,6 +33,7 @@ class ControlApi:
     ) -> None:
         self._host = host
         self._info = info
+        self._host_id = info().host_id
         self._put_stores = put_stores
         self._shut_down = shut_down
         self._asking = 0
@@ -66,6 +67,8 @@ class ControlApi:
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._asking += 1
         try:
+            if request.headers.get(HOST_HEADER, self._host_id) != self._host_id:
+                return _json({"error": "This is another viewer host."}, status=421)
             return await handler(request)
         finally:
             self._asking -= 1

@@ -11,6 +11,8 @@ POST   /v1/uses                      list[job id]: people look at these now; wak
 GET    /v1/changes?after=N           Changes: waits up to 25 s for one; N from the last answer, 0 at first
 GET    /v1/metrics                   HostMetrics
 POST   /v1/shutdown                  ends all viewers, then the host
+
+A request with a `Belvedere-Host` header is meant for the host of that id only; another one answers 421.
 """
 
 from datetime import datetime
@@ -19,6 +21,7 @@ import msgspec
 
 from belvedere.sources.location import Location
 
+HOST_HEADER = "Belvedere-Host"
 PROTOCOL = 1  # grows when an older host could misunderstand us
 
 
@@ -34,7 +37,6 @@ class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     viewer_type: str
     location: Location
-    path_prefix: str = ""
     revision: int = 0
     sleep_after: float | None = None  # seconds without use until it sleeps; None: never
     asleep: bool = False  # register it without starting it: use wakes it

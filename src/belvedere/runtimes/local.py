@@ -18,7 +18,7 @@ import msgspec
 from belvedere import __version__
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.places import make_private, places
-from belvedere.host.protocol import PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
+from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.sources.stores import ObjectStore
 
@@ -36,6 +36,7 @@ PASSED_ON = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 FENCED = 409
+MISDIRECTED = 421
 MOST_IDS = 200  # in one question
 UNREACHABLE = Reason(
     code=ReasonCode.RUNTIME_UNREACHABLE,
@@ -45,6 +46,7 @@ UNREACHABLE = Reason(
 UNKNOWN = Seen(phase=Phase.UNKNOWN, reason=UNREACHABLE)
 
 Answer = TypeVar("Answer")
+_Gone = (aiohttp.ClientConnectionError, ConnectionError, FileNotFoundError)
 _Fault = (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError)
 
 
@@ -79,15 +81,15 @@ class LocalRuntime:
 
     async def ensure(self, spec: ViewerSpec) -> Seen:
         try:
-            await self._meet(start=True)
-            return await self._ask("PUT", f"/v1/viewers/{spec.job_id}", Seen, body=spec)
+            seen = await self._call("PUT", f"/v1/viewers/{spec.job_id}", Seen, body=spec, start=True)
         except _Fault as fault:
             return self._unreachable(fault)
+        return seen or ABSENT
 
     async def use(self, job_ids: Collection[int]) -> None:
         try:
-            if job_ids and await self._meet(start=False):
-                await self._ask("POST", "/v1/uses", dict[str, str], body=list(job_ids))
+            if job_ids:
+                await self._call("POST", "/v1/uses", dict[str, str], body=list(job_ids))
         except _Fault as fault:
             self._unreachable(fault)
 
@@ -104,28 +106,23 @@ class LocalRuntime:
 
     async def _look(self, query: str) -> Mapping[int, Seen] | None:
         try:
-            if not await self._meet(start=False):
-                return {}
-            return await self._ask("GET", f"/v1/viewers{query}", dict[int, Seen])
+            return await self._call("GET", f"/v1/viewers{query}", dict[int, Seen]) or {}
         except _Fault as fault:
             self._unreachable(fault)
             return None
 
     async def remove(self, job_id: int) -> Seen:
         try:
-            if not await self._meet(start=False):
-                return ABSENT
-            return await self._ask("DELETE", f"/v1/viewers/{job_id}", Seen)
+            return await self._call("DELETE", f"/v1/viewers/{job_id}", Seen) or ABSENT
         except _Fault as fault:
             return self._unreachable(fault)
 
     async def logs(self, job_id: int, tail: int) -> Sequence[str]:
         try:
-            if await self._meet(start=False):
-                return await self._ask("GET", f"/v1/viewers/{job_id}/logs?tail={max(tail, 0)}", list[str])
+            return await self._call("GET", f"/v1/viewers/{job_id}/logs?tail={max(tail, 0)}", list[str]) or []
         except _Fault as fault:
             self._unreachable(fault)
-        return []
+            return []
 
     async def set_stores(self, stores: Sequence[ObjectStore]) -> None:
         self._stores = list(stores)
@@ -137,9 +134,7 @@ class LocalRuntime:
 
     async def metrics(self) -> HostMetrics | None:
         try:
-            return (
-                await self._ask("GET", "/v1/metrics", HostMetrics) if await self._meet(start=False) else HostMetrics()
-            )
+            return await self._call("GET", "/v1/metrics", HostMetrics) or HostMetrics()
         except _Fault as fault:
             self._unreachable(fault)
             return None
@@ -149,12 +144,13 @@ class LocalRuntime:
         after = 0
         while True:
             try:
-                await self._meet(start=True)
-                changes = await self._ask("GET", f"/v1/changes?after={after}", Changes, limit=CHANGES_LIMIT)
-                after = changes.cursor
-                if changes.job_ids:
-                    yield changes.job_ids
-                continue
+                path = f"/v1/changes?after={after}"
+                changes = await self._call("GET", path, Changes, start=True, limit=CHANGES_LIMIT)
+                if changes is not None:
+                    after = changes.cursor
+                    if changes.job_ids:
+                        yield changes.job_ids
+                    continue
             except _Fault as fault:
                 self._unreachable(fault)
             await asyncio.sleep(RETRY_PAUSE * random.uniform(0.5, 1))  # noqa: S311 - spreads retries
@@ -172,6 +168,28 @@ class LocalRuntime:
             if session is not None:
                 await session.close()
             self._reap()
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        kind: type[Answer],
+        *,
+        start: bool = False,
+        body: object = None,
+        limit: float = ANSWER_LIMIT,
+    ) -> Answer | None:
+        """Ask the host; None if there is none and none is wanted.
+
+        The host that was met last is asked at once. If it has gone, or another one answers on its socket, that one is
+        met and asked instead: all questions may be repeated.
+        """
+        if self._greeted and self._stores_told and not self._closed:
+            with contextlib.suppress(*_Gone):
+                return await self._ask(method, path, kind, body=body, limit=limit, host=self._greeted)
+        if not await self._meet(start=start):
+            return None
+        return await self._ask(method, path, kind, body=body, limit=limit)
 
     async def _meet(self, *, start: bool) -> bool:
         """Have a host that speaks our protocol and has our stores; False if there is none and none is wanted."""
@@ -254,13 +272,25 @@ class LocalRuntime:
         return self._spawned.pid if self._spawned is not None and self._spawned.poll() is None else None
 
     async def _ask(
-        self, method: str, path: str, kind: type[Answer], *, body: object = None, limit: float = ANSWER_LIMIT
+        self,
+        method: str,
+        path: str,
+        kind: type[Answer],
+        *,
+        body: object = None,
+        limit: float = ANSWER_LIMIT,
+        host: str | None = None,
     ) -> Answer:
+        """Ask whoever answers on the socket, or only the host of this id."""
         session = self._connected()
         data = None if body is None else msgspec.json.encode(body)
         timeout = aiohttp.ClientTimeout(total=limit)
-        async with session.request(method, f"http://host{path}", data=data, timeout=timeout) as response:
+        headers = {HOST_HEADER: host} if host else None
+        url = f"http://host{path}"
+        async with session.request(method, url, data=data, timeout=timeout, headers=headers) as response:
             content = await response.read()
+            if response.status == MISDIRECTED:
+                raise aiohttp.ClientConnectionError("another viewer host has taken this one's place")
             if response.status not in {200, FENCED}:
                 raise aiohttp.ClientPayloadError(f"{method} {path} gave {response.status}: {content[:500]!r}")
             return msgspec.json.decode(content, type=kind)
