@@ -21,7 +21,12 @@ _START_SECONDS = 60.0
 
 
 class SeaweedFs:
-    """One server with one identity. `start` returns when a bucket can be made; `stop` ends it and removes its data."""
+    """One server with one identity. `start` returns when a bucket can be made; `stop` ends it and removes its data.
+
+    `public` is the bucket that can be read without keys.
+    """
+
+    public = "public"
 
     access_key = "belvedere-test-key"
     secret_key = "belvedere-test-secret"
@@ -37,7 +42,7 @@ class SeaweedFs:
         """Start the server and wait until it answers."""
         root = Path(self._folder.name)
         config = root / "s3.json"
-        config.write_text(json.dumps(_identities(self.access_key, self.secret_key)))
+        config.write_text(json.dumps(_identities(self.access_key, self.secret_key, self.public)))
         log = (root / "log").open("wb")
         with log:
             self._process = subprocess.Popen(
@@ -58,6 +63,13 @@ class SeaweedFs:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(30)
             self._process = None
+
+    def change_keys(self, access_key: str, secret_key: str) -> None:
+        """From now on it knows this pair alone."""
+        self.halt()
+        self.access_key, self.secret_key = access_key, secret_key
+        self._buckets.clear()
+        self.start()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -125,10 +137,12 @@ def _weed() -> str:
     return os.environ.get("WEED", str(Path(sys.executable).parent / "weed"))
 
 
-def _identities(access_key: str, secret_key: str) -> dict[str, object]:
+def _identities(access_key: str, secret_key: str, public: str) -> dict[str, object]:
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
     credentials = [{"accessKey": access_key, "secretKey": secret_key}]
-    return {"identities": [{"name": "belvedere", "credentials": credentials, "actions": actions}]}
+    ours = {"name": "belvedere", "credentials": credentials, "actions": actions}
+    anybody = {"name": "anonymous", "actions": [f"Read:{public}", f"List:{public}"]}
+    return {"identities": [ours, anybody]}
 
 
 _QUIET = ("-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.volumePreallocate=false", "-master.telemetry=false")
