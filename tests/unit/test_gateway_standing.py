@@ -13,6 +13,8 @@ from tests.support.gateway import COPYING, NO_BUCKET, QUEUED, STARTING, STOPPED,
 
 READY = Seen(phase=Phase.READY, attempt=1, endpoint=Endpoint(socket="/s"))
 NOTHING = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="Only train.log here.")
+NO_PATH = Reason(code=ReasonCode.NO_SUCH_PATH, text="Nothing is stored there yet.")
+HOLDING = SourceProgress(state="waiting", files_done=3, files_total=3)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,8 @@ NOTHING = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="Only train.log here.")
         (Sighting(job=job(), seen=READY), Standing.READY),
         (Sighting(job=job(run=STARTING), seen=READY), Standing.READY),
         (Sighting(job=job(), seen=replace(READY, reason=NOTHING)), Standing.EMPTY),
+        (Sighting(job=job(), seen=replace(READY, reason=NO_PATH)), Standing.EMPTY),
+        (Sighting(job=job(), seen=replace(READY, reason=NO_PATH, source=HOLDING)), Standing.READY),
         (Sighting(job=job(), seen=ABSENT), Standing.COMING),
         (Sighting(job=job(), seen=replace(READY, attempt=0)), Standing.COMING),
         (Sighting(job=job(), seen=replace(READY, phase=Phase.RECOVERING)), Standing.COMING),

@@ -48,8 +48,18 @@ def standing_of(sighting: Sighting) -> Standing:
         return _STANDING_OF_STATUS.get(status, Standing.ENDED)
     if endpoint_of(sighting) is None:
         return Standing.COMING
-    note = sighting.seen.reason
-    return Standing.EMPTY if note and note.code is ReasonCode.NOTHING_TO_SHOW else Standing.READY
+    return Standing.EMPTY if _is_empty(sighting.seen) else Standing.READY
+
+
+def _is_empty(seen: Seen) -> bool:
+    """Whether there is nothing to see. A path that went away under a viewer leaves it with what it has read."""
+    match seen.reason.code if seen.reason else None:
+        case ReasonCode.NOTHING_TO_SHOW:
+            return True
+        case ReasonCode.NO_SUCH_PATH:
+            return seen.source is None or seen.source.files_done == 0
+        case _:
+            return False
 
 
 def endpoint_of(sighting: Sighting) -> Endpoint | None:
