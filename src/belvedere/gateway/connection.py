@@ -130,10 +130,18 @@ class Connection(asyncio.Protocol):
 
     # What the parser calls
 
+    def on_message_begin(self) -> None:
+        if self.is_complete:  # it says more than it was asked
+            self.abort()
+
     def on_status(self, reason: bytes) -> None:
+        if self.is_lost:
+            return
         self.reason = reason.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_lost:
+            return
         try:
             text = value.decode()
         except UnicodeDecodeError:
@@ -142,6 +150,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code() if self._parser else 0
+        if self.is_lost:
+            return
         if status < 200:  # a word on the way; the answer is yet to come
             self.headers.clear()
             return
@@ -150,7 +160,7 @@ class Connection(asyncio.Protocol):
             self.on_message_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self._is_head:
+        if self.is_complete:
             self.abort()
             return
         self._held.append(body)
