@@ -34,6 +34,13 @@ def complete_flavors(ctx: click.Context, param: click.Parameter, incomplete: str
     ]
 
 
+def complete_stores(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Names of log stores that begin so."""
+    found = ask(ctx, lambda client: client.log_stores())
+    stores = found.log_stores if found else []
+    return [CompletionItem(store.name, help=store.endpoint) for store in stores if store.name.startswith(incomplete)]
+
+
 def ask(ctx: click.Context, question: Callable[["Client"], _Answer]) -> _Answer | None:
     """The service's answer to a question asked while a person presses the tab key; None if it has none at once."""
     from belvedere.client import Client, ClientError  # noqa: PLC0415 - 120 ms that help pages don't need

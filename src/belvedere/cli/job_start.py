@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from belvedere.cli import options
-from belvedere.cli.completing import complete_flavors
+from belvedere.cli.completing import complete_flavors, complete_stores
 from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.output import Format, print_document
@@ -26,6 +26,7 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 @click.option(
     "--train-url", required=True, metavar="URL", help="Where the logs are: obs://bucket/run-1/, /folder or ./folder."
 )
+@click.option("--store", shell_complete=complete_stores, help="The object store that URL lies in, by its name.")
 @click.option("--description", help="Up to 256 characters.")
 @click.option("--job-type", help="Kind of viewer; TensorBoard unless said otherwise.")
 @click.option("--flavor", shell_complete=complete_flavors, help="Resources of the viewer, by their code.")
@@ -45,6 +46,7 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
     flags: Flags,
     name: str,
     train_url: str,
+    store: str | None,
     description: str | None,
     job_type: str | None,
     flavor: str | None,
@@ -64,6 +66,7 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
     wanted = CreateJob(
         job_name=name,
         train_url=log_location(train_url, os.getcwd()),  # noqa: PTH109 - as the user calls it, symlinks kept
+        store=store,
         job_desc=description,
         job_type=job_type,
         flavor=FlavorRef(flavor) if flavor else None,

@@ -95,6 +95,7 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("Reason", f"{job.reason.text} ({job.reason.code})" if job.reason else ""),
         ("Address", job.service_url),
         ("Logs", job.train_url),
+        ("Store", job.store),
         ("Read", source_text(job.source) if job.source else ""),
         ("Type", job.job_type),
         ("Flavor", job.flavor.code),

@@ -1,6 +1,6 @@
 """A client for one command: connected, its errors turned into failures, jobs found by id or name."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -35,12 +35,16 @@ _ENDINGS: tuple[tuple[type[ClientError], Exit, str], ...] = (
 )
 
 
-def failure_of(error: ClientError, connection: Connection) -> Failure:
-    """How a command ends that met this error."""
+NO_REMEDIES: Mapping[Exit, str] = {}
+
+
+def failure_of(error: ClientError, connection: Connection, remedies: Mapping[Exit, str] = NO_REMEDIES) -> Failure:
+    """How a command ends that met this error. `remedies`: what to do instead of what is usual for a job."""
     _, exit_code, remedy = next(
         (row for row in _ENDINGS if isinstance(error, row[0])),
         (ClientError, Exit.UNEXPECTED, "The service's log says more under the request id."),
     )
+    remedy = remedies.get(exit_code, remedy)
     if isinstance(error, Unreachable | UnexpectedAnswer | InvalidConnection | NotAuthorized):
         remedy = f"{remedy} (The connection is from {connection.found_in}.)"
     if isinstance(error, ApiError):
@@ -49,14 +53,14 @@ def failure_of(error: ClientError, connection: Connection) -> Failure:
 
 
 @contextmanager
-def connected(flags: Flags) -> Iterator[Client]:
+def connected(flags: Flags, remedies: Mapping[Exit, str] = NO_REMEDIES) -> Iterator[Client]:
     """A client for as long as the command runs; client errors leave it as Failure."""
     connection = current(flags)
     try:
         with Client(connection.endpoint, connection.project_id, connection.token) as client:
             yield client
     except ClientError as error:
-        raise failure_of(error, connection) from error
+        raise failure_of(error, connection, remedies) from error
 
 
 def find_job(client: Client, text: str) -> int:

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx2
 import msgspec
@@ -26,8 +27,17 @@ from belvedere.contract.jobs import (
     Ticket,
     UpdateJob,
 )
+from belvedere.contract.log_stores import (
+    AddLogStore,
+    LogStore,
+    LogStoreList,
+    LogStoreTried,
+    TryLogStore,
+    UpdateLogStore,
+)
 
 _JOBS = "visualization-jobs"
+_STORES = "log-stores"
 _Answer = TypeVar("_Answer")
 
 
@@ -136,6 +146,28 @@ class Client:
         """What a job may ask for, the default first."""
         return tuple(self._get("visualization-job-flavors", FlavorList).flavors)
 
+    def log_stores(self) -> LogStoreList:
+        """The object stores that jobs may read from."""
+        return self._get(_STORES, LogStoreList)
+
+    def add_log_store(self, store: AddLogStore) -> LogStore:
+        """Add one. Its secret key is never given back."""
+        return _decode(self._transfer.send("POST", _STORES, body=msgspec.json.encode(store)), LogStore)
+
+    def update_log_store(self, name: str, changes: UpdateLogStore) -> LogStore:
+        """Give it new keys or another address."""
+        response = self._transfer.send("PUT", _store_path(name), body=msgspec.json.encode(changes))
+        return _decode(response, LogStore)
+
+    def remove_log_store(self, name: str) -> None:
+        """Forget it. Raises Refused while jobs name it."""
+        self._act("DELETE", _store_path(name))
+
+    def try_log_store(self, name: str, bucket: str | None = None) -> LogStoreTried:
+        """Whether it answers and accepts the keys, and has the bucket if one is named."""
+        body = msgspec.json.encode(TryLogStore(bucket=bucket))
+        return _decode(self._transfer.send("POST", f"{_store_path(name)}/test", body=body), LogStoreTried)
+
     def wait(
         self,
         job_id: int,
@@ -171,6 +203,10 @@ class Client:
 
 def _path(job_id: int, *rest: str) -> str:
     return "/".join((_JOBS, str(job_id), *rest))
+
+
+def _store_path(name: str) -> str:
+    return f"{_STORES}/{quote(name, safe='')}"
 
 
 def _body_without_nulls(job: CreateJob) -> bytes:
