@@ -198,7 +198,7 @@ async def test_a_ticket_taken_twice_at_once_opens_once() -> None:
 
 async def test_another_sites_page_cannot_act_with_the_cookie() -> None:
     async with open_stage() as made:
-        made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.SESSION)}"
+        made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.VIEWER_SESSION)}"
         async with made.client.post(made.url("/x"), headers={"Sec-Fetch-Site": "same-site"}) as answer:
             assert answer.status == 403
         async with made.client.post(made.url("/x"), headers={"Sec-Fetch-Site": "same-origin"}) as answer:
@@ -207,7 +207,7 @@ async def test_another_sites_page_cannot_act_with_the_cookie() -> None:
 
 async def test_a_session_is_looked_up_once_in_a_while() -> None:
     async with open_stage() as made:
-        made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.SESSION)}"
+        made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.VIEWER_SESSION)}"
         for _ in range(5):
             async with made.client.get(made.url("/x")) as answer:
                 assert answer.status == 200
@@ -216,7 +216,7 @@ async def test_a_session_is_looked_up_once_in_a_while() -> None:
 
 async def test_an_ended_session_is_out_within_seconds() -> None:
     async with open_stage() as made:
-        session = await made.secret(SecretKind.SESSION)
+        session = await made.secret(SecretKind.VIEWER_SESSION)
         made.client.headers["Cookie"] = f"belvedere_viewer={session}"
         async with made.client.get(made.url("/x")) as answer:
             assert answer.status == 200
@@ -305,3 +305,10 @@ async def test_twisted_requests_never_reach_a_viewer(head: str) -> None:
         writer.close()
         assert reached == []
         assert int(answer.split(b" ")[1]) in {400, 401, 404, 405, 421}
+
+
+async def test_a_consoles_session_opens_no_viewer() -> None:
+    async with open_stage() as made:
+        made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.SESSION)}"
+        async with made.client.get(made.url("/x")) as answer:
+            assert answer.status == 401

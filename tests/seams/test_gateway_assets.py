@@ -12,7 +12,7 @@ from tests.support.gateway import Stage, job, stage, upstream
 
 
 async def signed_in(made: Stage) -> None:
-    made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.SESSION)}"
+    made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.VIEWER_SESSION)}"
     made.put(job())
     await made.loaded()
 

@@ -78,7 +78,7 @@ async def test_a_body_streams_up_while_its_answer_streams_down() -> None:
 
 async def test_our_secrets_never_reach_the_viewer() -> None:
     async with viewer(echo) as made:
-        session = await made.secret(SecretKind.SESSION)
+        session = await made.secret(SecretKind.VIEWER_SESSION)
         headers = {
             "Authorization": "Bearer x",
             "Cookie": f"_xsrf=1; belvedere_viewer={session}; belvedere_console=c; theme=dark",

@@ -5,7 +5,17 @@ from msgspec.structs import replace
 
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.gateway.standing import Standing, progress_share, progress_text, size_text, standing_of, view_of
+from belvedere.gateway.standing import (
+    Standing,
+    duration_text,
+    is_asleep,
+    is_returning,
+    progress_share,
+    progress_text,
+    size_text,
+    standing_of,
+    view_of,
+)
 from belvedere.lifecycle.jobs import Intent
 from belvedere.lifecycle.seen import ABSENT, Endpoint, Phase, Seen
 from belvedere.runtimes.board import Sighting
@@ -65,6 +75,39 @@ def test_progress_is_unknown_while_files_are_listed() -> None:
 
 def test_a_file_that_grows_while_copied_is_never_more_than_whole() -> None:
     assert progress_share(SourceProgress(state="copying", bytes_done=12, bytes_total=10)) == 1.0
+
+
+def test_copying_tells_its_pace_and_what_is_left() -> None:
+    pace = replace(COPYING, rate=12_000_000, seconds_left=7)
+    assert progress_text(pace) == "12 of 40 files, 31 MB of 114 MB, 12 MB per second, 7 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(59, "59 s"), (60, "about 1 min"), (5399, "about 90 min"), (7300, "about 2 h")]
+)
+def test_durations_read_well(seconds: int, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_a_sleeping_viewer_is_on_its_way_and_said_to_be_waking() -> None:
+    sighting = Sighting(job=job(), seen=Seen(phase=Phase.ASLEEP, attempt=1))
+    assert standing_of(sighting) is Standing.COMING
+    assert is_asleep(sighting)
+    assert (view_of(sighting).word, view_of(sighting).title) == ("Running", "Waking the viewer")
+
+
+def test_a_stopped_jobs_viewer_cannot_be_woken() -> None:
+    assert not is_asleep(Sighting(job=job(run=STOPPED), seen=Seen(phase=Phase.ASLEEP, attempt=1)))
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected"),
+    [(Phase.ASLEEP, True), (Phase.STARTING, True), (Phase.RECOVERING, True), (Phase.WAITING, False),
+     (Phase.UNKNOWN, False), (Phase.READY, False)],
+)  # fmt: skip
+def test_only_a_viewer_that_ran_returns(phase: Phase, expected: bool) -> None:
+    assert is_returning(Sighting(job=job(), seen=Seen(phase=phase, attempt=1))) is expected
+    assert not is_returning(Sighting(job=job(run=STARTING), seen=Seen(phase=phase, attempt=1)))
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,11 @@ def test_a_principal_acts_in_its_own_project_alone() -> None:
     with pytest.raises(ProjectMismatch) as refusal:
         require_project(ANN, "b" * 32)
     assert refusal.value.error_code == "ModelArts.0210"
+
+
+async def test_a_viewers_session_opens_no_console_and_ends_with_it(gatekeeper: Gatekeeper) -> None:
+    session = await gatekeeper.issue(SecretKind.VIEWER_SESSION, ANN, NOW, SESSION_LIFE)
+    assert await gatekeeper.principal_of_session(session, NOW) is None
+    assert await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION) == ANN
+    await gatekeeper.end_session(session)
+    assert await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION) is None

@@ -22,7 +22,7 @@ class SigningIn:
 
     async def by_ticket(self, ticket: str, target: str) -> web.Response | None:
         """Use the ticket up and lead on to `target`, a job's URL; None if it is no good any more."""
-        session = await self._gatekeeper.redeem_ticket(ticket, self._clock())
+        session = await self._gatekeeper.redeem_ticket(ticket, self._clock(), SecretKind.VIEWER_SESSION)
         return self._welcome(session, target) if session else None
 
     async def by_form(self, request: web.BaseRequest) -> web.Response:
@@ -37,7 +37,7 @@ class SigningIn:
             route = match_route(target.partition("?")[0])
             error = "That token is not valid here. Check that it was copied whole, and from this service."
             return answers.sign_in_page(self._rules, target=target, job_id=route.job_id if route else None, error=error)
-        session = await self._gatekeeper.issue(SecretKind.SESSION, principal, self._clock(), SESSION_LIFE)
+        session = await self._gatekeeper.issue(SecretKind.VIEWER_SESSION, principal, self._clock(), SESSION_LIFE)
         return self._welcome(session, target or f"{self._rules.console_origin}/")
 
     def _welcome(self, session: str, target: str) -> web.Response:

@@ -117,7 +117,21 @@ def progress_text(source: SourceProgress) -> str:
     if not source.files_total:
         return ""
     files = f"{source.files_done:,} of {source.files_total:,} file{'s' if source.files_total > 1 else ''}"
-    return f"{files}, {size_text(source.bytes_done)} of {size_text(source.bytes_total)}"
+    parts = [files, f"{size_text(source.bytes_done)} of {size_text(source.bytes_total)}"]
+    if source.rate and source.state == "copying":
+        parts.append(f"{size_text(source.rate)} per second")
+    if source.seconds_left and source.state == "copying":
+        parts.append(f"{duration_text(source.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration_text(seconds: int) -> str:
+    """About how long, for people."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {round(seconds / 3600)} h"
 
 
 def size_text(size: int) -> str:

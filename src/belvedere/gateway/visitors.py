@@ -8,7 +8,7 @@ import msgspec
 from belvedere.gateway.headers import Headers, own_cookie
 from belvedere.gateway.rules import GatewayRules
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Principal
+from belvedere.identity.records import Principal, SecretKind
 from belvedere.lifecycle.clock import Clock
 
 _MOST_REMEMBERED = 4096
@@ -56,6 +56,8 @@ class Visitors:
 
     async def _look(self, kind: bytes, secret: str) -> Visitor | None:
         by_cookie = kind == _COOKIE
-        find = self._gatekeeper.principal_of_session if by_cookie else self._gatekeeper.principal_if_valid
-        principal = await find(secret, self._clock())
+        if by_cookie:
+            principal = await self._gatekeeper.principal_of_session(secret, self._clock(), SecretKind.VIEWER_SESSION)
+        else:
+            principal = await self._gatekeeper.principal_if_valid(secret, self._clock())
         return Visitor(principal=principal, by_cookie=by_cookie) if principal else None

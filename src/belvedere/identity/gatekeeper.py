@@ -33,9 +33,11 @@ class Gatekeeper:
         record = await self._find(SecretKind.TOKEN, token, now)
         return record.principal if record else None
 
-    async def principal_of_session(self, secret: str | None, now: datetime) -> Principal | None:
-        """Whose browser session this is, or None."""
-        record = await self._find(SecretKind.SESSION, secret, now) if secret else None
+    async def principal_of_session(
+        self, secret: str | None, now: datetime, kind: SecretKind = SecretKind.SESSION
+    ) -> Principal | None:
+        """Whose browser session of this kind this is, or None."""
+        record = await self._find(kind, secret, now) if secret else None
         return record.principal if record else None
 
     async def issue(self, kind: SecretKind, principal: Principal, now: datetime, life: timedelta | None) -> str:
@@ -49,19 +51,20 @@ class Gatekeeper:
         await self._store.add_secret(record)
         return secret
 
-    async def redeem_ticket(self, ticket: str, now: datetime) -> str | None:
-        """A new session's secret for a ticket that has never been used; None otherwise."""
+    async def redeem_ticket(self, ticket: str, now: datetime, kind: SecretKind = SecretKind.SESSION) -> str | None:
+        """A new session's secret, of this kind, for a ticket that has never been used; None otherwise."""
         if len(ticket) > _LONGEST_SECRET:
             return None
         record = await self._store.take_secret(SecretKind.TICKET, _digest(ticket))
         if record is None or _expired(record, now):
             return None
-        return await self.issue(SecretKind.SESSION, record.principal, now, SESSION_LIFE)
+        return await self.issue(kind, record.principal, now, SESSION_LIFE)
 
     async def end_session(self, secret: str) -> None:
         """Sign out: the session is no good from now on. Fine if it never was."""
         if len(secret) <= _LONGEST_SECRET:
-            await self._store.take_secret(SecretKind.SESSION, _digest(secret))
+            for kind in (SecretKind.SESSION, SecretKind.VIEWER_SESSION):
+                await self._store.take_secret(kind, _digest(secret))
 
     async def _find(self, kind: SecretKind, secret: str, now: datetime) -> SecretRecord | None:
         if len(secret) > _LONGEST_SECRET:

@@ -18,7 +18,8 @@ class SecretKind(StrEnum):
     """What a secret opens."""
 
     TOKEN = "token"  # noqa: S105 - X-Auth-Token; the word, no secret
-    SESSION = "session"  # a browser's cookie
+    SESSION = "session"  # a browser's cookie on the console's origin
+    VIEWER_SESSION = "viewer-session"  # a browser's cookie on the viewers' origin; opens no console
     TICKET = "ticket"  # opens a session, once
 
 
