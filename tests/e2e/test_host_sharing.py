@@ -84,3 +84,12 @@ async def test_a_job_that_joins_a_failed_viewer_gets_one_that_tries_anew(runtime
     folder.mkdir()
     assert (await stand_up(runtime, viewer_spec(2, folder=folder))).phase is Phase.READY
     assert (await runtime.look([1]))[1].phase is Phase.FAILED
+
+
+async def test_what_an_attempt_shows_stays_though_its_specification_changes(runtime: LocalRuntime) -> None:
+    before = await stand_up(runtime, FIRST)
+    await runtime.ensure(replace(viewer_spec(1, folder=LOGS / "exp_0"), revision=1, memory_bytes=2**30))
+    assert (await runtime.look([1]))[1].endpoint == before.endpoint
+    await runtime.remove(1)
+    await until_phase(runtime, 1, Phase.ABSENT)
+    assert (await stand_up(runtime, SECOND)).phase is Phase.READY

@@ -48,18 +48,21 @@ async def stand_up(runtime: Runtime, spec: ViewerSpec) -> Seen:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+    def __init__(self, path: str, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 
-def get(socket_path: str, path: str, *, encoding: str = "identity") -> tuple[int, dict[str, str], bytes]:
+def get(
+    socket_path: str, path: str, *, encoding: str = "identity", patience: float = PATIENCE
+) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body, as sent."""
-    with contextlib.closing(_UnixConnection(socket_path)) as connection:
+    with contextlib.closing(_UnixConnection(socket_path, patience)) as connection:
         connection.request("GET", path, headers={"Accept-Encoding": encoding})
         response = connection.getresponse()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from belvedere.host.protocol import ViewerSpec
 from belvedere.host.sleeping import Rest
@@ -31,15 +32,20 @@ def sameness(spec: ViewerSpec) -> Sameness:
 
 
 class Entry:
-    """One attempt of one job. `spec` may be changed; what it shows stays."""
+    """One attempt of one job. Its wishes may change; what it shows, and with whom, stays: that needs a new attempt."""
 
     def __init__(self, spec: ViewerSpec, viewer: Supervisor, used_at: float) -> None:
         self.spec = spec
+        self.same = sameness(spec)
         self.viewer = viewer
         self.used_at = used_at  # seconds of the event loop's clock
         self._ready_at: datetime | None = None
         look = viewer.look
         self._starts_before = look.starts - (1 if look.phase in _UP else 0)
+
+    def take_wishes(self, spec: ViewerSpec) -> None:
+        """Do as a newer revision of its specification says, as far as that can change within an attempt."""
+        self.spec = replace(self.spec, revision=spec.revision, sleep_after=spec.sleep_after)
 
     @property
     def rest(self) -> Rest:

@@ -53,7 +53,7 @@ class Host:
             self._let_go(spec.job_id)
             self._take_in(spec)
         elif present and latest == spec.attempt and present.spec.revision < spec.revision:
-            present.spec = spec
+            present.take_wishes(spec)
             self._set_alarm(present.viewer)
             self._note(spec.job_id)
         return self.look(spec.job_id)
@@ -106,6 +106,7 @@ class Host:
             viewer_crashes=self._ended_crashes + sum(each.crashes for each in self._viewers.values()),
             mirror_bytes=self._around.mirrors.bytes_fetched,
             mirror_requests=self._around.mirrors.requests,
+            tasks=len(asyncio.all_tasks()),
         )
 
     async def close(self) -> None:
@@ -157,9 +158,9 @@ class Host:
         self._note(job_id)
 
     def _end(self, last: Entry) -> None:
-        viewer, same = last.viewer, sameness(last.spec)
-        if self._shared.get(same) is viewer:
-            del self._shared[same]
+        viewer = last.viewer
+        if self._shared.get(last.same) is viewer:
+            del self._shared[last.same]
         self._alarm.set(viewer.number, None)
         self._leaving.setdefault(last.spec.job_id, set()).add(last)
         viewer.stop().add_done_callback(lambda _: self._gone(last))

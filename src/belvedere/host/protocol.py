@@ -65,9 +65,10 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters since the host started."""
+    """Counters since the host started; and how many tasks it has now, which stays the same when viewers have gone."""
 
     viewer_starts: int = 0
     viewer_crashes: int = 0
     mirror_bytes: int = 0
     mirror_requests: int = 0
+    tasks: int = 0
