@@ -277,3 +277,18 @@ async def test_a_kill_at_any_call_while_ending_leaves_nothing(calls: int, after:
     async with world.reconciling():
         await world.reaches(job.id, JobStatus.KILLED if verb is Verb.STOP else None)
     assert await world.is_quiet(job.id)
+
+
+@pytest.mark.parametrize("verb", [Verb.STOP, Verb.DELETE])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(1, 12))
+async def test_a_job_that_is_ended_while_its_start_was_killed_leaves_nothing(
+    calls: int, after: bool, verb: Verb
+) -> None:
+    world = World()
+    job = await world.create()
+    await killed_after(world, calls, after=after)
+    await world.ask(verb, job.id)
+    async with world.reconciling():
+        await world.reaches(job.id, JobStatus.KILLED if verb is Verb.STOP else None)
+        await until(lambda: world.is_quiet(job.id))

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.decide import Action, Plan, decide
-from belvedere.lifecycle.jobs import End, Event, Job
+from belvedere.lifecycle.jobs import End, Event, Intent, Job
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.reconciler.compare import differing, unwanted
 from belvedere.runtimes.base import Runtime
@@ -50,6 +50,7 @@ class Reconciler:
         self._owner = owner
         self._hinted = asyncio.Event()
         self._passes: set[asyncio.Task[None]] = set()
+        self._in_pass: dict[int, bool] = {}  # by job id: whether a hint came during the pass
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
 
@@ -98,7 +99,9 @@ class Reconciler:
                 await self._hinted.wait()
 
     async def _start_passes(self, claims: Collection[Claim]) -> None:
-        sights = await self._runtime.look([claim.job.id for claim in claims])
+        """Look at all that are not brand-new: those have no viewer yet, and if one does, ENSURE is repeatable."""
+        known = [claim.job.id for claim in claims if not _is_brand_new(claim.job)]
+        sights = await self._runtime.look(known) if known else {}
         for claim in claims:
             task = asyncio.create_task(self._pass(claim, sights.get(claim.job.id, ABSENT)))
             self._passes.add(task)
@@ -106,11 +109,14 @@ class Reconciler:
 
     async def _pass(self, claim: Claim, seen: Seen) -> None:
         with structlog.contextvars.bound_contextvars(job_id=claim.job.id, project_id=claim.job.project_id):
+            self._in_pass[claim.job.id] = False
             try:
                 plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
                 await self._settle(claim, plan, seen)
             except Exception:  # noqa: BLE001 - the claim runs out and the job is looked at again
                 _log.exception("pass-failed")
+            if self._in_pass.pop(claim.job.id):
+                await self._look_again([claim.job.id])
 
     async def _advance(self, job: Job, seen: Seen) -> tuple[Plan, Seen]:
         """Decide and act until nothing new follows, or for a few rounds; all that is to be written is in the plan."""
@@ -161,9 +167,12 @@ class Reconciler:
 
     async def _listen(self) -> None:
         async for job_ids in self._runtime.changes():
-            before = [sighting for job_id in job_ids if (sighting := self._board.get(job_id))]
-            if before:
-                await self._notice(before, await self._runtime.look([sighting.job.id for sighting in before]))
+            await self._look_again(job_ids)
+
+    async def _look_again(self, job_ids: Collection[int]) -> None:
+        before = [sighting for job_id in job_ids if (sighting := self._board.get(job_id))]
+        if before:
+            await self._notice(before, await self._runtime.look([sighting.job.id for sighting in before]))
 
     async def _notice(self, before: Collection[Sighting], sights: Mapping[int, Seen]) -> None:
         """Put looks on the board, and make those jobs due whose facts they may change.
@@ -175,7 +184,17 @@ class Reconciler:
         for sighting in still:
             seen = sights.get(sighting.job.id, ABSENT)
             self._board.put(sighting.job, self._with_last_life(sighting.job.id, seen))
-        await self._make_due(changed)
+        await self._make_due(self._not_in_pass(changed))
+
+    def _not_in_pass(self, job_ids: Collection[int]) -> list[int]:
+        """Those that no pass is at work on; the others are looked at again when theirs is over.
+
+        Most hints during a pass tell what it does itself, so this spares a new job one pass out of two.
+        """
+        for job_id in job_ids:
+            if job_id in self._in_pass:
+                self._in_pass[job_id] = True
+        return [job_id for job_id in job_ids if job_id not in self._in_pass]
 
     async def _make_due(self, job_ids: Collection[int]) -> None:
         if job_ids:
@@ -216,3 +235,7 @@ class Reconciler:
         while True:
             await self._store.beat(self._clock())
             await asyncio.sleep(BEAT_EVERY)
+
+
+def _is_brand_new(job: Job) -> bool:
+    return job.run.taken_up_at is None and job.intent is Intent.RUN
