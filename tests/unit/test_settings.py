@@ -102,6 +102,8 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {}, '[stores.a]\nendpoint = "http://a"\n', "stores.a.allow_http"),
         ({}, {"BELVEDERE_STORE_ENDPOINT": "https://o"}, '[stores.default]\nendpoint = "https://a"\n', "two stores"),
         ({"log_format": "xml"}, {}, "", "log_format"),
+        ({}, {"BELVEDERE_MEMORY_BUDGET": "much"}, "", "memory_budget: 'much' is no size"),
+        ({}, {"BELVEDERE_MEMORY_BUDGET": "1MiB"}, "", "memory_budget: 1MiB is less than one viewer needs"),
         ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
     ],
 )

@@ -85,6 +85,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         data,
         orphan_grace=settings.orphan_grace,
         poll_seconds=settings.poll_seconds,
+        memory_budget=settings.memory_budget_bytes,
     )
     reconciler = Reconciler(
         stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER

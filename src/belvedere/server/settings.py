@@ -13,7 +13,7 @@ import msgspec
 
 from belvedere.contract import limits
 from belvedere.contract.log_stores import NAME_PATTERN
-from belvedere.server.flavors import FlavorSettings, flavors_of
+from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
 from belvedere.sources.location import DEFAULT_STORE
 from belvedere.sources.stores import Addressing, ObjectStore
 
@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     viewer_url: str = ""  # origin of the viewers as browsers see it; must be another than `public_url`
     allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
     flavors: dict[str, FlavorSettings] = {}  # by code, beside the default one
+    memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
     job_quota: int = 1000  # jobs a project may have
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
     sleep_after: int = 900  # seconds without use until a viewer sleeps, for jobs that don't say; 0: never
@@ -79,6 +80,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def viewer_origin(self) -> str:
         """Origin of the viewers, without a trailing slash."""
         return self.viewer_url.rstrip("/") or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
+
+    @property
+    def memory_budget_bytes(self) -> int | None:
+        """What all viewers together may take; None where nothing is said. Raises ValueError."""
+        return parse_size(self.memory_budget) if self.memory_budget else None
 
     @property
     def object_stores(self) -> dict[str, ObjectStore]:
@@ -181,9 +187,22 @@ def _check_jobs(settings: Settings) -> None:
         flavors_of(settings.flavors)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    _check_budget(settings)
     if settings.sleep_after and not limits.SLEEP_AFTER_LEAST <= settings.sleep_after <= limits.SLEEP_AFTER_MOST:
         most = f"{limits.SLEEP_AFTER_LEAST} to {limits.SLEEP_AFTER_MOST} seconds, or 0 for never"
         raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
+
+
+def _check_budget(settings: Settings) -> None:
+    try:
+        budget = settings.memory_budget_bytes
+    except ValueError as error:
+        raise SettingsError(f"memory_budget: {error}.") from error
+    if budget is not None and budget < LEAST_MEMORY:
+        least = f"{LEAST_MEMORY // 2**20}MiB"
+        raise SettingsError(
+            f"memory_budget: {settings.memory_budget} is less than one viewer needs. Give {least} or more."
+        )
 
 
 def _check_stores(settings: Settings) -> None:
