@@ -1,11 +1,12 @@
 """Who is let in. The store is the one in memory, which passes the suite of the real one."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch
-from belvedere.identity.gatekeeper import SESSION_LIFE, TICKET_LIFE, Gatekeeper, require_project
+from belvedere.identity.gatekeeper import REMEMBERED, SESSION_LIFE, TICKET_LIFE, Gatekeeper, require_project
 from belvedere.identity.records import Principal, SecretKind
 from belvedere.testing.store import MemoryIdentityStore
 
@@ -49,6 +50,17 @@ async def test_a_token_ends_at_its_last_moment(gatekeeper: Gatekeeper) -> None:
     assert await gatekeeper.principal_of_token(token, end - TICK) == ANN
     with pytest.raises(InvalidToken):
         await gatekeeper.principal_of_token(token, end)
+
+
+async def test_a_token_that_was_taken_away_is_refused_within_seconds() -> None:
+    store = MemoryIdentityStore()
+    gatekeeper = Gatekeeper(store)
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await gatekeeper.principal_of_token(token, NOW) == ANN
+    await store.take_secret(SecretKind.TOKEN, hashlib.sha256(token.encode()).hexdigest())
+    assert await gatekeeper.principal_of_token(token, NOW + REMEMBERED - TICK) == ANN
+    with pytest.raises(InvalidToken):
+        await gatekeeper.principal_of_token(token, NOW + REMEMBERED)
 
 
 async def test_a_session_is_no_token_and_a_token_no_session(gatekeeper: Gatekeeper) -> None:
