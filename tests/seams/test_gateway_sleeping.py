@@ -110,3 +110,27 @@ async def test_the_waiting_pages_question_wakes_nothing() -> None:
         async with made.client.get(made.url("/_belvedere/state"), headers=POLL) as answer:
             assert (await answer.json())["view"]["title"] == "Waking the viewer"
         assert made.used == []
+
+
+async def test_a_viewer_that_falls_asleep_just_then_is_woken_again() -> None:
+    async with sleeping() as made:
+        made.ready(socket="gone.sock")
+        visiting = asyncio.create_task(made.client.get(made.url("/"), headers=PERSON).__aenter__())
+        await asyncio.sleep(0.05)
+        made.on_use = made.ready
+        made.asleep()
+        answer = await visiting
+        assert (answer.status, await answer.text(), made.used) == (200, "viewer", [1, 1])
+
+
+async def test_a_script_wakes_a_viewer_that_falls_asleep_just_then() -> None:
+    async with sleeping() as made:
+        made.client.headers.popall("Cookie")
+        made.ready(socket="gone.sock")
+        asking = asyncio.create_task(
+            made.client.get(made.url("/data/runs"), headers={"X-Auth-Token": made.token}).__aenter__()
+        )
+        await asyncio.sleep(0.05)
+        made.on_use = made.ready
+        made.asleep()
+        assert await (await asking).text() == "viewer"

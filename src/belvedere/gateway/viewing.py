@@ -103,31 +103,43 @@ class Viewing:
     async def _visit(
         self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
     ) -> web.StreamResponse:
-        """A person comes: never an error, never a long wait without a page."""
-        returned = await self._returned(route, who, sighting)
-        if returned is None:
-            return self.absent(request)
-        sighting = returned
-        endpoint = endpoint_of(sighting)
-        empty = standing_of(sighting) is Standing.EMPTY and route.rest == "/" and not _insists(request.raw_path)
-        if endpoint and not empty:
-            answer = await self._forward(request, route, sighting.job, endpoint)
-            if not isinstance(answer, Missed):
-                return answer
-            sighting = _silent(sighting)
-        elif endpoint and not await listens(endpoint.socket):
-            sighting = _silent(sighting)  # as its script will be told, or the two would chase each other
-        return answers.job_page(self._rules, sighting.job, view_of(sighting), route)
+        """A person comes: never an error, never a long wait without a page.
 
-    async def _returned(self, route: RouteMatch, who: Principal, sighting: Sighting) -> Sighting | None:
-        """The sighting once a returning viewer is back, which takes so little time that a page would only flash."""
+        A viewer that ran before is back so soon that a page about it would only flash by, so that is waited for.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + self._rules.hold
         now: Sighting | None = self._board.get(route.job_id) or sighting  # being used may have changed it already
-        while now and is_returning(now) and clock() < until:
-            await self._board.changed(route.job_id, until - clock())
-            now = await self._sighting(route, who)
-        return now
+        while now:
+            answer = await self._show(request, route, now)
+            if not isinstance(answer, Missed | None):
+                return answer
+            is_moving = is_returning(now) or answer is Missed.AWAY
+            if clock() >= until or not is_moving:
+                told = _silent(now) if answer else now  # as its script will be told, or the two would chase each other
+                return answers.job_page(self._rules, told.job, view_of(told), route)
+            now = await self._next(route, who, min(until - clock(), _LOOK_AGAIN), wakes=True)
+        return self.absent(request)
+
+    async def _show(
+        self, request: web.BaseRequest, route: RouteMatch, sighting: Sighting
+    ) -> web.StreamResponse | Missed | None:
+        """The viewer's answer; or why there is none although it is said to be up; None where a page has to stand."""
+        endpoint = endpoint_of(sighting)
+        if endpoint is None:
+            return None
+        if standing_of(sighting) is Standing.EMPTY and route.rest == "/" and not _insists(request.raw_path):
+            return None if await listens(endpoint.socket) else Missed.AWAY
+        return await self._forward(request, route, sighting.job, endpoint)
+
+    async def _next(self, route: RouteMatch, who: Principal, seconds: float, *, wakes: bool) -> Sighting | None:
+        """The sighting once it has changed. With `wakes`, a viewer that has fallen asleep meanwhile is woken."""
+        await self._board.changed(route.job_id, seconds)
+        sighting = await self._sighting(route, who)
+        if self._use and wakes and sighting and is_asleep(sighting):
+            self._use(route.job_id)
+            return self._board.get(route.job_id) or sighting
+        return sighting
 
     async def _serve(self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor) -> web.StreamResponse:
         """A script comes: it waits for the viewer while there is hope, and `patience` lasts.
@@ -136,8 +148,9 @@ class Viewing:
         word that it is visible.
         """
         clock = asyncio.get_running_loop().time
-        began = clock()
-        while sighting := await self._sighting(route, visitor.principal):
+        began, who = clock(), visitor.principal
+        sighting = await self._sighting(route, who)
+        while sighting:
             endpoint = endpoint_of(sighting)
             if endpoint:
                 answer = await self._forward(request, route, sighting.job, endpoint)
@@ -151,7 +164,8 @@ class Viewing:
             left = began + (self._rules.linger if waits_idly else self._rules.patience) - clock()
             if left <= 0:
                 return _not_yet(sighting)
-            await self._board.changed(route.job_id, min(left, _LOOK_AGAIN) if endpoint else left)
+            pause = min(left, _LOOK_AGAIN) if endpoint else left
+            sighting = await self._next(route, who, pause, wakes=not visitor.by_cookie)
         return self.absent(request)
 
     async def _forward(
