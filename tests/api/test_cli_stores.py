@@ -1,13 +1,16 @@
-"""`belvedere store …` against the API itself."""
+"""`belvedere store …` and `belvedere source …` against the API itself."""
 
 import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from belvedere.cli.completing import complete_flavors, complete_sources, complete_stores
 from belvedere.cli.main import run
+from belvedere.contract.log_sources import LogFolder
 from tests.support.api import PROJECT
 from tests.support.served import ServedApi, served_api
 
@@ -117,3 +120,39 @@ def test_remove_forgets_it_unless_it_is_in_use(store: Words, served: ServedApi) 
 def test_an_unknown_store_is_exit_3(store: Words) -> None:
     code, _, err = store("test", "none")
     assert (code, "store list" in err) == (3, True)
+
+
+def test_sources_are_listed_with_what_they_hold(served: ServedApi, capsys: pytest.CaptureFixture[str]) -> None:
+    served.api.world.folders = [
+        LogFolder(name=name, url=f"/b/{name}/", has_logs=holds) for name, holds in (("a", True), ("c", None))
+    ]
+    assert run(["source", "list", "/b/", "--store", "minio"]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["URL", "HOLDS"], ["/b/a/", "logs"], ["/b/c/", "?"]
+    ]  # fmt: skip
+    assert served.api.world.browsed is not None
+    assert (served.api.world.browsed.url, served.api.world.browsed.store) == ("/b/", "minio")
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked", "offered"),
+    [("/b/", "/b/", ["/b/run-1/", "/b/run-2/"]), ("/b/run-1", "/b/", ["/b/run-1/"]), ("/b", None, []),
+     ("obs://", None, [])],
+)  # fmt: skip
+def test_urls_are_completed_below_the_last_slash(
+    served: ServedApi, typed: str, asked: str | None, offered: list[str]
+) -> None:
+    world = served.api.world
+    world.folders = [LogFolder(name=name, url=f"/b/{name}/") for name in ("run-1", "run-2")]
+    context = click.Context(click.Command("create"))
+    found = complete_sources(context, click.Option(["--train-url"]), typed)
+    assert [item.value for item in found] == offered
+    assert (world.browsed.url if world.browsed else None) == asked
+
+
+def test_stores_and_flavors_are_completed(served: ServedApi) -> None:
+    del served
+    context = click.Context(click.Command("create"))
+    option = click.Option(["--x"])
+    assert [item.value for item in complete_stores(context, option, "de")] == ["default"]
+    assert [item.value for item in complete_flavors(context, option, "l")] == ["large"]

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
 from belvedere.contract.jobs import Flavor
+from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.records import Principal, Project, SecretKind
@@ -38,6 +39,8 @@ class World:
         self.now = START
         self.source_says: Reason | Exception | None = None
         self.log_lines: Sequence[str] = ()
+        self.folders: list[LogFolder] = []
+        self.browsed: ValidBrowse | None = None
         self.addresses: dict[str, list[str]] = {}
         self.published: dict[str, ObjectStore] = {}
         self.hinted: list[int] = []
@@ -49,11 +52,18 @@ class World:
     def pass_time(self, **amount: float) -> None:
         self.now += timedelta(**amount)
 
-    async def check_source(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
+    async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
         del project_id, train_url
         if isinstance(self.source_says, Exception):
             raise self.source_says
         return CheckedSource(store=store or "", reason=self.source_says)
+
+    async def browse(self, project_id: str, request: ValidBrowse) -> LogFolderList:
+        del project_id
+        if isinstance(self.source_says, Exception):
+            raise self.source_says
+        self.browsed = request
+        return LogFolderList(url=request.url, folders=self.folders)
 
     async def try_store(self, store: ObjectStore, bucket: str | None) -> Reason | None:
         del bucket
@@ -146,7 +156,7 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             gatekeeper=gatekeeper,
             clock=world.clock,
             rules=ServiceRules(quota=quota, viewer_origin=VIEWERS, flavors=_FLAVORS, job_types=_TYPES),
-            check_source=world.check_source,
+            places=world,
             hint=world.hinted.append,
             read_logs=world.read_logs,
         )

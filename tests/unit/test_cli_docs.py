@@ -10,6 +10,7 @@ import pytest
 from belvedere.cli.exits import Exit
 from belvedere.cli.jobs import job
 from belvedere.cli.main import cli
+from belvedere.cli.sources import source
 from belvedere.cli.stores import store
 from belvedere.server import metrics
 from belvedere.server.settings import Settings, StoreSettings
@@ -26,7 +27,7 @@ def test_every_exit_code_is_documented_and_no_other() -> None:
     assert documented == {code.value for code in Exit}
 
 
-@pytest.mark.parametrize("group", [cli, job, store])
+@pytest.mark.parametrize("group", [cli, job, source, store])
 def test_every_command_is_documented(group: click.Group) -> None:
     context = click.Context(group)
     prefix = "belvedere" if group is cli else f"belvedere {group.name}"
@@ -34,7 +35,7 @@ def test_every_command_is_documented(group: click.Group) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("group", [cli, job, store])
+@pytest.mark.parametrize("group", [cli, job, source, store])
 def test_every_command_can_be_imported_and_says_what_it_does(group: click.Group) -> None:
     context = click.Context(group)
     for name in group.list_commands(context):

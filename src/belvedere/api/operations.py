@@ -14,9 +14,9 @@ from starlette.responses import Response
 
 from belvedere.api.answers import answer
 from belvedere.api.bodies import read_body
-from belvedere.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY, Parameter
+from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY, Parameter
 from belvedere.api.preconditions import etag, revisions
-from belvedere.contract import errors, jobs, listing, log_stores, store_rules, validation
+from belvedere.contract import errors, jobs, listing, log_sources, log_stores, store_rules, validation
 from belvedere.contract.errors import BelvedereError
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.status import Verb
@@ -25,6 +25,7 @@ from belvedere.service.log_stores import LogStoreService
 
 JOBS: Final = "/v1/{project_id}/visualization-jobs"
 JOB: Final = JOBS + "/{job_id}"
+SOURCES: Final = "/v1/{project_id}/log-sources"
 STORES: Final = "/v1/{project_id}/log-stores"
 STORE: Final = STORES + "/{store_name}"
 FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
@@ -105,6 +106,11 @@ async def _ticket(call: Call) -> Response:
 
 async def _flavors(call: Call) -> Response:
     return answer(call.service.flavors)
+
+
+async def _browse(call: Call) -> Response:
+    request = log_sources.browse_request(call.request.query_params.multi_items())
+    return answer(await call.service.browse(call.who, request))
 
 
 async def _list_stores(call: Call) -> Response:
@@ -258,6 +264,17 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         summary="The flavors that a job may ask for, the default one first",
         handler=_flavors,
         answer=jobs.FlavorList,
+        is_extension=True,
+    ),
+    Operation(
+        name="listLogSources",
+        method="GET",
+        path=SOURCES,
+        summary="The folders directly below a place, and which of them hold logs",
+        handler=_browse,
+        answer=log_sources.LogFolderList,
+        parameters=BROWSE_QUERY,
+        errors=(errors.InvalidLogUrl, errors.LogSourceRefused, errors.LogSourceForbidden),
         is_extension=True,
     ),
     Operation(

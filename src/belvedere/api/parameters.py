@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from belvedere.contract import limits, listing
+from belvedere.contract import limits, listing, log_sources
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +50,20 @@ LIST_QUERY: Final = (
 
 TAIL_QUERY: Final = (
     _query("tail", "How many lines.", type="integer", minimum=1, maximum=listing.TAIL, default=listing.TAIL_DEFAULT),
+)
+
+BROWSE_QUERY: Final = (
+    _query("url", "Mandatory: where to look, spelt as train_url is.", type="string", examples=["/bucket/prefix/"]),
+    _query("store", "The log store that url lies in.", type="string"),
+    _query(
+        "page_size",
+        "Folders in a page.",
+        type="integer",
+        minimum=1,
+        maximum=log_sources.PAGE_SIZE,
+        default=log_sources.PAGE_SIZE_DEFAULT,
+    ),
+    _query("marker", "next_marker of the previous page.", type="string"),
 )
 
 IDEMPOTENCY_KEY: Final = Parameter(

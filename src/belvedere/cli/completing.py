@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from belvedere.client import Client
 
 _Answer = TypeVar("_Answer")
+_FOLDERS = 50
 _PATIENCE = 2.0  # seconds; a person is pressing the tab key
 
 
@@ -39,6 +40,21 @@ def complete_stores(ctx: click.Context, param: click.Parameter, incomplete: str)
     found = ask(ctx, lambda client: client.log_stores())
     stores = found.log_stores if found else []
     return [CompletionItem(store.name, help=store.endpoint) for store in stores if store.name.startswith(incomplete)]
+
+
+def complete_sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """URLs of folders that begin so: those below the last slash that was typed."""
+    above, slash, _ = incomplete.rpartition("/")
+    if not slash or not above.strip("/") or above.endswith(":/"):
+        return []  # buckets can't be listed: who may read one need not be allowed to see that it is there
+    store = ctx.params.get("store")
+    found = ask(ctx, lambda client: client.log_sources(f"{above}/", store=store, page_size=_FOLDERS))
+    folders = found.folders if found else []
+    return [
+        CompletionItem(folder.url, help="holds logs" if folder.has_logs else "")
+        for folder in folders
+        if folder.url.startswith(incomplete)
+    ]
 
 
 def ask(ctx: click.Context, question: Callable[["Client"], _Answer]) -> _Answer | None:

@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from belvedere.cli import options
-from belvedere.cli.completing import complete_flavors, complete_stores
+from belvedere.cli.completing import complete_flavors, complete_sources, complete_stores
 from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.output import Format, print_document
@@ -24,7 +24,11 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 @click.command()
 @click.argument("name")
 @click.option(
-    "--train-url", required=True, metavar="URL", help="Where the logs are: obs://bucket/run-1/, /folder or ./folder."
+    "--train-url",
+    required=True,
+    metavar="URL",
+    shell_complete=complete_sources,
+    help="Where the logs are: obs://bucket/run-1/, /folder or ./folder.",
 )
 @click.option("--store", shell_complete=complete_stores, help="The object store that URL lies in, by its name.")
 @click.option("--description", help="Up to 256 characters.")

@@ -27,6 +27,7 @@ from belvedere.contract.jobs import (
     Ticket,
     UpdateJob,
 )
+from belvedere.contract.log_sources import PAGE_SIZE_DEFAULT, LogFolderList
 from belvedere.contract.log_stores import (
     AddLogStore,
     LogStore,
@@ -145,6 +146,13 @@ class Client:
     def flavors(self) -> tuple[Flavor, ...]:
         """What a job may ask for, the default first."""
         return tuple(self._get("visualization-job-flavors", FlavorList).flavors)
+
+    def log_sources(
+        self, url: str, *, store: str | None = None, page_size: int = PAGE_SIZE_DEFAULT, marker: str | None = None
+    ) -> LogFolderList:
+        """The folders directly below `url`; pass its `next_marker` for the next page."""
+        asked = {"url": url, "store": store, "page_size": str(page_size), "marker": marker}
+        return self._get("log-sources", LogFolderList, [(name, value) for name, value in asked.items() if value])
 
     def log_stores(self) -> LogStoreList:
         """The object stores that jobs may read from."""

@@ -46,7 +46,7 @@ class ValidList(msgspec.Struct, frozen=True, kw_only=True):
 
 def list_request(pairs: Pairs) -> ValidList:
     """The list request in a decoded query string. Unknown parameters are ignored. Raises RequestError and its kin."""
-    query = _Query(pairs)
+    query = Query(pairs)
     require_workspace(query.one("workspace_id") or limits.DEFAULT_WORKSPACE)
     job_type = query.one("job_type")
     return ValidList(
@@ -67,11 +67,11 @@ def list_request(pairs: Pairs) -> ValidList:
 
 def tail_request(pairs: Pairs) -> int:
     """How many lines of a log are asked for. Raises RequestError."""
-    return _Query(pairs).number("tail", 1, TAIL) or TAIL_DEFAULT
+    return Query(pairs).number("tail", 1, TAIL) or TAIL_DEFAULT
 
 
-class _Query:
-    """A query string's values by name, stripped, the blank ones left out."""
+class Query:
+    """A query string's values by name, stripped, the blank ones left out. Its methods raise RequestError."""
 
     def __init__(self, pairs: Pairs) -> None:
         self._values: dict[str, list[str]] = {}
@@ -81,6 +81,7 @@ class _Query:
                 self._values.setdefault(name.strip(), []).append(stripped)
 
     def all(self, name: str) -> list[str]:
+        """All values of a name."""
         return self._values.get(name, [])
 
     def one(self, *names: str) -> str | None:
@@ -91,6 +92,7 @@ class _Query:
         return values.pop() if values else None
 
     def number(self, name: str, least: int, most: int) -> int | None:
+        """The only value of a name, as an integer in a range."""
         text = self.one(name)
         if text is None:
             return None
@@ -110,21 +112,21 @@ def _statuses(values: Iterable[str]) -> Iterable[int]:
         yield int(text)
 
 
-def _search(query: _Query) -> str:
+def _search(query: Query) -> str:
     value = query.one("search_content") or ""
     if len(value) > limits.SEARCH_LENGTH:
         raise RequestError(f"The length of search content should be in [0,{limits.SEARCH_LENGTH}]")
     return value
 
 
-def _sort(query: _Query) -> str:
+def _sort(query: Query) -> str:
     key = query.one("sortBy", "sort_by") or SORT_KEYS[0]
     if key not in SORT_KEYS:
         raise UnsupportedSort(f"sortBy: can't sort by {shown(key)}. Choose one of {', '.join(SORT_KEYS)}.")
     return key
 
 
-def _is_descending(query: _Query) -> bool:
+def _is_descending(query: Query) -> bool:
     order = (query.one("order") or ORDERS[0]).lower()
     if order not in ORDERS:
         raise RequestError(f"order: expected asc or desc, got {shown(order)}.")

@@ -70,7 +70,7 @@ def build_jobs(
         gatekeeper=gatekeeper,
         clock=utc_now,
         rules=rules,
-        check_source=locator.check,
+        places=locator,
         hint=hint,
         read_logs=runtime.logs,
     )

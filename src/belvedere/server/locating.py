@@ -9,24 +9,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from belvedere.contract.decoding import shown
-from belvedere.contract.errors import BelvedereError, RequestError
+from belvedere.contract.errors import BelvedereError, RequestError, Unavailable
+from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, url_below
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import Job
 from belvedere.server.settings import Settings
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
 from belvedere.sources.base import SourceError
-from belvedere.sources.checking import check, locate
-from belvedere.sources.location import DEFAULT_STORE, FolderLocation, Location, ObjectLocation
+from belvedere.sources.browsing import browse
+from belvedere.sources.checking import check, locate, refusal
+from belvedere.sources.location import DEFAULT_STORE, FolderLocation, Location, ObjectLocation, describe
 from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
+from belvedere.viewers.registry import viewer_types
 
 _UNDECIDED = "?"  # no store's name: stands for "one of several" until it is known that one is needed at all
+_BROWSE_SECONDS = 15.0
 _NO_BUCKET = "belvedere-asks-whether-you-know-it"  # a store that knows the keys says that it has no such bucket
 
 
 class Locator:
-    """Finds logs for one service."""
+    """Finds logs for one service. Implements `service.rules.LogPlaces`."""
 
     def __init__(self, settings: Settings, catalog: StoreCatalog) -> None:
         self._settings = settings
@@ -34,11 +38,34 @@ class Locator:
         self._roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
 
     async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
-        """See `service.rules.SourceCheck`."""
+        """See `service.rules.LogPlaces`."""
         visible = await self._catalog.visible(project_id)
         location, name = await self.locate(visible, train_url, store)
         reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
         return CheckedSource(store=name, reason=reason)
+
+    async def browse(self, project_id: str, request: ValidBrowse) -> LogFolderList:
+        """See `service.rules.LogPlaces`."""
+        visible = await self._catalog.visible(project_id)
+        location, store = await self.locate(visible, request.url, request.store)
+        try:
+            async with asyncio.timeout(_BROWSE_SECONDS):
+                shelf = await browse(
+                    location, _by_key(visible), _is_log, page_size=request.page_size, marker=request.marker
+                )
+        except SourceError as error:
+            raise refusal(error) from error
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{describe(location)} did not answer within {_BROWSE_SECONDS:g} s. Try again."
+            ) from error
+        folders = [
+            LogFolder(name=each.name, url=url_below(request.url, each.name), has_logs=each.has_logs)
+            for each in shelf.folders
+        ]
+        return LogFolderList(
+            url=request.url, store=store, has_logs=shelf.has_logs, folders=folders, next_marker=shelf.next_marker
+        )
 
     async def of_job(self, job: Job) -> Location:
         """Where a job's logs lie. Raises SourceError for what the settings no longer allow."""
@@ -67,6 +94,11 @@ class Locator:
         if location.store == _UNDECIDED:
             raise RequestError(f"store is missing: there are several. Choose one of {', '.join(sorted(visible))}.")
         return location, name or ""
+
+
+def _is_log(key: str) -> bool:
+    """Whether any viewer that is installed shows it."""
+    return any(viewer.is_log(key) for viewer in viewer_types().values())
 
 
 def _choice(visible: Mapping[str, ObjectStore], store: str | None) -> str | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
 from belvedere.contract.jobs import FlavorList, JobCreated, JobDetails, JobEvents, JobList, JobLogs, Ticket
 from belvedere.contract.listing import ValidList
+from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
 from belvedere.identity.gatekeeper import TICKET_LIFE, Gatekeeper
 from belvedere.identity.records import Principal, SecretKind
@@ -19,7 +20,7 @@ from belvedere.lifecycle.status import Verb
 from belvedere.lifecycle.verbs import apply_verb
 from belvedere.runtimes.board import Board
 from belvedere.service import requests, views
-from belvedere.service.rules import Hint, ReadLogs, ServiceRules, SourceCheck
+from belvedere.service.rules import Hint, LogPlaces, ReadLogs, ServiceRules
 from belvedere.store.base import JobStore, KeyReused
 
 _CHANGE_ATTEMPTS = 10  # a job is written by its reconciler at most about once a second
@@ -47,7 +48,7 @@ class JobService:
         gatekeeper: Gatekeeper,
         clock: Clock,
         rules: ServiceRules,
-        check_source: SourceCheck,
+        places: LogPlaces,
         hint: Hint,
         read_logs: ReadLogs,
     ) -> None:
@@ -56,7 +57,7 @@ class JobService:
         self._gatekeeper = gatekeeper
         self._clock = clock
         self._rules = rules
-        self._check_source = check_source
+        self._places = places
         self._hint = hint
         self._read_logs = read_logs
 
@@ -77,7 +78,7 @@ class JobService:
         QuotaExceeded, and Conflict for a key that was used for another request.
         """
         idempotency = requests.idempotency_key(who, request, key)
-        checked = await self._check_source(who.project_id, request.train_url, request.store)
+        checked = await self._places.check(who.project_id, request.train_url, request.store)
         now = self._clock()
         try:
             job, is_new = await self._store.create(
@@ -90,6 +91,10 @@ class JobService:
         if is_new:
             self._tell(job)
         return views.created(job, self._rules.viewer_origin, checked.reason)
+
+    async def browse(self, who: Principal, request: ValidBrowse) -> LogFolderList:
+        """The folders below a place that logs may come from."""
+        return await self._places.browse(who.project_id, request)
 
     async def list(self, who: Principal, request: ValidList) -> JobList:
         """A page of the project's jobs."""

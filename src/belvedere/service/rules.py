@@ -1,10 +1,12 @@
 """What an operator decides about the service, and what it is given to work with."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from belvedere.contract.jobs import Flavor
+from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.reasons import Reason
 from belvedere.contract.validation import Offer
 
@@ -30,9 +32,20 @@ class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
 
 
-# Whether a train_url of a project leads to logs, in the store that is named (None: the default one). Raises
-# RequestError, InvalidLogUrl, LogSourceRefused or LogSourceForbidden where it certainly doesn't.
-SourceCheck = Callable[[str, str, str | None], Awaitable[CheckedSource]]
+class LogPlaces(Protocol):
+    """Where logs may come from. Calls raise RequestError, InvalidLogUrl, LogSourceRefused and LogSourceForbidden."""
+
+    async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
+        """Whether a train_url of a project leads to logs, in the store that is named (None: the default one).
+
+        Raises only where it certainly doesn't.
+        """
+        ...
+
+    async def browse(self, project_id: str, request: ValidBrowse) -> LogFolderList:
+        """The folders directly below a place of a project. Raises Unavailable too."""
+        ...
+
 
 # Tells the reconciler that something about this job is due.
 Hint = Callable[[int], None]

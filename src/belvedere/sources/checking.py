@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
-from belvedere.contract.errors import LogSourceForbidden, LogSourceRefused
+from belvedere.contract.errors import BelvedereError, LogSourceForbidden, LogSourceRefused, Unavailable
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import LogSource, SourceDenied, SourceMissing, SourceUnavailable
+from belvedere.sources.base import LogSource, SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.census import Census, nothing_to_show
 from belvedere.sources.location import FolderRequest, Location, describe, parse_train_url, resolve_folder
 from belvedere.sources.opening import open_source
@@ -34,15 +34,24 @@ async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: 
                 return await _look(source, location)
         finally:
             await source.close()
-    except SourceMissing as error:
-        raise LogSourceRefused(error.reason.text, code=_CODE_OF.get(error.reason.code)) from error
-    except SourceDenied as error:
-        raise LogSourceForbidden(error.reason.text) from error
+    except (SourceMissing, SourceDenied) as error:
+        raise refusal(error) from error
     except SourceUnavailable as error:
         return error.reason
     except TimeoutError:
         text = f"{describe(location)} did not answer within {timeout:g} s. It is tried again once the job starts."
         return Reason(code=ReasonCode.SOURCE_UNREACHABLE, text=text)
+
+
+def refusal(error: SourceError) -> BelvedereError:
+    """What a caller is told when a source can't do what was asked."""
+    match error:
+        case SourceMissing():
+            return LogSourceRefused(error.reason.text, code=_CODE_OF.get(error.reason.code))
+        case SourceDenied():
+            return LogSourceForbidden(error.reason.text)
+        case _:
+            return Unavailable(error.reason.text)
 
 
 async def _look(source: LogSource, location: Location) -> Reason | None:

@@ -55,12 +55,12 @@ class ObjectSource:
         self._client.meter = meter
 
     async def probe(self) -> None:
-        await self._page({"max-keys": "1"})
+        await self.page({"max-keys": "1"})
 
     async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         follow: Mapping[str, str] = {}
         while True:
-            page = await self._page({"max-keys": str(_PAGE), **follow})
+            page = await self.page({"max-keys": str(_PAGE), **follow})
             yield [_relative(entry, self._prefix) for entry in page.entries if entry.key.startswith(self._prefix)]
             if not page.next_token:
                 return
@@ -141,7 +141,8 @@ class ObjectSource:
         async with self._client.ask(path, {}, {}, accept=_OK) as answer:
             yield answer
 
-    async def _page(self, asked: Mapping[str, str]) -> Page:
+    async def page(self, asked: Mapping[str, str]) -> Page:
+        """One page of a listing, of our prefix unless `asked` has another. Raises SourceError."""
         query = {"list-type": "2", "prefix": self._prefix, **asked}
         with suppress(ValueError):
             return parse_page(await self._document(query))
