@@ -54,3 +54,13 @@ async def test_a_viewer_over_its_limit_is_ended_and_says_so(runtime: LocalRuntim
     assert seen.end is End.VIEWER
     assert seen.reason is not None
     assert seen.reason.code is ReasonCode.MEMORY_LIMIT
+
+
+async def test_logs_too_large_for_the_memory_are_not_loaded_but_named(runtime: LocalRuntime, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with (tmp_path / "logs" / "events.out.tfevents.1.host").open("wb") as file:
+        file.truncate(100 * MIB)
+    await runtime.ensure(viewer_spec(1, folder=tmp_path / "logs"))
+    seen = await until_phase(runtime, 1, Phase.WAITING, Phase.READY)
+    assert seen.reason is not None
+    assert "needs about 128 MiB" in seen.reason.text

@@ -253,3 +253,12 @@ def test_a_viewer_without_room_waits_and_asks_again() -> None:
     assert (course.phase_of(facts), course.reason_of(facts)) == (Phase.WAITING, NOTE)
     assert course.next_step(facts, NOW) == Step(None, later)
     assert course.next_step(facts, later).act is Act.LAUNCH
+
+
+def test_a_viewer_without_room_for_its_logs_loads_them_later() -> None:
+    later = NOW + timedelta(seconds=2)
+    facts = course.kept_waiting(up(), NOTE, later)
+    assert course.phase_of(facts) is Phase.WAITING
+    assert course.next_step(facts, NOW) == Step(None, later)
+    assert course.next_step(facts, later).act is Act.LOAD
+    assert course.phase_of(course.load_sent(facts, later)) is Phase.STARTING

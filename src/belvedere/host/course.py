@@ -100,6 +100,8 @@ def _load_at(facts: Facts) -> datetime | None:
     mirror = facts.mirror
     if mirror is None:
         return None
+    if facts.waiting is not None:
+        return facts.retry_at or AT_ONCE
     if facts.load_sent_at is None and facts.known:
         return AT_ONCE
     if facts.load_sent_at is not None:
@@ -136,7 +138,7 @@ def launched(facts: Facts) -> Facts:
 
 
 def kept_waiting(facts: Facts, reason: Reason, until: datetime) -> Facts:
-    """There is no room for a process now; ask again at that time."""
+    """There is no room for a process now, or for what it would load; ask again at that time."""
     return replace(facts, waiting=reason, retry_at=until)
 
 
@@ -163,7 +165,8 @@ def refused(facts: Facts, reason: Reason) -> Facts:
 def load_sent(facts: Facts, now: datetime) -> Facts:
     """The program was told to load."""
     rewrites = facts.mirror.rewrites if facts.mirror else 0
-    return replace(facts, load_sent_at=facts.load_sent_at or now, rewrites_sent=rewrites)
+    sent_at = facts.load_sent_at or now
+    return replace(facts, load_sent_at=sent_at, rewrites_sent=rewrites, waiting=None, retry_at=None)
 
 
 def told(facts: Facts, event: Event) -> Facts:

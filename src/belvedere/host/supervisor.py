@@ -214,7 +214,7 @@ class Supervisor:
                 case Act.LAUNCH:
                     await self._launch(viewer, mirror, listener)
                 case Act.LOAD:
-                    self._load()
+                    self._load(mirror)
                 case Act.CHECK:
                     self._facts = replace(self._facts, checking=True)
                     self._begin(self._check(viewer))
@@ -247,7 +247,7 @@ class Supervisor:
         self._ending = self._begin(self._await_end(self._process, self._work))
 
     def _has_room(self, mirror: Mirror) -> bool:
-        needed = pressure.estimate(mirror.state.progress, self.memory_limit)
+        needed = max(self.memory, pressure.estimate(mirror.state.progress, self.memory_limit))
         reason = self._admit(needed)
         if reason is not None:
             self._note(course.kept_waiting(self._facts, reason, self._around.clock() + ROOM_EVERY))
@@ -255,7 +255,9 @@ class Supervisor:
         self.memory = needed
         return True
 
-    def _load(self) -> None:
+    def _load(self, mirror: Mirror) -> None:
+        if self._facts.load_sent_at is None and not self._has_room(mirror):
+            return  # the logs are larger than was known when it was launched
         if self._process is not None:
             self._process.send(Command(do=Do.LOAD))
         self._note(course.load_sent(self._facts, self._around.clock()))
