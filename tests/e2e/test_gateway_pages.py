@@ -9,8 +9,9 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.records import SecretKind
 from belvedere.lifecycle.jobs import Job, Run
 from belvedere.lifecycle.seen import Phase, Seen
-from tests.support.chromium import browser, needs_chromium
+from tests.support.chromium import browser, look_away, needs_chromium
 from tests.support.gateway import COPYING, NO_BUCKET, STARTING, Stage, job, stage, upstream
+from tests.support.viewers import until
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 PATIENCE = 30_000  # milliseconds
@@ -107,3 +108,35 @@ async def test_pages_keep_their_policy_and_fit_a_phone(scheme: str) -> None:
         await expect(page.get_by_role("heading", name="The logs could not be read")).to_be_visible(timeout=PATIENCE)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 380
         assert [text for text in complaints if "409" not in text] == []
+
+
+async def test_a_page_in_view_says_so_every_20_seconds_and_a_hidden_one_never() -> None:
+    async with stage() as made, upstream(made.folder / "viewer.sock", curves), browser() as chromium:
+        made.ready()
+        page = await chromium.new_page()
+        await page.clock.install()
+        await enter(page, made)
+        await until(lambda: made.used == [1, 1])  # the visit, and the page's first word
+        await page.clock.run_for(41_000)
+        await until(lambda: made.used == [1] * 4)
+        await look_away(page, visible=False)
+        await page.clock.run_for(300_000)
+        assert made.used == [1] * 4
+        await look_away(page, visible=True)
+        await until(lambda: made.used == [1] * 5)
+
+
+async def test_frames_within_a_viewers_page_leave_it_the_word() -> None:
+    async def framing(request: web.BaseRequest) -> web.Response:
+        inner = "<iframe src='inner.html'></iframe>" if request.path.endswith("/") else "inner"
+        return web.Response(text=f"<!doctype html>{inner}", content_type="text/html")
+
+    async with stage() as made, upstream(made.folder / "viewer.sock", framing), browser() as chromium:
+        made.ready()
+        page = await chromium.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        await enter(page, made)
+        await until(lambda: "present" in asked and "inner.html" in asked)
+        await page.wait_for_load_state("networkidle")
+        assert asked.count("present") == 1  # the frame within the viewer's own page stays silent

@@ -13,7 +13,7 @@ from playwright.async_api import Page, Response, expect
 from belvedere.identity.records import SecretKind
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.viewers.tensorboard import TensorBoard
-from tests.support.chromium import browser, needs_chromium
+from tests.support.chromium import browser, look_away, needs_chromium
 from tests.support.gateway import Stage, job, stage
 from tests.support.viewers import get, stand_up, until, viewer_spec
 from tests.support.wire import wire
@@ -98,15 +98,6 @@ async def test_shared_files_are_the_viewers_own_byte_for_byte(tmp_path: Path) ->
             async with client.get(url, headers={"X-Auth-Token": made.token, "Accept-Encoding": "gzip"}) as answer:
                 assert (await answer.read(), answer.headers["Content-Type"]) == (body, headers["content-type"])
                 assert answer.headers["Content-Encoding"] == "gzip"
-
-
-async def look_away(page: Page, *, visible: bool) -> None:
-    """Let the page believe that its tab went behind another one, or came back. Headless Chromium's tabs never do."""
-    state = "visible" if visible else "hidden"
-    await page.evaluate(
-        f"Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }});"
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )
 
 
 async def test_a_sleeping_viewer_comes_back_by_a_reload_without_another_page(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import pytest
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 ARGUMENTS: Final = (
@@ -42,3 +42,12 @@ async def browser(
                 yield context
             finally:
                 await context.close()
+
+
+async def look_away(page: Page, *, visible: bool) -> None:
+    """Let the page believe that its tab went behind another one, or came back. Headless Chromium's tabs never do."""
+    state = "visible" if visible else "hidden"
+    await page.evaluate(
+        f"Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
