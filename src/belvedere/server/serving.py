@@ -104,19 +104,10 @@ async def serving_all(*servers: contextlib.AbstractAsyncContextManager[None]) ->
 def heed_signals() -> Callable[[], Awaitable[signal.Signals]]:
     """From now on SIGTERM and SIGINT wait to be asked for: what is returned waits for the first and tells which came.
 
-    Once it has told, signals do again what they do by default, so that a second Ctrl-C ends what hangs.
+    Later ones change nothing: the end takes seconds, and one that is cut short would leave viewers behind. A terminal's
+    Ctrl-C easily comes twice, once from the keyboard and once from the program that runs us.
     """
-    loop = asyncio.get_running_loop()
     came: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    expected = (signal.SIGTERM, signal.SIGINT)
-    for number in expected:
-        loop.add_signal_handler(number, came.put_nowait, number)
-
-    async def first() -> signal.Signals:
-        try:
-            return await came.get()
-        finally:
-            for number in expected:
-                loop.remove_signal_handler(number)
-
-    return first
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, came.put_nowait, number)
+    return came.get

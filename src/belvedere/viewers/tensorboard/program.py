@@ -16,6 +16,7 @@ from typing import NoReturn
 import msgspec
 
 from belvedere.viewers.base import Command, Do, Event, Show, Told
+from belvedere.viewers.network import can_leave_network, leave_network
 from belvedere.viewers.tensorboard import webapp
 from belvedere.viewers.tensorboard.dataserver import data_server_binary
 from belvedere.viewers.tensorboard.loaders import Loader, PythonLoader, RustLoader
@@ -26,6 +27,7 @@ Say = Callable[[Told, str], None]
 def prepare() -> None:
     """Import and warm everything that does not depend on a job. Starts no thread."""
     webapp.prepare()
+    can_leave_network()
 
 
 def run(listen_fd: int, *, slow: bool = False) -> NoReturn:
@@ -44,6 +46,7 @@ def _run(listen_fd: int, say: Say, *, slow: bool) -> None:
     show = msgspec.json.decode(sys.stdin.readline(), type=Show)
     os.chdir(show.work)
     os.environ["HOME"] = os.environ["TMPDIR"] = show.work
+    _go_private()
     loader, flags = _loader(show, say, slow=slow)
     signal.signal(signal.SIGTERM, lambda *_: _end(loader))
     say(Told.LOADER, loader.name)
@@ -52,6 +55,14 @@ def _run(listen_fd: int, say: Say, *, slow: bool) -> None:
     os.close(listen_fd)
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look
+
+
+def _go_private() -> None:
+    """Before the first thread: take the data server's port out of everybody's reach."""
+    if can_leave_network():
+        leave_network()
+    else:
+        sys.stderr.write("no network of its own: other users of this machine can reach the data server's port\n")
 
 
 def _loader(show: Show, say: Say, *, slow: bool) -> tuple[Loader, object]:
