@@ -121,6 +121,15 @@ def test_a_test_of_a_bucket_that_is_not_there_says_so(plain: BelvedereProcess, s
     assert ask_store(plain, "POST", "/weed/test", bucket=BUCKET).json()["works"]
 
 
+def test_folders_with_logs_are_found_from_the_bucket_down(store_service: BelvedereProcess) -> None:
+    with store_service.client() as client:
+        top = client.get("/log-sources", params={"url": f"obs://{BUCKET}"}).json()
+        below = client.get("/log-sources", params={"url": f"obs://{BUCKET}/rich/"}).json()
+    assert {"name": "rich", "url": f"obs://{BUCKET}/rich/", "has_logs": True} in top["folders"]
+    assert ("exp_0", True) in [(folder["name"], folder["has_logs"]) for folder in below["folders"]]
+    assert below["store"] == "default"
+
+
 def test_a_secret_stands_nowhere(plain: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
     add_store(plain, seaweedfs)
     plain.run("secret", f"obs://{BUCKET}/rich/exp_0/")
