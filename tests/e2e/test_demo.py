@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import free_port, processes_of, wait_until
+from tests.support.processes import processes_of
+from tests.support.service import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 180.0  # seconds
