@@ -29,9 +29,11 @@ def forward_headers(headers: Headers) -> CIMultiDict[str]:
     """What the viewer gets: all but hop-by-hop headers, credentials of ours and unproven words about the caller."""
     dropped = _named_by_connection(headers)
     kept = CIMultiDict(
-        (name, value)
-        for name, value in headers.items()
-        if (lower := name.lower()) not in _NOT_FOR_VIEWERS and lower not in dropped
+        [
+            (name, value)
+            for name, value in headers.items()
+            if (lower := name.lower()) not in _NOT_FOR_VIEWERS and lower not in dropped
+        ]
     )
     if cookies := foreign_cookies(headers.getall("Cookie", ())):
         kept["Cookie"] = cookies
@@ -48,9 +50,11 @@ def return_headers(
     """
     dropped = _named_by_connection(headers)
     kept = CIMultiDict(
-        (name, value)
-        for name, value in headers.items()
-        if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
+        [
+            (name, value)
+            for name, value in headers.items()
+            if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
+        ]
     )
     location = confined_location(headers.get("Location"), prefix, host, inner)
     if location is not None:

@@ -15,6 +15,7 @@ _ROUTE = re.compile(
     r"(?P<rest>/[\x21-\x7e]*)?"
 )
 _SEPARATORS = re.compile(rb"[/\\]")
+_SUSPICIOUS = re.compile(r"[%\\#]|/[./]")  # without any of these, and matching `_ROUTE`, a path is plain at a glance
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -54,6 +55,8 @@ def match_route(path: str) -> RouteMatch | None:
 
 
 def _is_plain(rest: str) -> bool:
+    if not _SUSPICIOUS.search(rest):
+        return True
     if "//" in rest or "\\" in rest or "#" in rest or _BAD_ESCAPE.search(rest):
         return False
     decoded = unquote_to_bytes(rest)
@@ -69,6 +72,8 @@ def is_job_url(url: str) -> bool:
 
 def without_parameter(query: str, name: str) -> tuple[str, str | None]:
     """The raw query with every `name` taken out, all else byte for byte, and the last value that it had."""
+    if name not in query:
+        return query, None
     kept = [part for part in query.split("&") if part.partition("=")[0] != name]
     taken = [part.partition("=")[2] for part in query.split("&") if part.partition("=")[0] == name]
     return "&".join(kept), taken[-1] if taken else None

@@ -1,5 +1,6 @@
 """The gateway's settings, and its judgements about a request's headers. Pure."""
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -38,11 +39,15 @@ def is_allowed_host(headers: Headers, rules: GatewayRules) -> bool:
     if len(hosts) != 1:
         return False
     name = host_name(hosts[0])
-    return (
-        name in LOOPBACK_NAMES or name in rules.allowed_hosts or name == host_name(urlsplit(rules.public_origin).netloc)
-    )
+    return name in LOOPBACK_NAMES or name in rules.allowed_hosts or name == _name_in(rules.public_origin)
 
 
+@lru_cache(maxsize=8)
+def _name_in(origin: str) -> str:
+    return host_name(urlsplit(origin).netloc)
+
+
+@lru_cache(maxsize=64)
 def host_name(host: str) -> str:
     """A Host header's name, without its port, in lower case."""
     name, _, port = host.rpartition(":")
