@@ -1,6 +1,7 @@
 """Viewers that fall asleep when nobody looks, and wake when somebody does."""
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from belvedere.contract.reasons import ReasonCode
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.runtimes.local import LocalRuntime
@@ -15,7 +17,7 @@ from tests.support.viewers import LOGS, Roll, descendants, end, get_json, runnin
 
 pytestmark = pytest.mark.e2e
 DATA_SERVER = "tensorboard_data_server"
-DROWSY = replace(viewer_spec(1), sleep_after=0.3)
+DROWSY = replace(viewer_spec(1), sleep_after=0.6)  # time enough to be seen ready
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ async def test_a_change_of_the_wish_counts_for_the_running_viewer(runtime: Local
 
 async def test_use_while_it_falls_asleep_wakes_it(runtime: LocalRuntime) -> None:
     await sleep(runtime, DROWSY)
-    for _ in range(5):
+    for _ in range(3):
         await runtime.use([1])
         await until_phase(runtime, 1, Phase.READY)
         await until_phase(runtime, 1, Phase.ASLEEP)  # its processes still end
@@ -141,3 +143,18 @@ async def test_a_job_whose_host_was_lost_wakes_with_the_logs_on_disk(runtime: Lo
     await until_phase(runtime, 1, Phase.ABSENT)
     await runtime.ensure(replace(viewer_spec(1), asleep=True))
     assert await get_json(await wake(runtime, 1), "/data/runs")
+
+
+async def test_a_woken_viewer_outlives_the_loss_of_its_logs_and_says_so(runtime: LocalRuntime, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    shutil.copytree(LOGS, logs)
+    spec = viewer_spec(1, folder=logs)
+    await stand_up(runtime, spec)
+    end(await host_pid(runtime), signal.SIGKILL)
+    await until_phase(runtime, 1, Phase.ABSENT)
+    shutil.rmtree(logs)
+    await runtime.ensure(replace(spec, asleep=True))
+    seen = await wake(runtime, 1)
+    assert seen.phase is Phase.READY
+    assert seen.reason is not None
+    assert seen.reason.code is ReasonCode.NO_SUCH_PATH
