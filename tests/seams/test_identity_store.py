@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind, SecretRecord
 from tests.support.job_stores import KINDS, OTHER, PROJECT, SECOND, START, stores_of
@@ -63,4 +64,15 @@ async def test_expired_secrets_are_removed_and_counted(store: IdentityStore) -> 
         await store.add_secret(secret(digest, expires_at=expires_at))
     assert await store.remove_expired_secrets(START) == 1
     found = [await store.find_secret(SecretKind.TICKET, digest) for digest in ("gone", "live", "endless")]
+    assert [record is not None for record in found] == [False, True, True]
+
+
+async def test_one_users_secrets_are_removed_and_no_others(store: IdentityStore) -> None:
+    theirs = secret("theirs")
+    other = replace(secret("other"), principal=replace(theirs.principal, user="somebody-else"))
+    elsewhere = replace(secret("elsewhere"), principal=replace(theirs.principal, project_id=OTHER))
+    for record in (theirs, other, elsewhere):
+        await store.add_secret(record)
+    assert await store.remove_secrets_of(theirs.principal) == 1
+    found = [await store.find_secret(SecretKind.TICKET, digest) for digest in ("theirs", "other", "elsewhere")]
     assert [record is not None for record in found] == [False, True, True]

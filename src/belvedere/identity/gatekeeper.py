@@ -65,6 +65,11 @@ class Gatekeeper:
         await self._store.add_secret(record)
         return secret
 
+    async def revoke_all(self, principal: Principal) -> None:
+        """None of this user's tokens, sessions and tickets for this project is good any more."""
+        await self._store.remove_secrets_of(principal)
+        self._tokens.clear()
+
     async def redeem_ticket(self, ticket: str, now: datetime, kind: SecretKind = SecretKind.SESSION) -> str | None:
         """A new session's secret, of this kind, for a ticket that has never been used; None otherwise."""
         if len(ticket) > _LONGEST_SECRET:

@@ -31,12 +31,14 @@ async def ensure_bootstrap(
 ) -> Bootstrap:
     """Make the first project and its administrator's token, or find them again.
 
-    A file that is lost, damaged or of another database is written anew with a fresh token. Mode 0600, atomically.
+    A file that is lost, damaged or of another database is written anew with a fresh token, and whatever opened the
+    project for its administrator before does so no more: removing the file revokes the token. Mode 0600, atomically.
     """
     project = await _first_project(identities, clock)
     token = await _token_in(path, gatekeeper, project.id, clock)
     if token is None:
         principal = Principal(user=ADMINISTRATOR, project_id=project.id)
+        await gatekeeper.revoke_all(principal)
         token = await gatekeeper.issue(SecretKind.TOKEN, principal, clock(), None)
     bootstrap = Bootstrap(
         project_id=project.id,

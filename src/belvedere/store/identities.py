@@ -32,6 +32,10 @@ class SqlIdentityStore:
     async def take_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
         return await self._database.write(partial(_take, kind=kind, digest=digest))
 
+    async def remove_secrets_of(self, principal: Principal) -> int:
+        theirs = and_(secrets.c.user == principal.user, secrets.c.project_id == principal.project_id)
+        return await self._database.write(lambda c: c.execute(delete(secrets).where(theirs)).rowcount)
+
     async def remove_expired_secrets(self, now: datetime) -> int:
         return await self._database.write(
             lambda c: c.execute(delete(secrets).where(secrets.c.expires_at <= now)).rowcount

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from belvedere.contract.statuses import JobStatus
-from belvedere.identity.records import Project, SecretKind, SecretRecord
+from belvedere.identity.records import Principal, Project, SecretKind, SecretRecord
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import Event, Intent, Job, Visibility
 from belvedere.lifecycle.schedule import running_time
@@ -294,6 +294,12 @@ class MemoryIdentityStore:
 
     async def take_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
         return self._secrets.pop((kind, digest), None)
+
+    async def remove_secrets_of(self, principal: Principal) -> int:
+        theirs = [place for place, it in self._secrets.items() if it.principal == principal]
+        for place in theirs:
+            del self._secrets[place]
+        return len(theirs)
 
     async def remove_expired_secrets(self, now: datetime) -> int:
         live = {place: it for place, it in self._secrets.items() if it.expires_at is None or it.expires_at > now}
