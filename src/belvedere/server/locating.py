@@ -69,7 +69,7 @@ class Locator:
 
     async def of_job(self, job: Job) -> Location:
         """Where a job's logs lie. Raises SourceError for what the settings no longer allow."""
-        visible = await self._catalog.visible(job.project_id)
+        visible = await self._catalog.visible(job.project_id) if job.store else {}
         if job.store and job.store not in visible:
             text = f"The log store {job.store!r} is gone, or its keys can't be decrypted. Add it again, or its keys."
             raise SourceError(ReasonCode.STORE_NOT_CONFIGURED, text)
