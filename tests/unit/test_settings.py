@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from belvedere.server.flavors import flavors_of
-from belvedere.server.settings import Settings, SettingsError, default_data_folder, load_settings
+from belvedere.server.settings import Settings, SettingsError, default_data_folder, load_settings, strange_variables
 from belvedere.sources.stores import Addressing
 
 
@@ -22,7 +22,7 @@ def test_flags_come_before_variables_before_the_file_before_defaults(tmp_path: P
 
 
 def test_the_store_is_put_together_from_file_and_variables(tmp_path: Path) -> None:
-    config = write(tmp_path, '[store]\nendpoint = "https://obs.example"\nregion = "north"\n')
+    config = write(tmp_path, '[store]\nendpoint = "https://obs.example"\nregion = "north"\naccess_key = "a"\n')
     settings = load_settings(
         {}, {"BELVEDERE_STORE_SECRET_KEY": "hush", "BELVEDERE_STORE_ADDRESSING": "virtual-host"}, config
     )
@@ -38,7 +38,8 @@ def test_a_store_on_this_machine_may_speak_plain_http(endpoint: str) -> None:
 
 
 def test_keys_are_not_shown() -> None:
-    settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o", "BELVEDERE_STORE_SECRET_KEY": "hush"}, None)
+    keys = {"BELVEDERE_STORE_ACCESS_KEY": "a", "BELVEDERE_STORE_SECRET_KEY": "hush"}
+    settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o", **keys}, None)
     assert "hush" not in repr(settings)
     assert "hush" not in repr(settings.object_stores)
 
@@ -62,7 +63,10 @@ def test_flavors_of_variables_and_file_stand_beside_the_default_one(tmp_path: Pa
 
 
 def test_further_stores_have_names(tmp_path: Path) -> None:
-    config = write(tmp_path, '[stores.archive]\nendpoint = "https://a"\nca_file = "/ca.pem"\nsecret_key = "hush"\n')
+    config = write(
+        tmp_path,
+        '[stores.archive]\nendpoint = "https://a"\nca_file = "/ca.pem"\naccess_key = "a"\nsecret_key = "hush"\n',
+    )
     stores = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o"}, config).object_stores
     assert {name: (store.name, store.endpoint) for name, store in stores.items()} == {
         "default": ("default", "https://o"), "archive": ("archive", "https://a")
@@ -79,7 +83,37 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
     ("flags", "environment", "file", "named"),
     [
         ({"port": 70000}, {}, "", "port"),
-        ({}, {"BELVEDERE_PORT": "http"}, "", "environment"),
+        ({}, {"BELVEDERE_PORT": "http"}, "", "BELVEDERE_PORT must be a whole number, not 'http'"),
+        ({}, {}, "port = 1.5\n", "port in the file .*belvedere.toml must be a whole number, not 1.5"),
+        ({}, {}, 'log_root = "/logs"\n', r'must be a list, like log_root = \["…"\], not \'/logs\''),
+        ({}, {}, "data = 7\n", "data in the file .* must be a text in quotes, not 7"),
+        ({}, {"BELVEDERE_STORE_ALLOW_HTTP": "perhaps"}, "", "BELVEDERE_STORE_ALLOW_HTTP must be true or false"),
+        ({}, {"BELVEDERE_STORE_ADDRESSING": "dns"}, "", "BELVEDERE_STORE_ADDRESSING must be path or virtual-host"),
+        ({}, {}, "[stores.a]\nendpoint = 1\n[stores.b]\nport = 1\n", "stores.a.endpoint in the file .* must be a text"),
+        ({}, {}, 'store = "https://o"\n', r"must be a section, like \[store\]"),
+        ({}, {"BELVEDERE_STORE_ENDPOINT": "obs.example.com"}, "", "Write https://obs.example.com"),
+        ({}, {"BELVEDERE_STORE_ENDPOINT": "https://o/path"}, "", "store.endpoint: .* without path"),
+        ({}, {"BELVEDERE_STORE_ENDPOINT": "https://[::1"}, "", "store.endpoint"),
+        ({}, {}, '[stores.a]\nendpoint = "a.example"\n', "stores.a.endpoint"),
+        ({}, {"BELVEDERE_STORE_ACCESS_KEY": "a"}, "", "store.access_key is set and store.secret_key is not"),
+        ({}, {"BELVEDERE_STORE_SECRET_KEY": "a"}, "", "store.secret_key is set and store.access_key is not"),
+        ({}, {"BELVEDERE_STORE_REGION": "a\nb"}, "", "store.region holds a blank, a line break"),
+        ({"public_url": "belvedere.example"}, {}, "", "public_url must be like https://"),
+        ({"viewer_url": "ftp://a.example"}, {}, "", "viewer_url must be like https://"),
+        ({"viewer_url": "https://a.example:http"}, {}, "", "viewer_url must be like https://"),
+        (
+            {"viewer_url": "https://a.example/view/"},
+            {},
+            "",
+            "viewer_url must end after host and port: https://a.example,",
+        ),
+        ({}, {"BELVEDERE_LOG_LEVEL": "warn"}, "", "one of debug, info, warning, error, critical; not 'warn'"),
+        ({}, {"BELVEDERE_ORPHAN_GRACE": "-1"}, "", "orphan_grace must be 0 or more"),
+        ({}, {"BELVEDERE_POLL_SECONDS": "0"}, "", "poll_seconds must be more than 0"),
+        ({}, {"BELVEDERE_SOURCE_CHECK_SECONDS": "nan"}, "", "source_check_seconds must be more than 0"),
+        ({}, {"BELVEDERE_PROT": "1"}, "", "no setting BELVEDERE_PROT. Is BELVEDERE_PORT meant"),
+        ({}, {"BELVEDERE_STORE_ENDPONT": "1"}, "", "Is BELVEDERE_STORE_ENDPOINT meant"),
+        ({}, {"BELVEDERE_STORES": "1"}, "", "in the TOML file only"),
         ({}, {}, "prot = 8080\n", "prot"),
         ({}, {}, "port = \n", "TOML"),
         ({"log_root": ("/does/not/exist",)}, {}, "", "/does/not/exist"),
@@ -112,6 +146,26 @@ def test_what_is_wrong_is_named(
 ) -> None:
     with pytest.raises(SettingsError, match=named):
         load_settings(flags, environment, write(tmp_path, file))
+
+
+def test_no_message_shows_a_key(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="secret_key") as refused:
+        load_settings({}, {}, write(tmp_path, "[store]\nsecret_key = 4711\n"))
+    assert "4711" not in str(refused.value)
+
+
+def test_variables_of_the_command_line_and_of_container_engines_are_let_through() -> None:
+    ours = {"BELVEDERE_TOKEN": "t", "BELVEDERE_PROJECT_ID": "p", "BELVEDERE_SECRET_KEY": "s", "BELVEDERE_DEBUG": "1"}
+    engine = {"BELVEDERE_SERVICE_HOST": "10.0.0.1", "BELVEDERE_SERVICE_PORT": "80"}
+    assert load_settings({}, {**ours, **engine}, None) == Settings()
+    assert strange_variables({**ours, **engine}) == dict.fromkeys(engine, "")
+
+
+def test_a_service_on_all_addresses_has_links_for_this_machine_until_it_is_named() -> None:
+    everywhere = Settings(host="0.0.0.0", port=1)
+    assert (everywhere.api_origin, everywhere.is_open_without_name) == ("http://127.0.0.1:1", True)
+    assert not Settings(host="::", public_url="http://a:1", viewer_url="http://a:2").is_open_without_name
+    assert not Settings(host="10.0.0.1").is_open_without_name
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -71,3 +71,11 @@ def test_other_keys_make_another_identity_and_are_not_in_it() -> None:
     )
     assert source_identity(OBJECTS, one) != source_identity(OBJECTS, other)
     assert "secret" not in source_identity(OBJECTS, one)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["obs.example.com", "https://", "https://[::1", "https://127.0.0.1:99999", "ftp://o"]
+)
+async def test_a_store_that_cannot_be_used_is_told_and_is_no_fault_of_ours(endpoint: str) -> None:
+    with pytest.raises(LogSourceRefused, match="settings of the object store 'default' can't be used"):
+        await check(OBJECTS, {"default": ObjectStore(endpoint=endpoint)})

@@ -3,17 +3,22 @@
 Every field is documented in `docs/reference/settings.md`; a test holds the two together.
 """
 
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from belvedere.contract import limits
+from belvedere.contract.endpoints import endpoint
+from belvedere.contract.errors import RequestError
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
+from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
 from belvedere.sources.stores import Addressing, ObjectStore
 
@@ -82,6 +87,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.viewer_url.rstrip("/") or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
 
     @property
+    def is_open_without_name(self) -> bool:
+        """Whether other machines can reach it, while its links name this machine only."""
+        api = self.host in _EVERYWHERE and not self.public_url
+        return api or ((self.viewer_host or self.host) in _EVERYWHERE and not self.viewer_url)
+
+    @property
     def memory_budget_bytes(self) -> int | None:
         """What all viewers together may take; None where nothing is said. Raises ValueError."""
         return parse_size(self.memory_budget) if self.memory_budget else None
@@ -101,19 +112,45 @@ def default_data_folder(environ: Mapping[str, str]) -> Path:
 
 def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None) -> Settings:
     """The settings in force. `flags` with value None (or an empty tuple) were not given. Raises SettingsError."""
+    _refuse_slips(environ)
     merged: dict[str, object] = {}
-    for source, values in (
-        (f"the file {config}", _from_file(config)),
-        ("the environment", _from_environment(environ)),
-        ("the command line", {name: value for name, value in flags.items() if value not in (None, ())}),
+    for named, values in (
+        (lambda path: f"{'.'.join(path)} in the file {config}", read_file(config)),
+        (_variable, _from_environment(environ)),
+        (_flag, {name: value for name, value in flags.items() if value not in (None, ())}),
     ):
-        _convert(values, source)  # an error names the place that it came from
+        _check_types(values, named)  # an error names the place that it came from
         sections = {name: {**_section(merged, name), **_section(values, name)} for name in _SECTIONS}
         merged = {**merged, **values, **{name: section for name, section in sections.items() if section}}
-    return _checked(_convert(merged, "the settings"))
+    return _checked(msgspec.convert(merged, Settings, strict=False))
 
 
+def strange_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like ours and that nothing reads, each with the name that was perhaps meant, else ""."""
+    names = [field.name for field in msgspec.structs.fields(Settings) if field.name not in {"store", "stores"}]
+    of_store = [f"store_{field.name}" for field in msgspec.structs.fields(StoreSettings)]
+    return unknown_variables(environ, [*names, *of_store, *_OTHERS])
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _SECTIONS = ("store", "stores", "flavors")
+_OTHERS = ("config", "debug", "endpoint", "token", "project_id", "secret_key")  # what the command line reads
+
+
+def _refuse_slips(environ: Mapping[str, str]) -> None:
+    for name, meant in strange_variables(environ).items():
+        if name == "BELVEDERE_STORES":
+            raise SettingsError("BELVEDERE_STORES: further stores are defined as [stores.NAME] in the TOML file only.")
+        if meant:
+            raise SettingsError(f"There is no setting {name}. Is {meant} meant?")
+
+
+def _variable(path: tuple[str, ...]) -> str:
+    return "BELVEDERE_FLAVORS" if path[:1] == ("flavors",) else f"BELVEDERE_{'_'.join(path).upper()}"
+
+
+def _flag(path: tuple[str, ...]) -> str:
+    return f"--{'.'.join(path).replace('_', '-')}"
 
 
 def _section(values: Mapping[str, object], name: str) -> dict[str, object]:
@@ -121,14 +158,25 @@ def _section(values: Mapping[str, object], name: str) -> dict[str, object]:
     return dict(section) if isinstance(section, Mapping) else {}
 
 
-def _convert(values: Mapping[str, object], source: str) -> Settings:
-    try:
-        return msgspec.convert(dict(values), Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"A setting in {source} is wrong: {error}. See docs/reference/settings.md.") from error
+def _check_types(values: Mapping[str, object], named: Callable[[tuple[str, ...]], str]) -> None:
+    """Raise SettingsError for the first value of a wrong type. One key at a time, so that the message can name it."""
+    for part in _one_by_one(values):
+        try:
+            msgspec.convert(part, Settings, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(explained(str(error), part, named, Settings.__struct_fields__)) from error
 
 
-def _from_file(path: Path | None) -> dict[str, object]:
+def _one_by_one(values: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    for name, value in values.items():
+        if name in _SECTIONS and isinstance(value, Mapping):
+            yield from ({name: {key: each}} for key, each in value.items())
+        else:
+            yield {name: value}
+
+
+def read_file(path: Path | None) -> dict[str, object]:
+    """Content of the configuration file, nothing without one. Raises SettingsError."""
     if path is None:
         return {}
     try:
@@ -168,16 +216,49 @@ def _checked(settings: Settings) -> Settings:
     for name, port in (("port", settings.port), ("viewer_port", settings.viewer_port)):
         if not 0 <= port <= 65535:
             raise SettingsError(f"{name} must be 0 to 65535, not {port}.")
+    for name, url in (("public_url", settings.public_url), ("viewer_url", settings.viewer_url)):
+        _check_origin(name, url)
     if settings.api_origin == settings.viewer_origin and settings.port:
         raise SettingsError("public_url and viewer_url must be two origins: viewer pages must not reach the console's.")
     for root in settings.log_root:
         if not Path(root).expanduser().is_dir():
             raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
     _check_stores(settings)
-    if settings.log_format not in {"json", "text"}:
-        raise SettingsError(f"log_format must be json or text, not {settings.log_format}.")
+    _check_logging(settings)
+    _check_seconds(settings)
     _check_jobs(settings)
     return settings
+
+
+def _check_origin(name: str, url: str) -> None:
+    """Links are made from it, and what browsers say of themselves is compared with it: a path would break both."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0 and parts.username is None
+    except ValueError:
+        parts, usable = urlsplit(""), False
+    if not usable or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", url):
+        raise SettingsError(f"{name} must be like https://belvedere.example.org, not {url!r}.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise SettingsError(f"{name} must end after host and port: {parts.scheme}://{parts.netloc}, not {url!r}.")
+
+
+def _check_logging(settings: Settings) -> None:
+    if settings.log_format not in {"json", "text"}:
+        raise SettingsError(f"log_format must be json or text, not {settings.log_format!r}.")
+    if settings.log_level.lower() not in LOG_LEVELS:
+        raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}; not {settings.log_level!r}.")
+
+
+def _check_seconds(settings: Settings) -> None:
+    if not 0 <= settings.orphan_grace < math.inf:
+        raise SettingsError(f"orphan_grace must be 0 or more seconds, not {settings.orphan_grace:g}.")
+    for name in ("poll_seconds", "source_check_seconds"):
+        value = getattr(settings, name)
+        if not 0 < value < math.inf:
+            raise SettingsError(f"{name} must be more than 0 seconds, not {value:g}.")
 
 
 def _check_jobs(settings: Settings) -> None:
@@ -208,6 +289,7 @@ def _check_budget(settings: Settings) -> None:
 def _check_stores(settings: Settings) -> None:
     further = {f"stores.{name}": store for name, store in settings.stores.items()}
     for name, store in {"store": settings.store, **further}.items():
+        _check_store(name, store)
         if store.endpoint.startswith("http://") and not (store.allow_http or _is_loopback(store)):
             raise SettingsError(f"The endpoint of {name} is http://: set {name}.allow_http if that is meant.")
     for name, store in settings.stores.items():
@@ -217,6 +299,25 @@ def _check_stores(settings: Settings) -> None:
             raise SettingsError(f"stores.{name}.endpoint is missing: like https://obs.example.org.")
         if name == DEFAULT_STORE and settings.store.endpoint:
             raise SettingsError("There are two stores called default: [store] and [stores.default]. Remove one.")
+
+
+def _check_store(name: str, store: StoreSettings) -> None:
+    if store.endpoint:
+        _check_endpoint(name, store.endpoint)
+    if bool(store.access_key) != bool(store.secret_key):
+        given, lacking = ("access_key", "secret_key") if store.access_key else ("secret_key", "access_key")
+        raise SettingsError(f"{name}.{given} is set and {name}.{lacking} is not. Set both; or none, to send no keys.")
+    for field, value in (("access_key", store.access_key), ("secret_key", store.secret_key), ("region", store.region)):
+        if not re.fullmatch(r"[\x21-\x7e]*", value):
+            raise SettingsError(f"{name}.{field} holds a blank, a line break or a letter beyond ASCII. Remove it.")
+
+
+def _check_endpoint(name: str, address: str) -> None:
+    try:
+        endpoint(address, allow_http=True)  # whether http:// is meant is asked apart: here it may be this machine
+    except RequestError as error:
+        hint = "" if "://" in address else f" Write https://{address}, if that is meant."
+        raise SettingsError(f"{name}.{error.message}{hint}") from error
 
 
 def _object_store(name: str, settings: StoreSettings) -> ObjectStore:
@@ -229,5 +330,10 @@ def _is_loopback(store: StoreSettings) -> bool:
     return authority.startswith(("127.", "localhost", "[::1]"))
 
 
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+
+
 def _in_url(host: str) -> str:
+    """The host as an address that can be asked: all addresses are reached from this machine by its loopback one."""
+    host = _EVERYWHERE.get(host, host)
     return f"[{host}]" if ":" in host else host

@@ -87,7 +87,10 @@ def endpoint_with_bucket(endpoint: str, bucket: str) -> str:
 def _address(store: ObjectStore, bucket: str) -> tuple[str, str, str]:
     """Scheme with host, the path in front of all keys, and the Host header."""
     virtual = store.addressing is Addressing.VIRTUAL_HOST
-    parts = urlsplit(endpoint_with_bucket(store.endpoint, bucket) if virtual else store.endpoint)
+    try:
+        parts = urlsplit(endpoint_with_bucket(store.endpoint, bucket) if virtual else store.endpoint)
+    except ValueError as error:
+        raise _unusable(store, "its endpoint is no http:// or https:// address") from error
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise _unusable(store, "its endpoint is no http:// or https:// address")
     if parts.scheme == "http" and not store.allow_http:
