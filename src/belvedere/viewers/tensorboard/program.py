@@ -51,7 +51,9 @@ def _run(listen_fd: int, say: Say, *, slow: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: _end(loader))
     say(Told.LOADER, loader.name)
     threading.Thread(target=_obey, args=(loader, say), daemon=True).start()
-    server = webapp.Server(webapp.build_app(flags, loader.provider, loader.multiplexer), listen_fd)
+    app = webapp.build_app(flags, loader.provider, loader.multiplexer)
+    threading.Thread(target=webapp.first_request, args=(app,), daemon=True).start()
+    server = webapp.Server(app, listen_fd)
     os.close(listen_fd)
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look
