@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host.mirror_files import MirrorFiles
+from belvedere.host.mirror_plan import Held
 from belvedere.host.mirror_safety import is_guarded, stays_inside
 from belvedere.host.mirroring import Mirror
 from belvedere.host.mirrors import FolderMirrors
@@ -149,10 +150,10 @@ async def test_a_full_disk_is_told_and_copying_goes_on_when_there_is_room(
 ) -> None:
     append, full = MirrorFiles.append, True
 
-    def refuse(files: MirrorFiles, key: str, chunk: bytes, offset: int) -> None:
+    def refuse(files: MirrorFiles, key: str, chunk: bytes, offset: int, whole: Held | None = None) -> None:
         if full and offset >= 4:
             raise OSError(errno.ENOSPC, "No space left on device")
-        append(files, key, chunk, offset)
+        append(files, key, chunk, offset, whole)
 
     monkeypatch.setattr(MirrorFiles, "append", refuse)
     source.write(EVENTS, b"0123456789")

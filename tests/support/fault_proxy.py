@@ -74,7 +74,7 @@ class FaultProxy:
         assert task is not None
         self._busy.add(task)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):  # who cancels, closes
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.requests.append(head.partition(b"\r\n")[0].decode())
                 await self._answer(head, writer, self.plan.popleft() if self.plan else self.always)

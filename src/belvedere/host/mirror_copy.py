@@ -1,9 +1,9 @@
 """Carrying out a plan on an object store: bytes from a source into a mirror's files.
 
 How an appended object is told from a rewritten one: its ETag changes in both cases, so we compare bytes. The last
-64 KiB that we have are read again in the same request that brings the new bytes, so that both are of one version;
-longer files have their first 4 KiB compared too. An event file begins with its time of creation, and each of its
-records carries a time and checksums: a file that was written anew differs in the one place or the other.
+16 KiB that we have are read again in the same request that brings the new bytes, so that both are of one version. Each
+record of a log carries its time and checksums, so that a log that was written anew differs there; any other file has
+its first 4 KiB compared too.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from belvedere.host.mirror_safety import GUARDED_BYTES, is_guarded, stays_inside
 from belvedere.host.mirror_tally import Tally
 from belvedere.sources.base import Entry, LogSource, SourceChanged, SourceError
 
-TAIL: Final = 2**16  # bytes
+TAIL: Final = 2**14  # bytes
 HEAD: Final = 2**12  # bytes
 PARALLEL: Final = 16  # files at a time; each holds one chunk of some MiB, so memory stays bounded
 _FAILURES = 8  # after so many in one pass the source is taken to be down
@@ -32,8 +32,16 @@ class Copying:
     Afterwards `failures` and `disk_error` say what didn't work; whatever was written is valid in any case.
     """
 
-    def __init__(self, source: LogSource, files: MirrorFiles, held: dict[str, Held], tally: Tally) -> None:
+    def __init__(
+        self,
+        source: LogSource,
+        files: MirrorFiles,
+        held: dict[str, Held],
+        tally: Tally,
+        is_log: Callable[[str], bool],
+    ) -> None:
         self._source = source
+        self._is_log = is_log
         self._files = files
         self._held = held
         self._tally = tally
@@ -45,14 +53,14 @@ class Copying:
         """Whether going on made no sense."""
         return self.disk_error is not None or len(self.failures) >= _FAILURES
 
-    async def run(self, actions: Iterable[Action], is_log: Callable[[str], bool]) -> None:
+    async def run(self, actions: Iterable[Action]) -> None:
         """Do all of it, some files at a time, in the given order."""
         todo = iter(actions)
         async with asyncio.TaskGroup() as group:
             for _ in range(PARALLEL):
-                group.create_task(self._work(todo, is_log))
+                group.create_task(self._work(todo))
 
-    async def _work(self, todo: Iterator[Action], is_log: Callable[[str], bool]) -> None:
+    async def _work(self, todo: Iterator[Action]) -> None:
         for action in todo:
             if self.stopped:
                 return
@@ -65,7 +73,7 @@ class Copying:
                 self.disk_error = error
             else:
                 if not isinstance(action, Remove):
-                    self._tally.finished(log=is_log(action.entry.key))
+                    self._tally.finished(log=self._is_log(action.entry.key))
 
     async def _perform(self, action: Action) -> None:
         match action:
@@ -93,29 +101,32 @@ class Copying:
             ours = await on_disk(partial(self._files.piece, entry.key, have - overlap, have)) if have else b""
             fresh = await _after(chunks, ours)
             if fresh is not None:
-                size = await self._grow(entry.key, have, fresh, chunks)
-                await self._record(entry, size)
+                await self._grow(entry, have, fresh, chunks)
                 return
         await self._rewritten(entry, have)
 
     async def _head_is_same(self, entry: Entry, have: int) -> bool:
-        if have <= TAIL:
+        if have <= TAIL or self._is_log(entry.key):
             return True
         ours = await on_disk(partial(self._files.piece, entry.key, 0, HEAD))
         async with aclosing(self._source.read(entry.key, 0, HEAD)) as chunks:
             return ours == b"".join([chunk async for chunk in chunks])
 
-    async def _grow(self, key: str, size: int, fresh: bytes, chunks: AsyncGenerator[bytes, None]) -> int:
-        """Append `fresh` and all `chunks`; the size afterwards. An empty file is made too."""
-        size = await self._add(key, size, fresh)
+    async def _grow(self, entry: Entry, size: int, fresh: bytes, chunks: AsyncGenerator[bytes, None]) -> None:
+        """Append `fresh` and all `chunks`. An empty file is made too."""
+        if fresh or size == entry.size:
+            size = await self._add(entry, size, fresh)
         async for chunk in chunks:
-            size = await self._add(key, size, chunk)
-        return size
+            size = await self._add(entry, size, chunk)
+        self._held[entry.key] = _made(entry, size)
 
-    async def _add(self, key: str, size: int, chunk: bytes) -> int:
-        await on_disk(partial(self._files.append, key, chunk, size))
+    async def _add(self, entry: Entry, size: int, chunk: bytes) -> int:
+        """The size afterwards. The last chunk goes into the manifest with it: each turn to the disk has its price."""
+        now = size + len(chunk)
+        whole = _made(entry, now) if now == entry.size else None
+        await on_disk(partial(self._files.append, entry.key, chunk, size, whole))
         self._tally.moved(len(chunk))
-        return size + len(chunk)
+        return now
 
     async def _rewritten(self, entry: Entry, have: int) -> None:
         self._tally.moved(-have)
@@ -158,8 +169,13 @@ class Copying:
         await self._record(entry, len(content))
 
     async def _record(self, entry: Entry, size: int) -> None:
-        self._held[entry.key] = Held(size=size, version=version_of(entry) if size == entry.size else "")
+        self._held[entry.key] = _made(entry, size)
         await on_disk(partial(self._files.note, entry.key, self._held[entry.key]))
+
+
+def _made(entry: Entry, size: int) -> Held:
+    """A file of so many bytes; of a known version only if these are all."""
+    return Held(size=size, version=version_of(entry) if size == entry.size else "")
 
 
 def _is_overtaken(error: SourceError) -> bool:

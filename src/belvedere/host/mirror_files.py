@@ -86,11 +86,17 @@ class MirrorFiles:
                     found[path.relative_to(self.logs).as_posix()] = path.lstat().st_size
         return found
 
-    def append(self, key: str, chunk: bytes, offset: int) -> None:
-        """Add bytes at the end of a file, which must be at `offset`. Raises OSError; what was written is a prefix."""
+    def append(self, key: str, chunk: bytes, offset: int, whole: Held | None = None) -> None:
+        """Add bytes at the end of a file, which must be at `offset`. Raises OSError; what was written is a prefix.
+
+        `whole`: to be noted, as these bytes are the last.
+        """
         path = self.logs / key
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not offset:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(path, chunk, offset)
+        if whole is not None:
+            self.note(key, whole)
 
     def piece(self, key: str, start: int, end: int) -> bytes:
         """Bytes of a file."""
@@ -158,12 +164,13 @@ class MirrorFiles:
 
 async def on_disk(call: Callable[[], _Result]) -> _Result:
     """Run a blocking call in a thread. A cancelled caller waits for its end: there is only ever one writer."""
-    work = asyncio.ensure_future(asyncio.to_thread(call))
+    work = asyncio.get_running_loop().run_in_executor(None, call)
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
-        work.exception()  # looked at, so that nobody complains; the next pass starts from what is on disk
+        if not work.cancelled():
+            work.exception()  # looked at, so that nobody complains; the next pass starts from what is on disk
         raise
 
 

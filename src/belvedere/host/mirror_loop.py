@@ -194,7 +194,8 @@ class SharedMirror:
         """Until the next look is due and somebody watches. The first copy is made whether or not anybody does."""
         loop = asyncio.get_running_loop()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._please.wait(), delay)
+            async with asyncio.timeout(delay):  # wait_for loses a cancellation that comes together with a wish
+                await self._please.wait()
         state = self.notice.state
         may_rest = state.complete or (state.note is not None and state.note.code is ReasonCode.DISK_FULL)
         if may_rest and loop.time() >= self._watched_until and not self._please.is_set():

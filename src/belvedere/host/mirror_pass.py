@@ -100,8 +100,8 @@ class Pass:
         return self._result(listing, copying, held, changed=before != held)
 
     async def _copy(self, source: LogSource, actions: list[Action], held: dict[str, Held], tally: Tally) -> Copying:
-        copying = Copying(source, self._files, held, tally)
-        await copying.run(actions, self._viewer.is_log)
+        copying = Copying(source, self._files, held, tally, self._viewer.is_log)
+        await copying.run(actions)
         return copying
 
     async def _save(self, held: dict[str, Held]) -> None:

@@ -6,6 +6,7 @@ Stores differ. A range may come with status 200, cut right or not at all; one th
 
 import asyncio
 import re
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -88,13 +89,14 @@ class ObjectSource:
                     ahead.append((end - start, asyncio.create_task(self._part(key, start, end, version))))
                 size, task = ahead[0]
                 part = await task
-                if part.data:
-                    yield part.data
+                for chunk in part.chunks:
+                    size -= len(chunk)
+                    yield chunk
                 if part.error is not None:
                     raise part.error
                 ahead.popleft()
                 self._budget.release()
-                if len(part.data) < size:
+                if size:
                     return
         finally:
             for _, task in ahead:
@@ -109,8 +111,8 @@ class ObjectSource:
             async for chunk in self._stream(key, start, end, version):
                 chunks.append(chunk)  # noqa: PERF401 - what came before an error counts
         except SourceError as error:
-            return _Part(data=b"".join(chunks), error=error)
-        return _Part(data=b"".join(chunks))
+            return _Part(chunks=chunks, error=error)
+        return _Part(chunks=chunks)
 
     async def _stream(self, key: str, start: int, end: int, version: "_Version") -> AsyncGenerator[bytes, None]:
         if start >= end:
@@ -167,7 +169,7 @@ class ObjectSource:
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of one part, and what broke it off."""
 
-    data: bytes
+    chunks: list[bytes]
     error: SourceError | None = None
 
 
@@ -212,28 +214,26 @@ def _span(answer: aiohttp.ClientResponse, start: int, end: int) -> _Span | None:
 
 async def _cut(body: aiohttp.StreamReader, span: _Span) -> AsyncGenerator[bytes, None]:
     """The wanted bytes of a body, gathered to chunks; what has come is handed on before a fault is."""
-    skip, left, gathered = span.skip, span.size, bytearray()
-    clock = asyncio.get_running_loop().time
-    due = clock() + _CHUNK_SECONDS
+    skip, left = span.skip, span.size
+    gathered: list[bytes] = []
+    size, due = 0, time.monotonic() + _CHUNK_SECONDS
     try:
-        while left:
-            piece = await body.readany()
-            if not piece:
-                break
+        while left and (piece := await body.readany()):
             wanted = piece[skip : skip + left]
             skip -= min(skip, len(piece))
             left -= len(wanted)
-            gathered += wanted
-            if len(gathered) >= _CHUNK or clock() >= due:
-                yield bytes(gathered)
+            gathered.append(wanted)
+            size += len(wanted)
+            if size >= _CHUNK or time.monotonic() >= due:
+                yield b"".join(gathered)
                 gathered.clear()
-                due = clock() + _CHUNK_SECONDS
+                size, due = 0, time.monotonic() + _CHUNK_SECONDS
     except (aiohttp.ClientError, OSError):
-        if gathered:
-            yield bytes(gathered)
+        if size:
+            yield b"".join(gathered)
         raise
-    if gathered:
-        yield bytes(gathered)
+    if size:
+        yield b"".join(gathered)
 
 
 def _relative(entry: Entry, prefix: str) -> Entry:

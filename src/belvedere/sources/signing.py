@@ -5,8 +5,9 @@ OBS, SeaweedFS, MinIO, Ceph and rclone check the same signature.
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from belvedere.sources.stores import ObjectStore
@@ -40,14 +41,16 @@ def signed_headers(
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{_NO_BODY}"
     scope = f"{time[:8]}/{store.region}/s3/aws4_request"
     text = "\n".join(("AWS4-HMAC-SHA256", time, scope, hashlib.sha256(request.encode()).hexdigest()))
-    signature = _chained(f"AWS4{store.secret_key}".encode(), (time[:8], store.region, "s3", "aws4_request", text)).hex()
+    signature = hmac.digest(_key_of_day(store.secret_key, time[:8], store.region), text.encode(), "sha256").hex()
     credential = f"Credential={store.access_key}/{scope}"
     headers["authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
     del headers["host"]  # the client sets it
     return headers
 
 
-def _chained(key: bytes, texts: Iterable[str]) -> bytes:
-    for text in texts:
-        key = hmac.digest(key, text.encode(), "sha256")
+@lru_cache(maxsize=64)
+def _key_of_day(secret: str, day: str, region: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, "s3", "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
     return key
