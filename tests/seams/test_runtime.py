@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from belvedere.lifecycle.seen import ABSENT, Phase
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.local import LocalRuntime
+from belvedere.sources.stores import ObjectStore
 from belvedere.testing.runtime import FakeRuntime
 from tests.support.viewers import PATIENCE, stand_up, until_phase, viewer_spec
 
@@ -123,6 +124,15 @@ async def test_a_sleeping_viewer_can_be_removed(runtime: Runtime) -> None:
     await runtime.ensure(replace(viewer_spec(1), asleep=True))
     await runtime.remove(1)
     assert await until_phase(runtime, 1, Phase.ABSENT) == ABSENT
+
+
+async def test_stores_may_be_told_at_any_time(runtime: Runtime) -> None:
+    await runtime.set_stores([ObjectStore(endpoint="https://obs.example")])
+    before = await stand_up(runtime, viewer_spec(1))
+    await runtime.set_stores([])
+    assert (await runtime.look([1]))[1].starts == before.starts
+    await runtime.close(end_viewers=True)
+    await runtime.set_stores([])
 
 
 async def test_logs_of_what_is_not_there_are_empty(runtime: Runtime) -> None:

@@ -75,7 +75,13 @@ def _path_parameters(path: str) -> list[Document]:
 
 def _parameters(operation: Operation) -> list[Document]:
     return [
-        {"name": given.name, "in": given.place, "required": False, "description": given.text, "schema": given.schema}
+        {
+            "name": given.name,
+            "in": given.place,
+            "required": given.is_required,
+            "description": given.text,
+            "schema": given.schema,
+        }
         for given in operation.parameters
     ]
 

@@ -15,6 +15,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     place: str  # "query" or "header"
     text: str
     schema: Mapping[str, object]
+    is_required: bool = False
 
 
 def _query(name: str, text: str, **schema: object) -> Parameter:
@@ -53,7 +54,13 @@ TAIL_QUERY: Final = (
 )
 
 BROWSE_QUERY: Final = (
-    _query("url", "Mandatory: where to look, spelt as train_url is.", type="string", examples=["/bucket/prefix/"]),
+    Parameter(
+        name="url",
+        place="query",
+        text="Where to look, spelt as train_url is.",
+        schema={"type": "string", "examples": ["/bucket/prefix/"]},
+        is_required=True,
+    ),
     _query("store", "The log store that url lies in.", type="string"),
     _query(
         "page_size",
