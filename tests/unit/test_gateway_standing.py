@@ -3,16 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
+from belvedere.console.progress import duration_text, progress_share, progress_text, size_text
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.gateway.standing import (
     Standing,
-    duration_text,
     is_asleep,
     is_returning,
-    progress_share,
-    progress_text,
-    size_text,
     standing_of,
     view_of,
 )

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from belvedere.contract.jobs import SourceProgress
+from belvedere.console.progress import progress_share, progress_text
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.jobs import Intent, Job
@@ -99,51 +99,6 @@ def view_of(sighting: Sighting) -> JobView:
         detail=progress_text(source) if source else "",
         done=progress_share(source) if source else None,
     )
-
-
-def progress_share(source: SourceProgress) -> float | None:
-    """How much of the logs is here, by bytes; None while the total is unknown."""
-    if source.state == "listing" or source.bytes_total <= 0:
-        return None
-    return min(source.bytes_done / source.bytes_total, 1.0)
-
-
-def progress_text(source: SourceProgress) -> str:
-    """How far fetching the logs is, for people."""
-    if source.state == "listing":
-        return "Looking for log files"
-    if source.state == "waiting":
-        return source.reason.text if source.reason else "The log source does not answer; trying again"
-    if not source.files_total:
-        return ""
-    files = f"{source.files_done:,} of {source.files_total:,} file{'s' if source.files_total > 1 else ''}"
-    parts = [files, f"{size_text(source.bytes_done)} of {size_text(source.bytes_total)}"]
-    if source.rate and source.state == "copying":
-        parts.append(f"{size_text(source.rate)} per second")
-    if source.seconds_left and source.state == "copying":
-        parts.append(f"{duration_text(source.seconds_left)} left")
-    return ", ".join(parts)
-
-
-def duration_text(seconds: int) -> str:
-    """About how long, for people."""
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {round(seconds / 3600)} h"
-
-
-def size_text(size: int) -> str:
-    """Bytes in the unit that reads best."""
-    if size < 1000:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} TB"
 
 
 def _reason(standing: Standing, job: Job, seen: Seen) -> Reason | None:
