@@ -2,10 +2,13 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
+from belvedere.server.cautions import cautions
 from belvedere.server.main import Announcement, run_service
 from belvedere.server.serving import AddressInUse
 from belvedere.server.settings import SettingsError, load_settings
@@ -33,7 +36,9 @@ def serve(config: Path | None, **flags: object) -> None:
     chosen = config or _config_from_environment()
     try:
         settings = load_settings(flags, os.environ, chosen)
-        status = run_service(settings, announce=_announce)
+        told = cautions(settings, os.environ, chosen)
+        announce = partial(_announce, cautions=told, in_log=settings.log_format == "json")
+        status = run_service(settings, announce=announce, cautions=told)
     except (SettingsError, AddressInUse) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
@@ -45,8 +50,13 @@ def _config_from_environment() -> Path | None:
     return Path(named) if named else None
 
 
-def _announce(announcement: Announcement) -> None:
-    """Tell a person where things are. The sign-in link is a secret: it goes to a terminal only."""
+def _announce(announcement: Announcement, *, cautions: Sequence[str], in_log: bool) -> None:
+    """Tell a person where things are. The sign-in link is a secret: it goes to a terminal only.
+
+    Where a program reads a log of JSON lines, these would be a fault in it, and the log says the same.
+    """
+    if in_log and not sys.stdout.isatty():
+        return
     lines = [
         f"Belvedere {announcement.version} is up.",
         f"  API and console  {announcement.api_origin}/",
@@ -55,4 +65,5 @@ def _announce(announcement: Announcement) -> None:
     ]
     if sys.stdout.isatty():
         lines.append(f"  Sign in once at  {announcement.sign_in_url}")
+    lines += [f"  Caution: {text}" for text in cautions]
     click.echo("\n".join(lines))

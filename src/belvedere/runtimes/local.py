@@ -239,7 +239,8 @@ class LocalRuntime:
         make_private(self._places.home)
         command = [sys.executable, "-P", "-m", "belvedere.host", "--data", str(self._data)]
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        with (self._places.home / "host.err").open("wb") as errors:
+        path = self._places.home / "host.err"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as errors:
             return subprocess.Popen(
                 [*command, *self._options],
                 stdin=subprocess.DEVNULL,

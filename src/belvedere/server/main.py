@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -49,9 +50,14 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 Announce = Callable[[Announcement], None]
 
 
-def run_service(settings: Settings, *, announce: Announce) -> int:
-    """Run the service until a signal ends it; the exit status. Raises SettingsError and AddressInUse."""
+def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[str] = ()) -> int:
+    """Run the service until a signal ends it; the exit status. Raises SettingsError and AddressInUse.
+
+    `cautions`: what the operator should know of the settings; they are logged.
+    """
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    for text in cautions:
+        _log.warning("caution", text=text)
     data = _prepared(settings.data_folder)
     with _only_one(data), _sockets(settings) as (api_socket, viewer_socket):
         uvloop.run(_serve(settings, data, api_socket, viewer_socket, announce))
@@ -70,7 +76,7 @@ async def _serve(
         api, gateway = serving_asgi(build_api(parts), api_socket), serving_gateway(build_gateway(parts), viewer_socket)
         async with _working(parts.reconciler.run()), _working(parts.uses.run()), serving_all(api, gateway):
             announce(await _announcement(settings, data, parts, bootstrap))
-            _log.info("started", version=__version__, api=settings.api_origin, viewers=settings.viewer_origin)
+            _log.info("started", **_places(settings, data))
             came = await signalled()
             _log.info("stopping", signal=came.name, viewers_end=came is signal.SIGINT)
         await parts.runtime.close(end_viewers=came is signal.SIGINT)
@@ -103,6 +109,11 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         metrics=Metrics(__version__),
         uses=Uses(runtime, board),
     )
+
+
+def _places(settings: Settings, data: Path) -> dict[str, str]:
+    places = {"api": settings.api_origin, "viewers": settings.viewer_origin}
+    return {"version": __version__, **places, "first_identity": str(data / "bootstrap.json")}
 
 
 async def _bootstrap(settings: Settings, data: Path, parts: Parts) -> Bootstrap:
@@ -176,7 +187,7 @@ def _prepared(data: Path) -> Path:
 @contextlib.contextmanager
 def _only_one(data: Path) -> Iterator[None]:
     """Hold the data folder: two services on one SQLite database would reconcile against each other."""
-    with (data / "serve.lock").open("w") as lock:
+    with os.fdopen(os.open(data / "serve.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
