@@ -12,11 +12,15 @@ viewer_port=${VIEWER_PORT:-8081}
 belvedere=.venv/bin/belvedere
 mkdir -p "$data"
 
+# Held until the end: what another demo here has written is not for us to overwrite.
+exec 9>"$data/demo.lock"
+flock -n 9 || { echo "demo: another demo runs on $data; end it, or set DEMO_DATA to another folder" >&2; exit 1; }
+
 # Job control gives the service a process group of its own: Ctrl-C then reaches this script alone, which ends the
 # service in its turn and waits for it.
 set -m
 "$belvedere" serve --data "$data" --log-root demo/logs --port "$port" --viewer-port "$viewer_port" \
-  --log-format text </dev/null >"$data/serve.log" 2>&1 &
+  --log-format text </dev/null >"$data/serve.log" 2>&1 9>&- &
 service=$!
 set +m
 
@@ -34,14 +38,20 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-url="http://127.0.0.1:$port/readyz"
-ready() { .venv/bin/python -c 'import sys, urllib.request as r; r.urlopen(sys.argv[1], timeout=5)' "$url" 2>/dev/null; }
-for _ in $(seq 300); do
-  kill -0 "$service" 2>/dev/null || exit 1
-  ready && break
-  sleep 0.2
+# Its own word counts: at the port another service may answer.
+is_up() { grep -q '^Belvedere .* is up\.$' "$data/serve.log"; }
+taken() { grep -qF "Can't listen on 127.0.0.1:$1 " "$data/serve.log"; }
+for _ in $(seq 600); do
+  is_up && break
+  if ! kill -0 "$service" 2>/dev/null; then
+    for each in "$port" "$viewer_port"; do
+      taken "$each" && { echo "demo: port $each is taken; choose others: make demo PORT=8090 VIEWER_PORT=8091" >&2; trap - EXIT; exit 1; }
+    done
+    exit 1
+  fi
+  sleep 0.1
 done
-ready || { echo "demo: the service is not ready after a minute" >&2; exit 1; }
+is_up || { echo "demo: the service is not ready after a minute" >&2; exit 1; }
 
 job() { "$belvedere" job "$@" --data "$data"; }
 created=$(job create demo --train-url ./demo/logs --auto-stop 1h --wait --timeout 2m --output json)
