@@ -1,6 +1,7 @@
 """The console's pages in process: signing in and out, the home page, the way over to a viewer."""
 
 import contextlib
+import html
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -10,21 +11,28 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from belvedere.console.assets import assets
+from belvedere.console.desk import Desk
 from belvedere.console.forms import form_fields, is_same_origin
 from belvedere.console.home import age_text
-from belvedere.console.routes import ConsoleRules, console_routes
-from belvedere.contract.errors import NotFound
-from belvedere.contract.jobs import JobList, Ticket
+from belvedere.console.routes import console_routes
+from belvedere.console.rules import ConsoleRules
+from belvedere.contract.errors import Conflict, NotFound
+from belvedere.contract.jobs import JobDetails, JobEvent, JobEvents, JobList, JobLogs, Ticket
 from belvedere.contract.listing import ValidList
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.records import Principal, SecretKind
-from belvedere.lifecycle.jobs import Job
+from belvedere.lifecycle.jobs import AutoStop, Job, Run, TimeUnit
+from belvedere.lifecycle.seen import Phase, Seen
+from belvedere.lifecycle.status import Verb, require
+from belvedere.runtimes.board import Board
 from belvedere.service.views import details
 from belvedere.testing.store import MemoryIdentityStore
 from tests.support.gateway import NO_BUCKET, NOW, PROJECT, job
 
 ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
+RULES = ConsoleRules(public_origin=ORIGIN, viewer_origin=VIEWERS, data_folder="/srv/belvedere")
 OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -33,24 +41,53 @@ class SomeJobs:
 
     def __init__(self, *jobs: Job) -> None:
         self.jobs = jobs
+        self.acted: list[tuple[int | None, Verb]] = []
+        self.lines: list[str] = []
+        self.is_busy = False
 
     async def list(self, who: Principal, request: ValidList) -> JobList:
         mine = [details(a_job, None, NOW, VIEWERS) for a_job in self.jobs if a_job.project_id == who.project_id]
         return JobList(job_total_count=len(mine), job_count_limit=1, quotas=100, jobs=mine[: request.per_page])
 
+    def find(self, who: Principal, job_id: int | None) -> Job:
+        for a_job in self.jobs:
+            if a_job.id == job_id and a_job.project_id == who.project_id:
+                return a_job
+        raise NotFound("No such job.")
+
+    async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
+        return details(self.find(who, job_id), None, NOW, VIEWERS), 1
+
+    async def act(self, who: Principal, job_id: int | None, verb: Verb) -> int:
+        require(verb, self.find(who, job_id))
+        if self.is_busy:
+            raise Conflict("The job is being changed by others at this moment.")
+        self.acted.append((job_id, verb))
+        return 2
+
+    async def events(self, who: Principal, job_id: int | None) -> JobEvents:
+        self.find(who, job_id)
+        at = int(NOW.timestamp() * 1000)
+        return JobEvents(events=[JobEvent(time=at, kind="running", text="It <answers>.", attempt=1)])
+
+    async def logs(self, who: Principal, job_id: int | None, tail: int) -> JobLogs:
+        self.find(who, job_id)
+        return JobLogs(lines=self.lines[-tail:])
+
     async def ticket(self, who: Principal, job_id: int | None) -> Ticket:
-        if job_id not in {a_job.id for a_job in self.jobs if a_job.project_id == who.project_id}:
-            raise NotFound("No such job.")
+        self.find(who, job_id)
         return Ticket(url=f"{VIEWERS}/modelarts2/tensorboard/{PROJECT}/{job_id}/?ticket=t", expires_in=120)
 
 
 class Stage:
     """A browser before the console, and the gatekeeper behind it."""
 
-    def __init__(self, *jobs: Job) -> None:
+    def __init__(self, *jobs: Job, example_logs: str) -> None:
         self.gatekeeper = Gatekeeper(MemoryIdentityStore())
-        rules = ConsoleRules(public_origin=ORIGIN, viewer_origin=VIEWERS)
-        routes = console_routes(jobs=SomeJobs(*jobs), gatekeeper=self.gatekeeper, clock=lambda: NOW, rules=rules)
+        self.jobs = SomeJobs(*jobs)
+        self.board = Board()
+        desk = Desk(self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs))
+        routes = console_routes(jobs=self.jobs, board=self.board, desk=desk)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
 
@@ -60,13 +97,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def console(*jobs: Job) -> AsyncIterator[Stage]:
-    stage = Stage(*jobs)
+async def console(*jobs: Job, example_logs: str = "/my logs/run-1") -> AsyncIterator[Stage]:
+    stage = Stage(*jobs, example_logs=example_logs)
     async with stage.client:
         yield stage
 
 
-@pytest.mark.parametrize("path", ["/", "/jobs/1/open"])
+@pytest.mark.parametrize("path", ["/", "/jobs/1", "/jobs/1/open", "/jobs/1/delete"])
 async def test_strangers_get_the_sign_in_page(path: str) -> None:
     async with console(job()) as stage:
         answer = await stage.client.get(path)
@@ -80,7 +117,7 @@ async def test_a_pasted_token_signs_in_and_leads_back() -> None:
         form = {"token": token, "next": "/jobs/1/open"}
         answer = await stage.client.post("/sign-in", data=form, headers=OUR_PAGE)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs/1/open")
-        assert all(word in answer.headers["Set-Cookie"] for word in ("HttpOnly", "SameSite=Strict", "Path=/;"))
+        assert all(word in answer.headers["Set-Cookie"] for word in ("HttpOnly", "SameSite=Lax", "Path=/;"))
         assert (await stage.client.get("/")).status_code == 200
 
 
@@ -98,7 +135,7 @@ async def test_a_wrong_token_is_told_so() -> None:
         assert (answer.status_code, "not valid here" in answer.text) == (401, True)
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/jobs/1/stop", "/jobs/1/delete"])
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.example"}])
 async def test_forms_from_elsewhere_are_refused(path: str, headers: dict[str, str]) -> None:
     async with console() as stage:
@@ -133,9 +170,110 @@ async def test_the_home_page_shows_jobs_with_word_and_reason() -> None:
 async def test_an_empty_home_page_says_how_to_make_a_job() -> None:
     async with console() as stage:
         await stage.sign_in()
-        text = (await stage.client.get("/")).text
+        text = html.unescape((await stage.client.get("/")).text)
         assert f"curl -X POST {ORIGIN}/v1/{PROJECT}/visualization-jobs" in text
-        assert "belvedere job create" in text
+        assert "belvedere job create run-1 --train-url '/my logs/run-1' --wait --open --data /srv/belvedere" in text
+
+
+async def test_where_no_logs_can_come_from_no_command_pretends_so() -> None:
+    async with console(example_logs="") as stage:
+        await stage.sign_in()
+        text = (await stage.client.get("/")).text
+        assert ("belvedere job create" in text, "--log-root" in text) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"), [(Phase.READY, 'class="word good">Running'), (Phase.ASLEEP, 'class="word calm">Asleep')]
+)
+async def test_who_sleeps_wears_a_quieter_badge(seen: Phase, words: str) -> None:
+    async with console(job()) as stage:
+        await stage.sign_in()
+        stage.board.put(job(), Seen(phase=seen, attempt=1))
+        assert words in (await stage.client.get("/")).text
+
+
+async def test_who_has_nothing_to_show_wears_a_quieter_badge() -> None:
+    nothing = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="Only train.log is here.")
+    async with console(job(run=Run(submitted_at=NOW, running_since=NOW, note=nothing))) as stage:
+        await stage.sign_in()
+        assert 'class="word calm">Running' in (await stage.client.get("/")).text
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs/1"])
+async def test_an_auto_stop_says_when(path: str) -> None:
+    async with console(replace(job(), auto_stop=AutoStop(unit=TimeUnit.HOURS, duration=2))) as stage:
+        await stage.sign_in()
+        assert "tops in about 2 h" in (await stage.client.get(path)).text
+
+
+async def test_a_jobs_page_shows_what_its_viewer_said_and_how_to_see_more() -> None:
+    async with console(job(run=NO_BUCKET)) as stage:
+        await stage.sign_in()
+        stage.jobs.lines = ["Traceback <module>", "x" * 5000]
+        text = (await stage.client.get("/jobs/1")).text
+        assert ("Traceback &lt;module&gt;" in text, "It &lt;answers&gt;." in text, "x" * 1001 in text) == (
+            True,
+            True,
+            False,
+        )
+        assert "belvedere job logs 1 --data /srv/belvedere" in text
+
+
+@pytest.mark.parametrize(("run", "verbs"), [(None, {"stop", "open"}), (NO_BUCKET, {"restart"})])
+async def test_a_jobs_page_has_the_buttons_that_its_status_allows(run: Run | None, verbs: set[str]) -> None:
+    async with console(job(run=run)) as stage:
+        await stage.sign_in()
+        text = (await stage.client.get("/jobs/1")).text
+        assert {verb for verb in ("open", "stop", "restart") if f'"/jobs/1/{verb}"' in text} == verbs
+        assert 'href="/jobs/1/delete"' in text
+
+
+@pytest.mark.parametrize(("verb", "leads_to"), [(Verb.STOP, "/jobs/1"), (Verb.DELETE, "/")])
+async def test_a_button_does_what_it_says(verb: Verb, leads_to: str) -> None:
+    async with console(job()) as stage:
+        await stage.sign_in()
+        answer = await stage.client.post(f"/jobs/1/{verb}", headers=OUR_PAGE)
+        assert (answer.status_code, answer.headers["Location"]) == (303, leads_to)
+        assert stage.jobs.acted == [(1, verb)]
+
+
+async def test_a_button_that_came_too_late_is_answered_by_a_sentence() -> None:
+    async with console(job(run=NO_BUCKET)) as stage:
+        await stage.sign_in()
+        answer = await stage.client.post("/jobs/1/stop", headers=OUR_PAGE)
+        assert (answer.status_code, "can’t be stopped now" in answer.text) == (409, True)
+
+
+async def test_a_job_that_others_change_is_answered_by_a_sentence() -> None:
+    async with console(job()) as stage:
+        await stage.sign_in()
+        stage.jobs.is_busy = True
+        answer = await stage.client.post("/jobs/1/stop", headers=OUR_PAGE)
+        assert (answer.status_code, "being changed by others" in answer.text) == (409, True)
+
+
+async def test_a_button_without_a_session_asks_to_sign_in() -> None:
+    async with console(job()) as stage:
+        answer = await stage.client.post("/jobs/1/stop", headers=OUR_PAGE)
+        assert (answer.status_code, 'value="/jobs/1"' in answer.text, stage.jobs.acted) == (401, True, [])
+
+
+async def test_deletion_asks_first() -> None:
+    async with console(job()) as stage:
+        await stage.sign_in()
+        answer = await stage.client.get("/jobs/1/delete")
+        assert (answer.status_code, "Delete run-1?" in answer.text, stage.jobs.acted) == (200, True, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "is_page"),
+    [("GET", "/nope", "text/html,*/*", True), ("GET", "/nope", "*/*", False), ("POST", "/nope", "text/html", False),
+     ("GET", "/v1/nope", "text/html", False)],
+)  # fmt: skip
+def test_only_a_person_gets_a_page_about_a_wrong_path(method: str, path: str, accept: str, is_page: bool) -> None:
+    desk = Desk(Gatekeeper(MemoryIdentityStore()), lambda: NOW, RULES)
+    page = desk.page_for_error(method, {"accept": accept}, path, 404)
+    assert (page is not None and page.status_code == 404) == is_page
 
 
 async def test_opening_a_job_takes_a_ticket_along() -> None:
@@ -149,7 +287,9 @@ async def test_opening_a_job_takes_a_ticket_along() -> None:
 async def test_a_job_that_is_not_there_is_a_page(job_id: str) -> None:
     async with console(job()) as stage:
         await stage.sign_in()
-        assert (await stage.client.get(f"/jobs/{job_id}/open")).status_code == 404
+        for path in ("", "/open", "/delete"):
+            assert (await stage.client.get(f"/jobs/{job_id}{path}")).status_code == 404
+        assert (await stage.client.post(f"/jobs/{job_id}/stop", headers=OUR_PAGE)).status_code == 404
 
 
 async def test_every_page_has_a_policy_without_inline_code() -> None:

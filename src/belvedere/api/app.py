@@ -1,7 +1,7 @@
 """The API's application: routes from the table, authentication before all else, errors in one shape."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from itertools import groupby
 from typing import Final, cast
 
@@ -28,6 +28,9 @@ from belvedere.service.log_stores import LogStoreService
 
 OPENAPI_PATH: Final = "/openapi.json"
 
+# method, headers, path and status to a page, or None where JSON is the right answer
+PageForError = Callable[[str, Mapping[str, str], str, int], Response | None]
+
 
 def create_app(
     service: JobService,
@@ -37,8 +40,12 @@ def create_app(
     *,
     observe: Observer | None = None,
     routes: Sequence[BaseRoute] = (),
+    page_for_error: PageForError | None = None,
 ) -> Starlette:
-    """The ASGI application. `observe` is told of every request; `routes` stand beside the API's own."""
+    """The ASGI application. `observe` is told of every request; `routes` stand beside the API's own.
+
+    `page_for_error` may answer a person with a page where the router finds nothing.
+    """
     api = _Api(service, log_stores, gatekeeper, clock)
     by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
     return Starlette(
@@ -48,7 +55,10 @@ def create_app(
             *routes,
         ],
         middleware=[Middleware(Envelope, observe=observe or _ignore)],
-        exception_handlers={BelvedereError: _belvedere_error, HTTPException: _http_error},
+        exception_handlers={
+            BelvedereError: _belvedere_error,
+            HTTPException: partial(_http_error, page_for_error or _no_page),
+        },
     )
 
 
@@ -102,10 +112,11 @@ async def _belvedere_error(request: Request, error: Exception) -> Response:
     return error_answer(cast("BelvedereError", error), request.scope["request_id"])
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(page_for_error: PageForError, request: Request, error: Exception) -> Response:
     """What the router itself refuses."""
     refusal = cast("HTTPException", error)
-    return error_answer(_translated(refusal), request.scope["request_id"], refusal.headers)
+    page = page_for_error(request.method, request.headers, request.url.path, refusal.status_code)
+    return page or error_answer(_translated(refusal), request.scope["request_id"], refusal.headers)
 
 
 def _translated(error: HTTPException) -> BelvedereError:
@@ -121,6 +132,10 @@ def _translated(error: HTTPException) -> BelvedereError:
 
 def _path(operation: Operation) -> str:
     return operation.path
+
+
+def _no_page(method: str, headers: Mapping[str, str], path: str, status: int) -> None:
+    """Everybody gets JSON."""
 
 
 def _ignore(route: str, method: str, status: int, seconds: float) -> None:

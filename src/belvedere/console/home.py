@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from belvedere.console.tones import tone_of
+from belvedere.console.progress import duration_text
+from belvedere.console.tones import badge_of
 from belvedere.contract.jobs import JobDetails, JobList
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.status import STATUS_TABLE, Verb
+from belvedere.runtimes.board import Sighting
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,28 +21,37 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     word: str
     tone: str
     reason: str
+    stops: str
     train_url: str
     created: str
     created_text: str
-    verb: str
+    opens: bool
 
 
-def job_row(job: JobDetails, now: datetime) -> JobRow:
+def job_row(job: JobDetails, sighting: Sighting | None, now: datetime) -> JobRow:
     """The job's row."""
-    status = JobStatus(job.status)
+    badge = badge_of(job, sighting)
     created = datetime.fromtimestamp(job.create_time / 1000, UTC)
     return JobRow(
         id=job.job_id,
         name=job.job_name,
         description=job.job_desc,
-        word=STATUS_TABLE[status].word,
-        tone=tone_of(status),
+        word=badge.word,
+        tone=badge.tone,
         reason=job.reason.text if job.reason else "",
+        stops=stops_text(job),
         train_url=job.train_url,
         created=created.isoformat(timespec="seconds"),
         created_text=age_text(created, now),
-        verb="Open" if Verb.OPEN in STATUS_TABLE[status].verbs else "Details",
+        opens=Verb.OPEN in STATUS_TABLE[JobStatus(job.status)].verbs,
     )
+
+
+def stops_text(job: JobDetails) -> str:
+    """When the job stops by itself; empty if it does not, or has ended."""
+    if job.remaining_duration is None:
+        return ""
+    return f"stops in {duration_text(job.remaining_duration // 1000)}"
 
 
 def age_text(moment: datetime, now: datetime) -> str:
@@ -56,8 +67,8 @@ def age_text(moment: datetime, now: datetime) -> str:
 
 
 def count_text(jobs: JobList) -> str:
-    """What the table leaves out."""
+    """How many jobs there are, and whether the table leaves some out."""
     shown, total = len(jobs.jobs), jobs.job_total_count
     if shown < total:
-        return f"The latest {shown} of {total:,} jobs. All of them: belvedere job list"
+        return f"The latest {shown} of {total:,} jobs."
     return f"{total:,} job{'' if total == 1 else 's'}"

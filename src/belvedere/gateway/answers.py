@@ -113,6 +113,7 @@ def sign_in_page(rules: GatewayRules, *, target: str, job_id: int | None, error:
         "next": target,
         "error": error,
         "job_id": job_id,
+        "opener": f"{rules.console_origin}/jobs/{job_id}/open" if job_id else "",
     }
     return page(rules, "sign-in.html", status=401, values=values)
 
@@ -134,7 +135,6 @@ def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch) ->
         "view": view,
         "tone": tone_of(JobStatus(view.status)),
         "prefix": route.prefix,
-        "project_id": job.project_id,
         "train_url": job.train_url,
         "stays": job.intent is not Intent.DELETE,
     }

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
-from belvedere.console.routes import ConsoleRules, console_routes
+from belvedere.console.desk import Desk
+from belvedere.console.routes import console_routes
+from belvedere.console.rules import ConsoleRules
 from belvedere.gateway.gateway import Gateway, create_gateway
 from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
@@ -94,18 +97,32 @@ def build_log_stores(
 def build_api(parts: Parts) -> Starlette:
     """API, console, health and metrics on one origin."""
     settings = parts.settings
-    rules = ConsoleRules(public_origin=settings.api_origin, viewer_origin=settings.viewer_origin)
+    rules = ConsoleRules(
+        public_origin=settings.api_origin,
+        viewer_origin=settings.viewer_origin,
+        data_folder=str(settings.data_folder),
+        example_logs=_example_logs(settings),
+    )
+    desk = Desk(parts.gatekeeper, utc_now, rules)
     return create_app(
         parts.jobs,
         parts.log_stores,
         parts.gatekeeper,
         utc_now,
         observe=parts.metrics.observe_api,
+        page_for_error=desk.page_for_error,
         routes=[
-            *console_routes(jobs=parts.jobs, gatekeeper=parts.gatekeeper, clock=utc_now, rules=rules),
+            *console_routes(jobs=parts.jobs, board=parts.board, desk=desk),
             *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.gatekeeper, utc_now),
         ],
     )
+
+
+def _example_logs(settings: Settings) -> str:
+    """A train_url of a kind that this service reads; "" if the settings name no place at all."""
+    if settings.object_stores:
+        return "obs://my-bucket/run-1/"
+    return str(Path(settings.log_root[0]).expanduser().absolute() / "run-1") if settings.log_root else ""
 
 
 def build_gateway(parts: Parts) -> Gateway:

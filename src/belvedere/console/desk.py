@@ -1,0 +1,92 @@
+"""What all routes of the console share: who asks, and pages for whoever it is."""
+
+import re
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from belvedere.console.forms import is_same_origin
+from belvedere.console.pages import page_headers, render
+from belvedere.console.rules import ConsoleRules
+from belvedere.contract.limits import JOB_ID
+from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.records import Principal
+from belvedere.lifecycle.clock import Clock
+
+STATIC = "/static/"
+RETURNS = re.compile(r"/(?:jobs/[1-9][0-9]{0,18}(?:/open|/delete)?)?")  # where a sign-in may lead back to
+
+
+class Desk:
+    """Knows sessions and makes pages."""
+
+    def __init__(self, gatekeeper: Gatekeeper, clock: Clock, rules: ConsoleRules) -> None:
+        self.gatekeeper = gatekeeper
+        self.clock = clock
+        self.rules = rules
+
+    async def who(self, request: Request) -> Principal | None:
+        """Who is signed in in this browser."""
+        return await self.gatekeeper.principal_of_session(request.cookies.get(self.rules.cookie), self.clock())
+
+    def ask(self, target: str, *, status: int, error: str = "") -> Response:
+        """The sign-in page, which leads to `target`."""
+        return self.page(
+            "sign-in.html",
+            status=status,
+            purpose="Paste this service’s token once; this browser then stays signed in for a week.",
+            action="/sign-in",
+            next=target if RETURNS.fullmatch(target) else "/",
+            error=error,
+            job_id=None,
+            opener="",
+        )
+
+    def refused(self) -> Response:
+        """A form was sent by another site's page, or by no page."""
+        return self.message(403, "That came from elsewhere", "This form works from this service’s own pages only.")
+
+    def no_such_job(self) -> Response:
+        """The same for a job that never was, is gone, or is another project's."""
+        return self.message(404, "There is no such job", "It may have been deleted.")
+
+    def message(self, status: int, title: str, text: str) -> Response:
+        """A page with one sentence."""
+        return self.page("message.html", status=status, title=title, text=text, link="/", link_text="See all jobs")
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> Response:
+        """A page."""
+        # Signing in may lead on to a viewer, and browsers hold redirects of a form to the form's policy.
+        headers = page_headers(form_targets=f"'self' {self.rules.viewer_origin}")
+        text = render(template, static=STATIC, console="/", **values)
+        return HTMLResponse(text, status_code=status, headers=headers)
+
+    def page_for_error(self, method: str, headers: Mapping[str, str], path: str, status: int) -> Response | None:
+        """A page about a path that is not there, for a person; None for a script, and anywhere in the API."""
+        if path.startswith("/v1/") or method not in {"GET", "HEAD"} or "text/html" not in headers.get("accept", ""):
+            return None
+        if status == 404:
+            return self.message(404, "There is no such page", "The address may be mistyped, or from another service.")
+        return self.message(status, "There is nothing to see here", "This address takes what a page’s button sends.")
+
+
+def see_other(location: str) -> Response:
+    """Go there instead, with a GET."""
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return RedirectResponse(location, status_code=303, headers=headers)
+
+
+def is_from_our_page(request: Request) -> bool:
+    """Whether a form was sent by a page of this origin (CSRF)."""
+    headers = request.headers
+    return is_same_origin(
+        site=headers.get("Sec-Fetch-Site"), origin=headers.get("Origin"), host=headers.get("Host", "")
+    )
+
+
+def job_id_of(request: Request) -> int | None:
+    """The path's job id; None if it can't be one."""
+    text = request.path_params["job_id"]
+    number = int(text) if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) else 0
+    return number if 0 < number <= JOB_ID else None

@@ -1,0 +1,133 @@
+"""A job's own page, in words. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from belvedere.console.home import stops_text
+from belvedere.console.progress import duration_text, progress_text
+from belvedere.console.tones import badge_of
+from belvedere.contract.jobs import JobDetails, JobEvent
+from belvedere.contract.statuses import JobStatus
+from belvedere.lifecycle.status import STATUS_TABLE, Verb
+from belvedere.runtimes.board import Sighting
+
+LOG_LINES: Final = 100  # shown at most
+_LONGEST_LINE: Final = 1000  # characters; a page is no place for a dump
+
+_DONE_WORDS = {Verb.STOP: "stopped", Verb.RESTART: "restarted", Verb.DELETE: "deleted"}
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """A time for programs and for people."""
+
+    iso: str
+    text: str
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the job's history."""
+
+    at: Moment
+    text: str
+
+
+class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page tells. Empty texts and None are left out."""
+
+    id: int
+    name: str
+    description: str
+    word: str
+    tone: str
+    reason: str
+    code: str
+    train_url: str
+    store: str
+    progress: str
+    auto_stop: str
+    sleep: str
+    tags: list[str]
+    created: Moment | None
+    started: Moment | None
+    ended: Moment | None
+    address: str
+    verbs: frozenset[str]
+
+
+def job_facts(job: JobDetails, sighting: Sighting | None) -> JobFacts:
+    """The job in words."""
+    badge = badge_of(job, sighting)
+    return JobFacts(
+        id=job.job_id,
+        name=job.job_name,
+        description=job.job_desc,
+        word=badge.word,
+        tone=badge.tone,
+        reason=job.reason.text if job.reason else "",
+        code=job.reason.code.value if job.reason else "",
+        train_url=job.train_url,
+        store=job.store,
+        progress=_progress_text(job),
+        auto_stop=_auto_stop_text(job),
+        sleep=_sleep_text(job),
+        tags=job.tags,
+        created=_moment(job.create_time),
+        started=_moment(job.started_time),
+        ended=_moment(job.ended_time),
+        address=job.service_url,
+        verbs=frozenset(job.allowed),
+    )
+
+
+def happenings(events: Sequence[JobEvent]) -> list[Happening]:
+    """The job's history, the newest first."""
+    return [Happening(at=_moment_of(event.time), text=event.text) for event in reversed(events)]
+
+
+def log_text(lines: Sequence[str]) -> str:
+    """The last lines, none of them endless."""
+    return "\n".join(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in lines[-LOG_LINES:])
+
+
+def refusal_text(verb: Verb, job: JobDetails) -> str:
+    """Why a button did nothing: the job changed since the page was made."""
+    return f"This job can’t be {_DONE_WORDS[verb]} now: its status is “{STATUS_TABLE[JobStatus(job.status)].word}”."
+
+
+def _progress_text(job: JobDetails) -> str:
+    source = job.source
+    if source is None:
+        return ""
+    return progress_text(source) or ("No log files yet" if source.state == "current" else "")
+
+
+def _auto_stop_text(job: JobDetails) -> str:
+    if stops := stops_text(job):
+        return stops.capitalize()
+    items = [item for item in job.schedule if isinstance(item.duration, int) and item.duration]
+    if not items:
+        return "Never"
+    unit = str(items[0].time_unit).lower()
+    return f"After {items[0].duration} {unit.removesuffix('s') if items[0].duration == 1 else unit} of running"
+
+
+def _sleep_text(job: JobDetails) -> str:
+    match job.sleep_after:
+        case None:
+            return ""
+        case int():
+            return f"After {duration_text(job.sleep_after)} without anybody looking"
+        case _:
+            return "Never"
+
+
+def _moment(milliseconds: int | None) -> Moment | None:
+    return None if milliseconds is None else _moment_of(milliseconds)
+
+
+def _moment_of(milliseconds: int) -> Moment:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return Moment(iso=moment.isoformat(timespec="seconds"), text=f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC")

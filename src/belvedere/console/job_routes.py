@@ -1,0 +1,119 @@
+"""A job's own page, its buttons, and the way over to its viewer."""
+
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from belvedere.console.commands import logs_command
+from belvedere.console.desk import Desk, is_from_our_page, job_id_of, see_other
+from belvedere.console.job_facts import LOG_LINES, happenings, job_facts, log_text, refusal_text
+from belvedere.contract.errors import Conflict, IllegalState, NotFound
+from belvedere.contract.jobs import JobDetails, JobEvents, JobLogs, Ticket
+from belvedere.identity.records import Principal
+from belvedere.lifecycle.status import Verb
+from belvedere.runtimes.board import Board
+
+_BUTTONS = frozenset({Verb.STOP, Verb.RESTART, Verb.DELETE})
+
+
+class JobActions(Protocol):
+    """What a job's page needs of `service.jobs.JobService`."""
+
+    async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]: ...
+
+    async def act(self, who: Principal, job_id: int | None, verb: Verb) -> int: ...
+
+    async def events(self, who: Principal, job_id: int | None) -> JobEvents: ...
+
+    async def logs(self, who: Principal, job_id: int | None, tail: int) -> JobLogs: ...
+
+    async def ticket(self, who: Principal, job_id: int | None) -> Ticket: ...
+
+
+def job_routes(jobs: JobActions, board: Board, desk: Desk) -> list[Route]:
+    """The routes below /jobs/{job_id}."""
+    pages = _JobPages(jobs, board, desk)
+    return [
+        Route("/jobs/{job_id}", pages.look, methods=["GET"]),
+        Route("/jobs/{job_id}/open", pages.open, methods=["GET"]),
+        Route("/jobs/{job_id}/delete", pages.confirm_deletion, methods=["GET"]),
+        Route("/jobs/{job_id}/{verb}", pages.act, methods=["POST"]),
+    ]
+
+
+class _JobPages:
+    def __init__(self, jobs: JobActions, board: Board, desk: Desk) -> None:
+        self._jobs = jobs
+        self._board = board
+        self._desk = desk
+
+    async def look(self, request: Request) -> Response:
+        """The job's page."""
+        who = await self._desk.who(request)
+        if who is None:
+            return self._desk.ask(request.url.path, status=401)
+        return await self._page(who, job_id_of(request))
+
+    async def open(self, request: Request) -> Response:
+        """Over to the viewers' origin, with a ticket, so that the person is signed in there as well."""
+        who = await self._desk.who(request)
+        if who is None:
+            return self._desk.ask(request.url.path, status=401)
+        try:
+            ticket = await self._jobs.ticket(who, job_id_of(request))
+        except NotFound:
+            return self._desk.no_such_job()
+        return see_other(ticket.url)
+
+    async def confirm_deletion(self, request: Request) -> Response:
+        """The page that asks whether it is meant."""
+        who = await self._desk.who(request)
+        if who is None:
+            return self._desk.ask(request.url.path, status=401)
+        try:
+            job, _ = await self._jobs.details(who, job_id_of(request))
+        except NotFound:
+            return self._desk.no_such_job()
+        return self._desk.page("delete.html", job=job_facts(job, self._board.get(job.job_id)))
+
+    async def act(self, request: Request) -> Response:
+        """What a button says; then the page that shows what came of it."""
+        if not is_from_our_page(request):
+            return self._desk.refused()
+        job_id, word = job_id_of(request), request.path_params["verb"]
+        if word not in _BUTTONS:
+            return self._desk.message(404, "There is no such page", "A job can be stopped, restarted and deleted.")
+        who = await self._desk.who(request)
+        if who is None:
+            return self._desk.ask(f"/jobs/{job_id}", status=401)
+        return await self._act(who, job_id, Verb(word))
+
+    async def _act(self, who: Principal, job_id: int | None, verb: Verb) -> Response:
+        try:
+            await self._jobs.act(who, job_id, verb)
+        except NotFound:
+            return self._desk.no_such_job()
+        except IllegalState:
+            return await self._page(who, job_id, refused=verb)
+        except Conflict as error:
+            return self._desk.message(409, "That did not work", error.message)
+        return see_other("/" if verb is Verb.DELETE else f"/jobs/{job_id}")
+
+    async def _page(self, who: Principal, job_id: int | None, *, refused: Verb | None = None) -> Response:
+        try:
+            job, _ = await self._jobs.details(who, job_id)
+            events = await self._jobs.events(who, job_id)
+            logs = await self._jobs.logs(who, job_id, LOG_LINES)
+        except NotFound:
+            return self._desk.no_such_job()
+        return self._desk.page(
+            "job-details.html",
+            status=409 if refused else 200,
+            problem=refusal_text(refused, job) if refused else "",
+            job=job_facts(job, self._board.get(job.job_id)),
+            happenings=happenings(events.events),
+            log=log_text(logs.lines),
+            logs_command=logs_command(self._desk.rules, job.job_id),
+        )

@@ -1,0 +1,62 @@
+"""The console of a real service in a real Chromium: a job is stopped, restarted and deleted from its page."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.support.chromium import browser, needs_chromium
+from tests.support.service import BelvedereProcess
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+PATIENCE = 60_000  # milliseconds
+
+
+async def signed_in(chromium: BrowserContext, service: BelvedereProcess, path: str) -> Page:
+    page = await chromium.new_page()
+    page.set_default_timeout(PATIENCE)
+    await page.goto(f"{service.endpoint}{path}")
+    await page.get_by_label("Token").fill(service.bootstrap["token"])
+    await page.get_by_role("button", name="Sign in").click()
+    return page
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+async def test_a_job_is_stopped_restarted_and_deleted_from_its_page(
+    service: BelvedereProcess, folder: Path, java_script: bool
+) -> None:
+    job_id = service.create("by-hand", folder)["job_id"]
+    async with browser(java_script=java_script) as chromium:
+        page = await signed_in(chromium, service, f"/jobs/{job_id}")
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_text("Stopped", exact=True)).to_be_visible(timeout=PATIENCE)
+        await page.get_by_role("button", name="Restart").click()
+        await expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENCE)
+        await page.get_by_role("link", name="Delete…").click()
+        await page.get_by_role("button", name="Delete").click()
+        await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
+        await expect(page.get_by_role("link", name="by-hand", exact=True)).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_who_is_signed_in_at_the_console_needs_no_token_at_the_viewers(
+    service: BelvedereProcess, folder: Path
+) -> None:
+    created = service.run("shared", folder)
+    async with browser() as chromium:
+        page = await signed_in(chromium, service, "/")
+        await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
+        await page.goto(created["service_url"])
+        await page.get_by_role("link", name="Open it from the console").click()
+        await expect(page.get_by_role("heading", name="Nothing to show yet")).to_be_visible(timeout=PATIENCE)
+    service.delete(created["job_id"])
+
+
+async def test_a_mistyped_address_is_a_page_for_people_and_json_for_scripts(service: BelvedereProcess) -> None:
+    async with browser() as chromium:
+        page = await chromium.new_page()
+        answer = await page.goto(f"{service.endpoint}/nope")
+        assert answer is not None
+        assert answer.status == 404
+        await expect(page.get_by_role("heading", name="There is no such page")).to_be_visible(timeout=PATIENCE)
+        script = await chromium.request.get(f"{service.endpoint}/nope")
+        assert (script.status, (await script.json())["is_success"]) == (404, False)
