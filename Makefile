@@ -7,12 +7,13 @@ PORT ?= 8080
 VIEWER_PORT ?= 8081
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml
 
-.PHONY: help demo serve test format lint types unit docs bench lock clean setup setup-dev
+.PHONY: help demo serve test format lint types unit docs bench soak lock clean setup setup-dev
 
 help:
 	@echo "make demo     set up, start, show sample logs, print the link     (DEMO_ONCE=1: look, and end)"
 	@echo "make serve    run the service            (DATA=./data LOG_ROOT=./logs PORT=8080 VIEWER_PORT=8081)"
 	@echo "make test     all checks and all tests"
+	@echo "make soak     5,000 random cycles of viewers with every fault; looks for leaks       (CYCLES=5000)"
 	@echo "make format lint types unit docs bench lock clean     one of them alone"
 
 setup:
@@ -52,6 +53,9 @@ docs: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks
+
+soak: setup-dev
+	$(BIN)/python -m tests.support.soak $(or $(CYCLES),5000)
 
 lock: setup-dev
 	$(BIN)/$(COMPILE) -o requirements.lock
