@@ -19,10 +19,10 @@ def scheduled(**item: Any) -> dict[str, Any]:
 BAD_FIELDS: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"job_name": ""}, "ModelArts.0104", ("Illegal name: ", "job_name", "1 to 20 characters")),
     ({"job_name": "x" * 21}, "ModelArts.0104", ("Illegal name: xxx", "job_name", "got 21")),
-    ({"job_name": "a b"}, "ModelArts.0104", ("Illegal name: a b", "job_name", "letters, digits")),
+    ({"job_name": "a b"}, "ModelArts.0104", ("Illegal name: a b", "job_name", "a blank at position 2")),
     ({"job_name": "%%123"}, "ModelArts.0104", ("Illegal name: %%123",)),
     ({"job_name": "a\nb"}, "ModelArts.0104", ("Illegal name: a\\nb",)),
-    ({"job_name": "名字"}, "ModelArts.0104", ("Illegal name: 名字",)),
+    ({"job_name": "名字"}, "ModelArts.0104", ("Illegal name: 名字", "the character 名 at position 1 is none of them")),
     ({"job_name": "run\n"}, "ModelArts.0104", ("Illegal name: run\\n",)),
     ({"job_name": 7}, "ModelArts.0104", ("job_name", "got an integer (7)")),
     ({"job_name": None}, "ModelArts.0104", ("job_name is missing", "1 to 20")),

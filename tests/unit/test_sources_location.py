@@ -11,6 +11,7 @@ from belvedere.sources.location import (
     FolderRequest,
     ObjectLocation,
     describe,
+    folder_hint,
     parse_train_url,
     resolve_folder,
 )
@@ -73,6 +74,12 @@ def test_without_a_store_the_log_roots_act_as_one(text: str) -> None:
         ("obs://Bucket/run", "ModelArts.2791", "no bucket name"),
         ("obs://user@host:80/run", "ModelArts.2791", "no bucket name"),
         ("obs://169.254.169.254/run", "ModelArts.2791", "no bucket name"),
+        ("/Run_1/", "ModelArts.2791", "begins with a bucket's name; for a folder write /srv/logs/Run_1/"),
+        (
+            "/bucket/run/events.out.tfevents.1.vm",
+            "ModelArts.2791",
+            "names an event file. Name its folder: /bucket/run/.",
+        ),
         ("obs://bucket/" + "k" * 1024, "ModelArts.2791", "longer than 1,024 bytes"),
         ("obs://bucket/" + "k" * TRAIN_URL_BYTES, "ModelArts.2791", "longer than 4,096 bytes"),
     ],
@@ -81,7 +88,13 @@ def test_a_bad_location_is_refused_with_its_reason(text: str, code: str, why: st
     with pytest.raises(InvalidLogUrl, match=why) as refusal:
         parse_object(text)
     assert refusal.value.error_code == code
-    assert refusal.value.message.startswith("Invalid obs path: ")
+    what = "folder" if text.startswith("file:") else "obs path"
+    assert refusal.value.message.startswith(f"Invalid {what}: ")
+
+
+def test_a_folder_outside_of_the_log_roots_is_told_what_they_are() -> None:
+    with pytest.raises(InvalidLogUrl, match="Allowed is what lies below /a or /b;"):
+        parse_train_url("file:///c/run", log_roots=["/a", "/b"], stores=[])
 
 
 def test_an_object_location_without_any_store_names_the_setting() -> None:
@@ -152,3 +165,8 @@ def parse_folder(root: Path, text: str) -> FolderRequest:
     found = parse_train_url(text, log_roots=[str(root)], stores=[])
     assert isinstance(found, FolderRequest)
     return found
+
+
+def test_a_folder_taken_for_a_bucket_is_told_how_to_be_written() -> None:
+    assert "for a folder write /a/run-1/ or /b/run-1/." in folder_hint("/run-1/", ["/a", "/b/"])
+    assert folder_hint("obs://run-1/", ["/a"]) == ""

@@ -124,8 +124,16 @@ def _job_name(raw: JsonObject) -> str:
     if not isinstance(value, str):
         raise refuse("job_name", rule, value)
     if not limits.JOB_NAME.fullmatch(value):
-        raise RequestError(f"Illegal name: {shown(value)}. job_name must have {rule}; got {len(value)} characters.")
+        raise RequestError(f"Illegal name: {shown(value)}. job_name must have {rule}; {_wrong_in_name(value)}.")
     return value
+
+
+def _wrong_in_name(value: str) -> str:
+    wrong = next((place for place, letter in enumerate(value) if not limits.JOB_NAME.fullmatch(letter)), None)
+    if wrong is None:
+        return f"got {len(value)} characters"
+    what = {" ": "a blank"}.get(value[wrong]) or f"the character {shown(value[wrong])}"
+    return f"{what} at position {wrong + 1} is none of them"
 
 
 def _train_url(raw: JsonObject) -> str:

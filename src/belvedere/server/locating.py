@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from belvedere.contract.decoding import shown
-from belvedere.contract.errors import BelvedereError, RequestError, Unavailable
+from belvedere.contract.errors import BelvedereError, LogSourceRefused, RequestError, Unavailable
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, url_below
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import Job
@@ -18,8 +18,8 @@ from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
 from belvedere.sources.base import SourceError
 from belvedere.sources.browsing import browse
-from belvedere.sources.checking import check, locate, refusal
-from belvedere.sources.location import DEFAULT_STORE, FolderLocation, Location, ObjectLocation, describe
+from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, refusal
+from belvedere.sources.location import DEFAULT_STORE, FolderLocation, Location, ObjectLocation, describe, folder_hint
 from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.registry import viewer_types
@@ -41,7 +41,12 @@ class Locator:
         """See `service.rules.LogPlaces`."""
         visible = await self._catalog.visible(project_id)
         location, name = await self.locate(visible, train_url, store)
-        reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
+        try:
+            reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
+        except LogSourceRefused as refused:
+            if refused.error_code != NO_SUCH_BUCKET or not (hint := folder_hint(train_url, self._roots)):
+                raise
+            raise LogSourceRefused(f"{refused.message}{hint}", code=refused.error_code) from refused
         return CheckedSource(store=name, reason=reason)
 
     async def browse(self, project_id: str, request: ValidBrowse) -> LogFolderList:

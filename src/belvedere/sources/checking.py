@@ -12,7 +12,8 @@ from belvedere.sources.location import FolderRequest, Location, describe, parse_
 from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
 
-_CODE_OF = {ReasonCode.NO_SUCH_BUCKET: "ModelArts.4311", ReasonCode.NO_SUCH_PATH: "ModelArts.4312"}
+NO_SUCH_BUCKET = "ModelArts.4311"
+_CODE_OF = {ReasonCode.NO_SUCH_BUCKET: NO_SUCH_BUCKET, ReasonCode.NO_SUCH_PATH: "ModelArts.4312"}
 
 
 async def locate(train_url: str, *, log_roots: Sequence[str], stores: Sequence[str]) -> Location:

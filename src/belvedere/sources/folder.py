@@ -89,7 +89,8 @@ class FolderSource:
     def _look(self) -> None:
         path = self.path_of("")
         if not path.is_dir():
-            text = f"{describe(self._location)} is a file, not a folder. Name the folder that holds the logs."
+            folder, _, name = describe(self._location).rstrip("/").rpartition("/")
+            text = f"{name} is a file, not a folder. Name its folder, {f'{folder}/' if folder else 'the log root'}."
             raise SourceMissing(ReasonCode.NO_SUCH_PATH, text)
         with os.scandir(path) as entries:
             next(entries, None)

@@ -27,6 +27,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _BUCKET = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-+[a-z0-9]+|\.[a-z0-9]+)*")
 _DOUBLE_SLASH = "ModelArts.4315"
 _BAD_CHARACTERS = "ModelArts.4313"
+_EVENT_FILE = "events.out.tfevents."  # TensorBoard's own sign of one; no folder is called so
 _FORMS = "Use obs://bucket/prefix/ or /bucket/prefix/."
 
 
@@ -62,9 +63,9 @@ def parse_train_url(text: str, *, log_roots: Sequence[str], stores: Sequence[str
     _check_segments(text, path)
     match scheme:
         case "file":
-            return _inside_a_root(text, path, log_roots) or _outside(text)
+            return _inside_a_root(text, path, log_roots) or _outside(text, log_roots)
         case "obs" | "s3":
-            return _object(text, path, stores)
+            return _object(text, path, stores, "")
         case "":
             return _bare(text, path, log_roots, stores)
         case _:
@@ -80,11 +81,12 @@ def resolve_folder(request: FolderRequest) -> FolderLocation:
         resolved = [(Path(root).resolve(), Path(path).resolve()) for root, path in request.candidates]
         inside = [(root, path) for root, path in resolved if path.is_relative_to(root)]
         if not inside:
-            _outside(request.text)
+            _outside(request.text, [root for root, _ in request.candidates])
         root, path = next((pair for pair in inside if pair[1].is_dir()), inside[0])
     except (OSError, RuntimeError) as error:  # RuntimeError: how Python before 3.13 tells of a circle
         why = "a name in it is too long, or its links lead in a circle"
-        raise _invalid(request.text, why, "Check the path on the machine that holds the logs.") from error
+        remedy = "Check the path on the machine that holds the logs."
+        raise _invalid(request.text, why, remedy, what="folder") from error
     return FolderLocation(path=str(path), root=str(root))
 
 
@@ -145,10 +147,10 @@ def _bare(text: str, path: str, log_roots: Sequence[str], stores: Sequence[str])
     if folder := _inside_a_root(text, path, log_roots):
         return folder
     if stores or not log_roots:
-        return _object(text, path.removeprefix("/"), stores)
+        return _object(text, path.removeprefix("/"), stores, folder_hint(text, log_roots))
     below = path.strip("/")
     if not below:
-        raise _invalid(text, "it names no folder", "Name a folder below the log root, such as /bucket/run-1/.")
+        raise _invalid(text, "it names no folder", "Name one below the log root, such as /run-1/.", what="folder")
     return FolderRequest(text=text, candidates=tuple((root, f"{root.rstrip('/')}/{below}") for root in log_roots))
 
 
@@ -161,13 +163,24 @@ def _inside_a_root(text: str, path: str, log_roots: Sequence[str]) -> FolderRequ
     return FolderRequest(text=text, candidates=tuple((root, path) for root in holders)) if holders else None
 
 
-def _object(text: str, path: str, stores: Sequence[str]) -> ObjectLocation:
+def folder_hint(text: str, log_roots: Sequence[str]) -> str:
+    """What to do if a text without a scheme, which names a bucket where there are stores, was meant for a folder."""
+    if not log_roots or _SCHEME.fullmatch(text):
+        return ""
+    below = text.strip("/")
+    written = " or ".join(f"{root.rstrip('/')}/{below}/" for root in log_roots)
+    return f" With an object store, /{below}/ begins with a bucket's name; for a folder write {written}."
+
+
+def _object(text: str, path: str, stores: Sequence[str], hint: str) -> ObjectLocation:
     bucket, _, key = path.partition("/")
     if not bucket:
         raise _invalid(text, "it names no bucket", _FORMS)
     if not _BUCKET.fullmatch(bucket) or _is_address(bucket):
         remedy = "Bucket names have 3 to 63 lower-case letters, digits, hyphens and periods."
-        raise _invalid(text, "its first part is no bucket name", remedy)
+        raise _invalid(text, "its first part is no bucket name", f"{remedy}{hint}")
+    if _EVENT_FILE in key.rpartition("/")[2]:
+        raise _invalid(text, "it names an event file", f"Name its folder: {text.rpartition('/')[0]}/.")
     prefix = f"{key.rstrip('/')}/" if key else ""
     if len(prefix.encode()) > _KEY_BYTES:
         raise _invalid(text, f"its path is longer than {_KEY_BYTES:,} bytes", "Object keys can't be that long.")
@@ -185,13 +198,15 @@ def _is_address(bucket: str) -> bool:
     return True
 
 
-def _outside(text: str) -> FolderRequest:
-    remedy = "Ask the operator to allow its folder with --log-root."
-    raise _invalid(text, "the folder lies outside of the allowed log roots", remedy)
+def _outside(text: str, log_roots: Sequence[str]) -> FolderRequest:
+    allowed = f"Allowed is what lies below {' or '.join(log_roots)}; ask" if log_roots else "Ask"
+    remedy = f"{allowed} the operator to allow its folder with --log-root."
+    raise _invalid(text, "the folder lies outside of the allowed log roots", remedy, what="folder")
 
 
-def _invalid(text: str, why: str, remedy: str, *, code: str | None = None) -> InvalidLogUrl:
-    return InvalidLogUrl(f"Invalid obs path: {_printable(text)}, reason: {why}. {remedy}", code=code)
+def _invalid(text: str, why: str, remedy: str, *, code: str | None = None, what: str = "obs path") -> InvalidLogUrl:
+    """`what` is "obs path", the documented words, wherever one may have been meant."""
+    return InvalidLogUrl(f"Invalid {what}: {_printable(text)}, reason: {why}. {remedy}", code=code)
 
 
 def _printable(text: str) -> str:
