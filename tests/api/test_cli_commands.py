@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from belvedere.cli.main import run
+from belvedere.contract.errors import LogSourceRefused
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import End, Run
 from tests.support.api import OTHER_PROJECT, Api
@@ -231,6 +232,21 @@ def test_logs_are_printed_line_by_line(job: Words, served: ServedApi) -> None:
     served.api.world.log_lines = ["one", "two\x1b[31m"]
     code, out, _ = job("logs", created(job))
     assert (code, out) == (0, "one\ntwo\N{REPLACEMENT CHARACTER}[31m\n")
+
+
+def test_a_viewer_that_has_printed_nothing_is_told_apart_from_the_lines(job: Words) -> None:
+    code, out, err = job("logs", created(job))
+    assert (code, out, err) == (0, "", "The viewer of job 1 has printed no lines.\n")
+
+
+def test_a_refused_folder_that_is_here_is_offered(
+    job: Words, served: ServedApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs" / "run-2").mkdir(parents=True)
+    served.api.world.source_says = LogSourceRefused("The bucket does not exist.")
+    code, _, err = job("create", "run-2", "--train-url", "logs/run-2")
+    assert (code, "write --train-url ./logs/run-2" in err) == (2, True)
 
 
 def test_following_ends_with_the_job(job: Words, served: ServedApi) -> None:

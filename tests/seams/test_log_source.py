@@ -390,7 +390,7 @@ async def test_a_pipe_is_not_listed(tmp_path: Path) -> None:
 
 async def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"")
-    with pytest.raises(SourceMissing, match="f is a file, not a folder. Name its folder, the log root."):
+    with pytest.raises(SourceMissing, match=r"f is a file, not a folder\. Name its folder, the log root\."):
         await folder_source(tmp_path / "f", tmp_path).probe()
 
 

@@ -1,12 +1,13 @@
 """What people type, and what the contract gets."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from belvedere.cli.exits import wants_json
 from belvedere.cli.following import new_lines
-from belvedere.cli.job_start import has_browser
+from belvedere.cli.job_start import folder_hint, has_browser
 from belvedere.cli.values import (
     bytes_text,
     duration_text,
@@ -19,6 +20,7 @@ from belvedere.cli.values import (
 )
 from belvedere.contract.jobs import ScheduleItem
 from belvedere.contract.statuses import JobStatus
+from belvedere.lifecycle.status import STATUS_TABLE
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -80,6 +82,25 @@ def test_failed_means_every_kind_of_failure() -> None:
     assert set(parse_statuses("failed")) == {
         JobStatus.SUBMIT_FAILED, JobStatus.FAILED, JobStatus.LOST, JobStatus.MOUNT_FAILED,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("status", STATUS_TABLE)
+def test_the_words_of_the_console_are_understood(status: JobStatus) -> None:
+    assert status in parse_statuses(STATUS_TABLE[status].word)
+
+
+def test_a_folder_that_was_taken_for_a_bucket_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs" / "run-2").mkdir(parents=True)
+    assert folder_hint("logs/run-2", "logs/run-2").endswith("write --train-url ./logs/run-2")
+    assert folder_hint("bucket/run-2", "bucket/run-2") == ""
+
+
+def test_a_local_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert folder_hint("./lgos", f"file://{tmp_path}/lgos") == f"There is no folder {tmp_path}/lgos on this machine."
+    assert folder_hint("./file", f"file://{tmp_path}/file").endswith(f"is a file: name its folder, {tmp_path}")
+    assert folder_hint(".", f"file://{tmp_path}") == ""
 
 
 @pytest.mark.parametrize("text", ["", "flying", "23", "-1"])

@@ -146,6 +146,8 @@ def logs(*, flags: Flags, job: str, tail: int, follow: bool, output: Format) -> 
             print_document(JobLogs(lines=list(lines)), output)
             return
         _print_lines(lines[-tail:])
+        if not lines:
+            click.echo(f"The viewer of job {job_id} has printed no lines.", err=True)
         if follow:
             _follow(client, job_id, lines)
 

@@ -5,6 +5,7 @@ import sys
 import webbrowser
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -67,9 +68,10 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
 
     A URL that begins with ./ ../ or ~/ is a folder on this machine; it has to lie below one of the service's log roots.
     """
+    location = log_location(train_url, os.getcwd())  # noqa: PTH109 - as the user calls it, symlinks kept
     wanted = CreateJob(
         job_name=name,
-        train_url=log_location(train_url, os.getcwd()),  # noqa: PTH109 - as the user calls it, symlinks kept
+        train_url=location,
         store=store,
         job_desc=description,
         job_type=job_type,
@@ -79,7 +81,8 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
         visibility=visibility,
         sleep_after=None if sleep_after == "default" else sleep_after,
     )
-    with connected(flags) as client:
+    hint = folder_hint(train_url, location)
+    with connected(flags, {Exit.USAGE: hint} if hint else {}) as client:
         created = client.create(wanted)
         if wait:
             _finish_waiting(client, created.job_id, timeout, output)
@@ -133,6 +136,17 @@ def open_job(*, flags: Flags, job: str, print_only: bool, output: Format) -> Non
             click.echo(client.ticket(job_id).url)
         else:
             _open(client, job_id)
+
+
+def folder_hint(text: str, location: str) -> str:
+    """What this machine's folders tell of a `text` that the service refused, sent as `location`; mostly nothing."""
+    if location == text:
+        is_here = "://" not in text and not text.startswith("/") and Path(text).is_dir()
+        return f"If the folder here is meant, write --train-url ./{text}" if is_here else ""
+    path = Path(location.removeprefix("file://"))
+    if path.is_file():
+        return f"{path} is a file: name its folder, {path.parent}"
+    return "" if path.exists() else f"There is no folder {path} on this machine."
 
 
 def _open(client: Client, job_id: int) -> None:

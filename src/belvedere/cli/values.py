@@ -13,13 +13,18 @@ _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII
 _STATUS_NAMES = {status.name.lower(): status for status in JobStatus}
 _STATUS_NUMBERS = {str(status.value): status for status in JobStatus}
 _STATUS_GROUPS = {
+    # The words of the console, beside those for several at once.
     "failed": (JobStatus.SUBMIT_FAILED, JobStatus.FAILED, JobStatus.LOST, JobStatus.MOUNT_FAILED),
     "stopped": (JobStatus.KILLED,),
     "starting": (JobStatus.INIT, JobStatus.SUBMIT_TRYING, JobStatus.WAITING),
     "queued": (JobStatus.WAITING,),
     "stopping": (JobStatus.KILLING,),
+    "initializing": (JobStatus.INIT,),
+    "could not start": (JobStatus.SUBMIT_FAILED,),
+    "logs unreadable": (JobStatus.MOUNT_FAILED,),
+    "delete failed": (JobStatus.DELETE_FAILED,),
 }
-STATUS_WORDS = (*_STATUS_GROUPS, "running", "completed")
+STATUS_WORDS = ("running", "starting", "queued", "stopping", "stopped", "completed", "failed")
 
 
 def parse_duration(text: str) -> timedelta:
