@@ -216,7 +216,14 @@ async def test_a_jobs_page_shows_what_its_viewer_said_and_how_to_see_more() -> N
             True,
             False,
         )
-        assert "belvedere job logs 1 --data /srv/belvedere" in text
+        assert "belvedere job logs 1 --follow --data /srv/belvedere" in text
+
+
+async def test_an_ended_viewer_without_lines_promises_none() -> None:
+    async with console(job(run=NO_BUCKET)) as stage:
+        await stage.sign_in()
+        text = (await stage.client.get("/jobs/1")).text
+        assert ("belvedere job logs" in text, "Once the job is restarted" in text) == (False, True)
 
 
 @pytest.mark.parametrize(("run", "verbs"), [(None, {"stop", "open"}), (NO_BUCKET, {"restart"})])

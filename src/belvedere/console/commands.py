@@ -28,8 +28,8 @@ def create_by_curl(rules: ConsoleRules, project_id: str) -> str:
 
 
 def logs_command(rules: ConsoleRules, job_id: int) -> str:
-    """Print a job's last lines."""
-    return f"belvedere job logs {job_id} {_data(rules)}"
+    """Print a job's last lines, and those that follow."""
+    return f"belvedere job logs {job_id} --follow {_data(rules)}"
 
 
 def list_command(rules: ConsoleRules) -> str:
