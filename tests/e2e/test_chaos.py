@@ -42,8 +42,15 @@ def pids(service: BelvedereProcess) -> dict[int, str]:
     return {each.pid: each.command for each in service.processes() if each.pid != service.process.pid}
 
 
-def _wait_for_viewers(service: BelvedereProcess, count: int) -> None:
-    wait_until(lambda: len(service.viewers()) == count)
+def expect_shown(service: BelvedereProcess, job_id: int) -> None:
+    """The job's URL shows all of its curve, from one viewer. One that sleeps is woken by the request."""
+    url = service.details(job_id)["service_url"]
+    wait_until(lambda: len(service.curve(url)) == 100)
+    wait_until(lambda: len(service.viewers()) == 1)
+
+
+def expect_nothing_shown(service: BelvedereProcess) -> None:
+    wait_until(lambda: not service.viewers())
 
 
 def begin(service: BelvedereProcess, logs: Path) -> int:
@@ -73,7 +80,7 @@ def test_a_job_reaches_its_end_after_a_kill_right_after_the_answer(
     job_id = step(mortal, logs)
     revive(mortal)
     mortal.wait_for_status(job_id, status)
-    _wait_for_viewers(mortal, 1 if status == 8 else 0)
+    expect_shown(mortal, job_id) if status == 8 else expect_nothing_shown(mortal)
 
 
 def test_a_deletion_is_finished_after_a_kill(mortal: BelvedereProcess, logs: Path) -> None:
@@ -92,7 +99,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(mortal: Belvede
         time.sleep(chance.uniform(0, 0.6))  # where in its life the kill meets it; nothing is waited for
         revive(mortal)
         details = mortal.wait_for_status(job_id, wanted)
-        _wait_for_viewers(mortal, 1 if wanted == 8 else 0)
+        expect_shown(mortal, job_id) if wanted == 8 else expect_nothing_shown(mortal)
         mortal.act(job_id, "stop" if details["status"] == 8 else "restart")
         wanted = 12 if details["status"] == 8 else 8
     assert mortal.ask("GET", "").json()["job_total_count"] == 1
@@ -159,9 +166,8 @@ def test_jobs_come_back_by_themselves_when_the_viewer_host_is_killed(mortal: Bel
     host = mortal.host()
     host.kill()
     wait_until(lambda: [each for each in mortal.processes() if each.is_host and each.pid != host.pid])
-    wait_until(lambda: len(mortal.viewers()) == 1)
-    mortal.wait_for_status(job["job_id"], 8)
-    assert len(mortal.curve(job["service_url"])) == 100
+    expect_shown(mortal, job["job_id"])
+    assert mortal.details(job["job_id"])["status"] == 8
 
 
 def test_running_time_is_not_counted_twice_when_the_viewer_host_is_killed(mortal: BelvedereProcess, logs: Path) -> None:
@@ -171,7 +177,7 @@ def test_running_time_is_not_counted_twice_when_the_viewer_host_is_killed(mortal
     wait_until(lambda: _kinds(mortal, job["job_id"]).count("running") == 2)
     again = mortal.details(job["job_id"])
     passed = time.time() * 1000 - job["started_time"]
-    assert job["duration"] <= again["duration"] <= passed
+    assert again["duration"] <= passed
     assert again["remaining_duration"] + again["duration"] == pytest.approx(3_600_000, abs=1)
 
 
@@ -183,8 +189,7 @@ def test_both_killed_at_once_come_back(mortal: BelvedereProcess, logs: Path) -> 
     job = mortal.run("both", logs)
     mortal.host().kill()
     revive(mortal)
-    wait_until(lambda: len(mortal.viewers()) == 1)
-    assert len(mortal.curve(job["service_url"])) == 100
+    expect_shown(mortal, job["job_id"])
 
 
 @pytest.mark.parametrize("part", ["the viewer", "its data server", "the warm parent", "all of them"])
@@ -196,7 +201,7 @@ def test_a_killed_process_of_a_viewer_is_replaced(mortal: BelvedereProcess, logs
         if process.pid in victims:
             process.kill()
     wait_until(lambda: not victims & {each.pid for each in mortal.processes()})
-    wait_until(lambda: len(mortal.viewers()) == 1 and len(mortal.curve(job["service_url"])) == 100)
+    expect_shown(mortal, job["job_id"])
     assert mortal.wait_for_status(job["job_id"], 8)["attempt"] == 1
 
 

@@ -72,11 +72,11 @@ def test_wrong_keys_are_refused_and_named(tmp_path: Path, seaweedfs: SeaweedFs, 
     assert "wrong-key-of-ours" not in answer.text
 
 
-def test_an_empty_prefix_is_told_at_create_and_while_running(store_service: BelvedereProcess) -> None:
+def test_a_prefix_that_is_not_there_yet_is_told_at_create_and_while_running(store_service: BelvedereProcess) -> None:
     created = store_service.create("empty", f"obs://{BUCKET}/nothing-here/")
-    assert created["reason"]["code"] == "NOTHING_TO_SHOW"
+    assert created["reason"]["code"] == "NO_SUCH_PATH"
     running = store_service.wait_for_status(created["job_id"], 8)
-    assert running["reason"]["code"] == "NOTHING_TO_SHOW"
+    assert running["reason"]["code"] == "NO_SUCH_PATH"
 
 
 def test_checkpoints_alone_are_counted_in_the_reason(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:

@@ -291,15 +291,16 @@ def test_a_stop_and_a_deletion_at_the_same_moment_end_in_either(service: Belvede
 
 
 def test_thirty_jobs_at_once_run_and_are_gone_again(tmp_path: Path, folder: Path) -> None:
-    write_log(folder / "many")
+    """Each with logs of its own, as jobs that show the same share a viewer."""
+    logs = [write_log(folder / f"many-{number}", 10).parent for number in range(30)]
     with running_service(tmp_path, log_roots=(folder,)) as service:
-        body = {"job_name": "many", "train_url": str(folder / "many")}
-        created = [answer.json() for answer in _at_once(30, lambda _: service.ask("POST", "", body))]
+        bodies = [{"job_name": "many", "train_url": str(each)} for each in logs]
+        created = [answer.json() for answer in _at_once(30, lambda turn: service.ask("POST", "", bodies[turn]))]
         assert len({job["job_id"] for job in created}) == 30
         for job in created:
             service.wait_for_status(job["job_id"], 8, limit=120)
         assert len(service.viewers()) == 30
-        assert len(service.curve(created[-1]["service_url"])) == 100
+        assert len(service.curve(created[-1]["service_url"])) == 10
         _at_once(30, lambda turn: service.ask("DELETE", f"/{created[turn]['job_id']}"))
         wait_until(lambda: service.ask("GET", "").json()["job_total_count"] == 0)
         wait_until(lambda: not service.viewers())
