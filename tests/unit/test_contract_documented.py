@@ -7,6 +7,8 @@ import pytest
 from belvedere.contract import errors
 from belvedere.contract.errors import EVERY_ERROR, BelvedereError
 from belvedere.contract.reasons import ReasonCode
+from belvedere.contract.statuses import JobStatus
+from belvedere.lifecycle.status import STATUS_TABLE
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 ROOTS = {BelvedereError}
@@ -31,3 +33,14 @@ def test_every_reason_is_documented(code: ReasonCode) -> None:
 def test_no_reason_is_documented_that_there_is_not() -> None:
     rows = [line for line in (REFERENCE / "reasons.md").read_text().splitlines() if line.startswith("| `")]
     assert len(rows) == len(ReasonCode)
+
+
+@pytest.mark.parametrize("status", STATUS_TABLE)
+def test_every_status_is_documented_with_its_number_and_word(status: JobStatus) -> None:
+    row = f"| {status.value} | `{status.name}` | {STATUS_TABLE[status].word} | "
+    assert row in (REFERENCE / "contract.md").read_text()
+
+
+def test_no_status_is_documented_that_jobs_never_have() -> None:
+    table = (REFERENCE / "contract.md").read_text().partition("## Statuses")[2].partition("## ")[0]
+    assert len([line for line in table.splitlines() if line[:3].strip("| ").isdigit()]) == len(STATUS_TABLE)
