@@ -1,6 +1,7 @@
 // Keeps a page's live parts fresh while somebody looks at it. Without it, a meta refresh does so.
 "use strict";
 (() => {
+  const address = document.currentScript.dataset.address; // the page's own may be where a form was sent
   const parts = (page) => [...page.querySelectorAll("[data-live]")];
 
   const tell = (part) => {
@@ -21,8 +22,8 @@
 
   const refresh = async () => {
     if (document.hidden) return;
-    const answer = await fetch(location.href, { cache: "no-store" });
-    if (answer.status === 401 || answer.status === 404) return location.reload();
+    const answer = await fetch(address, { cache: "no-store" });
+    if (answer.status === 401 || answer.status === 404) return location.assign(address);
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const shown of parts(document)) {
