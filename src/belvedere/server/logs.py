@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
 
 def configure_logging(*, log_format: str, level: str) -> None:
@@ -23,6 +24,7 @@ def configure_logging(*, log_format: str, level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(is_our_business)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -34,3 +36,8 @@ def configure_logging(*, log_format: str, level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def is_our_business(record: logging.LogRecord) -> bool:
+    """Whether a record tells of us. What strangers send that is no HTTP does not: they could fill the disk with it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage))
