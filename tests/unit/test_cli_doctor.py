@@ -1,7 +1,6 @@
 """What a look at the machine means."""
 
 import json
-import os
 import socket
 from pathlib import Path
 
@@ -96,7 +95,6 @@ def test_a_port_in_use_is_seen() -> None:
         assert probes.port("port", "127.0.0.1", listener.getsockname()[1]).fault
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_of_others_is_not_writable() -> None:
     assert not probes.disk(Path("/proc/belvedere")).writable
 
@@ -124,3 +122,44 @@ def test_a_location_that_cannot_be_listed_is_told(tmp_path: Path, capsys: pytest
     words = ["--data", str(tmp_path), "--log-root", str(tmp_path), "--train-url", f"file://{tmp_path}/absent"]
     assert run(["doctor", *words, "--port", "0", "--viewer-port", "0"]) == 1
     assert "fail  log location" in capsys.readouterr().out
+
+
+def test_the_service_of_the_data_folder_here_is_found_as_job_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    content = {"project_id": "p", "token": "t", "endpoint": "http://127.0.0.1:9"}
+    (tmp_path / "data" / "bootstrap.json").write_text(json.dumps(content))
+    run(["doctor", "--port", "0", "--viewer-port", "0"])
+    printed = capsys.readouterr().out
+    assert f"data folder    {tmp_path}/data" in printed.replace("data folder  ", "data folder    ")
+    assert "http://127.0.0.1:9" in printed
+
+
+def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert probes.disk(tmp_path).writable
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_place_for_logs_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ["--data", str(tmp_path), "--log-root", str(tmp_path), "--train-url", f"file://{tmp_path}/empty"]
+    assert run(["doctor", *words, "--port", "0", "--viewer-port", "0"]) == 0
+    assert "warn  log location" in capsys.readouterr().out
+
+
+def test_one_log_root_is_not_several() -> None:
+    assert diagnosis.of_log_places(roots=1, stores=2, service_runs=False).text == "1 log root, 2 object stores"
+
+
+def test_what_is_probably_not_meant_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["doctor", "--data", str(tmp_path), "--config", str(_readable_keys(tmp_path))])
+    assert "warn  settings" in capsys.readouterr().out
+
+
+def _readable_keys(folder: Path) -> Path:
+    path = folder / "belvedere.toml"
+    path.write_text('store_key = "k"\n')
+    path.chmod(0o644)
+    return path

@@ -155,7 +155,7 @@ def of_chromium(path: str | None) -> Finding:
 def of_log_places(*, roots: int, stores: int, service_runs: bool) -> Finding:
     """Whether there is any place that logs may come from. A service that runs was told its own, perhaps by flags."""
     if roots or stores:
-        text = f"{roots} log roots, {stores} object stores"
+        text = f"{_counted(roots, 'log root')}, {_counted(stores, 'object store')}"
         return Finding(check="log places", level=Level.OK, text=text)
     if service_runs:
         return Finding(check="log places", level=Level.INFO, text="only those that the running service was given")
@@ -175,11 +175,15 @@ def of_store(endpoint: str, answer: Reason | None) -> Finding:
     return Finding(check=check, level=Level.FAIL, text=answer.text, remedy=remedy)
 
 
-def of_train_url(text: str, fault: str | None) -> Finding:
-    """Whether this log location can be read."""
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def of_train_url(text: str, fault: str | None, *, refused: bool = True) -> Finding:
+    """Whether this log location can be read. `refused`: a job there would be; else it would wait for its logs."""
     if fault is None:
         return Finding(check="log location", level=Level.OK, text=f"{text} can be listed")
-    return Finding(check="log location", level=Level.FAIL, text=fault)
+    return Finding(check="log location", level=Level.FAIL if refused else Level.WARN, text=fault)
 
 
 def of_service(endpoint: str | None, fault: str | None) -> Finding:
@@ -194,7 +198,12 @@ def of_service(endpoint: str | None, fault: str | None) -> Finding:
 
 def of_settings(fault: str) -> Finding:
     """A setting that can't be understood."""
-    return Finding(check="settings", level=Level.FAIL, text=fault, remedy="See docs/reference/settings.md.")
+    return Finding(check="settings", level=Level.FAIL, text=fault)
+
+
+def of_caution(text: str) -> Finding:
+    """A setting that works, but probably not as it is meant."""
+    return Finding(check="settings", level=Level.WARN, text=text)
 
 
 def this_python() -> tuple[int, int]:

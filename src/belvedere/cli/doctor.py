@@ -6,11 +6,13 @@ from pathlib import Path
 import click
 
 from belvedere.cli import diagnosis, options, probes
-from belvedere.cli.connection import Connection, Flags, current, find_bootstrap
+from belvedere.cli.connection import Flags, current, find_bootstrap
 from belvedere.cli.diagnosis import Diagnosis, Finding, Level
 from belvedere.cli.exits import Exit
 from belvedere.cli.output import Format, aligned, print_document, printable
+from belvedere.cli.serve import config_from_environment
 from belvedere.cli.values import log_location
+from belvedere.server.cautions import cautions
 from belvedere.server.settings import Settings, SettingsError, load_settings
 
 
@@ -28,12 +30,14 @@ def doctor(config: Path | None, train_url: str | None, output: Format, **flags: 
     Looks at what `belvedere serve` with the same flags and variables would need. Changes nothing. Exit code 1 if
     something has to be done before it works.
     """
+    config = config or config_from_environment()
     try:
         settings = load_settings(flags, os.environ, config)
+        told = [diagnosis.of_caution(text) for text in cautions(settings, os.environ, config)]
     except SettingsError as error:
         found = diagnosis.diagnosis([*_of_machine(), diagnosis.of_settings(str(error))])
     else:
-        found = diagnosis.diagnosis([*_of_machine(), *_of_settings(settings, train_url)])
+        found = diagnosis.diagnosis([*_of_machine(), *told, *_of_settings(settings, train_url)])
     _print(found, output)
     return Exit.OK if found.healthy else Exit.UNEXPECTED
 
@@ -44,16 +48,18 @@ def _of_machine() -> list[Finding]:
         diagnosis.of_data_server(probes.data_server()),
         diagnosis.of_file_limit(probes.file_limit()),
         diagnosis.of_kernel(probes.kernel()),
-        diagnosis.of_chromium(probes.chromium()),
+        *([diagnosis.of_chromium(probes.chromium())] if probes.is_checkout() else []),
     ]
 
 
 def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
-    connection = _connection(settings)
+    bootstrap = find_bootstrap(settings.data or None, {**os.environ, "BELVEDERE_DATA": ""}, Path.cwd())
+    folder = bootstrap.path.parent if bootstrap else settings.data_folder
+    connection = current(Flags(data=str(folder))) if bootstrap else None
     fault = probes.service(connection) if connection else None
     running = connection is not None and fault is None
     findings = [
-        diagnosis.of_disk(probes.disk(settings.data_folder)),
+        diagnosis.of_disk(probes.disk(folder)),
         diagnosis.of_port(probes.port("port", settings.host, settings.port), running),
         diagnosis.of_port(
             probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running
@@ -66,14 +72,9 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
     ]
     if train_url:
         location = log_location(train_url, str(Path.cwd()))
-        findings.append(diagnosis.of_train_url(location, probes.train_url(location, settings)))
+        fault_there, refused = probes.train_url(location, settings)
+        findings.append(diagnosis.of_train_url(location, fault_there, refused=refused))
     return [*findings, diagnosis.of_service(connection.endpoint if connection else None, fault)]
-
-
-def _connection(settings: Settings) -> Connection | None:
-    """The service of this data folder, if it has ever run."""
-    data = str(settings.data_folder)
-    return current(Flags(data=data)) if find_bootstrap(data, {}, Path.cwd()) else None
 
 
 def _print(found: Diagnosis, output: Format) -> None:

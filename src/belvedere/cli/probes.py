@@ -7,22 +7,26 @@ import resource
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import tensorboard_data_server  # type: ignore[import-untyped]
 
+import belvedere
 from belvedere.cli.connection import Connection
 from belvedere.cli.diagnosis import DataServer, Disk, Kernel, Port
 from belvedere.client import Client, ClientError, ListQuery
 from belvedere.contract.errors import BelvedereError
-from belvedere.contract.reasons import Reason
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.server.settings import Settings
 from belvedere.sources.base import SourceError
-from belvedere.sources.location import FolderRequest, Location, ObjectLocation, resolve_folder
-from belvedere.sources.location import parse_train_url as parse_location
+from belvedere.sources.checking import check, locate
+from belvedere.sources.location import Location, ObjectLocation
 from belvedere.sources.opening import open_source
 
 _PATIENCE = 5.0  # seconds
+# A create would wait for the store; a doctor looks for what has to be done.
+_OF_STORES = frozenset({ReasonCode.SOURCE_UNREACHABLE, ReasonCode.SOURCE_ERROR})
 _NO_BUCKET = "belvedere-doctor-asks-for-no-bucket"
 
 
@@ -51,8 +55,16 @@ def file_limit() -> int | None:
 def disk(folder: Path) -> Disk:
     """The folder, or the nearest one above it that exists."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
-    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    return Disk(folder=str(folder), writable=writable, free=shutil.disk_usage(there).free)
+    return Disk(folder=str(folder), writable=_can_be_written(there), free=shutil.disk_usage(there).free)
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Try it: root's rights say nothing about read-only and made-up file systems. Nothing stays behind."""
+    try:
+        Path(tempfile.mkdtemp(prefix=".belvedere-doctor-", dir=folder)).rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def port(setting: str, host: str, number: int) -> Port:
@@ -92,6 +104,11 @@ def _number(path: Path, otherwise: int) -> int:
         return otherwise
 
 
+def is_checkout() -> bool:
+    """Whether this is a checkout, with the tests that need a browser, rather than an installed package."""
+    return (Path(belvedere.__file__).parents[2] / "tests" / "e2e").is_dir()
+
+
 def chromium() -> str | None:
     """Path of a Chromium."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -102,16 +119,19 @@ def store(name: str, settings: Settings) -> Reason | None:
     return _probe(ObjectLocation(store=name, bucket=_NO_BUCKET, prefix=""), settings)
 
 
-def train_url(text: str, settings: Settings) -> str | None:
-    """Why this log location can't be listed; None if it can."""
+def train_url(text: str, settings: Settings) -> tuple[str | None, bool]:
+    """What is wrong with this log location, and whether a create would be refused for it; None if nothing is."""
     roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
+    stores = {store.key: store for store in settings.object_stores.values()}
+
+    async def look() -> Reason | None:
+        return await check(await locate(text, log_roots=roots, stores=list(stores)), stores, _PATIENCE)
+
     try:
-        found = parse_location(text, log_roots=roots, stores=[store.key for store in settings.object_stores.values()])
-        location = resolve_folder(found) if isinstance(found, FolderRequest) else found
+        answer = asyncio.run(look())
     except BelvedereError as error:
-        return error.message
-    answer = _probe(location, settings)
-    return answer.text if answer else None
+        return error.message, True
+    return (answer.text, answer.code in _OF_STORES) if answer else (None, False)
 
 
 def _probe(location: Location, settings: Settings) -> Reason | None:

@@ -33,7 +33,7 @@ def serve(config: Path | None, **flags: object) -> None:
     never on the command line. Ctrl-C ends the service and all viewers; SIGTERM ends the service alone, and the next
     start finds its viewers again.
     """
-    chosen = config or _config_from_environment()
+    chosen = config or config_from_environment()
     try:
         settings = load_settings(flags, os.environ, chosen)
         told = cautions(settings, os.environ, chosen)
@@ -45,7 +45,8 @@ def serve(config: Path | None, **flags: object) -> None:
     sys.exit(status)
 
 
-def _config_from_environment() -> Path | None:
+def config_from_environment() -> Path | None:
+    """The configuration file that the variable names."""
     named = os.environ.get("BELVEDERE_CONFIG")
     return Path(named) if named else None
 
