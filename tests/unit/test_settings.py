@@ -45,7 +45,7 @@ def test_keys_are_not_shown() -> None:
 
 
 def test_lists_in_variables_are_separated_as_is_usual(tmp_path: Path) -> None:
-    environment = {"BELVEDERE_LOG_ROOT": f"{tmp_path}:/tmp", "BELVEDERE_ALLOWED_HOSTS": "a.example,b.example"}
+    environment = {"BELVEDERE_LOG_ROOT": f"{tmp_path}:/tmp:", "BELVEDERE_ALLOWED_HOSTS": "a.example,b.example"}
     settings = load_settings({}, environment, None)
     assert settings.log_root == (str(tmp_path), "/tmp")
     assert settings.allowed_hosts == ("a.example", "b.example")
@@ -111,6 +111,8 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {"BELVEDERE_ORPHAN_GRACE": "-1"}, "", "orphan_grace must be 0 or more"),
         ({}, {"BELVEDERE_POLL_SECONDS": "0"}, "", "poll_seconds must be more than 0"),
         ({}, {"BELVEDERE_SOURCE_CHECK_SECONDS": "nan"}, "", "source_check_seconds must be more than 0"),
+        ({}, {}, '[flavors]\nsmall = "1GiB"\n', r"must be a section, like \[flavors.small\]"),
+        ({}, {}, '[store]\nendpont = "https://o"\n', "no setting store.endpont .* Is endpoint meant"),
         ({}, {"BELVEDERE_PROT": "1"}, "", "no setting BELVEDERE_PROT. Is BELVEDERE_PORT meant"),
         ({}, {"BELVEDERE_STORE_ENDPONT": "1"}, "", "Is BELVEDERE_STORE_ENDPOINT meant"),
         ({}, {"BELVEDERE_STORES": "1"}, "", "in the TOML file only"),
@@ -124,7 +126,7 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {}, "sleep_after = 31536000\n", "0 for never"),
         ({}, {}, '[flavors.tiny]\nmemory = "63MiB"\n', "flavors.tiny.memory: 63MiB is less than a viewer needs"),
         ({}, {"BELVEDERE_FLAVORS": "tiny=1KiB"}, "", "64MiB or more"),
-        ({}, {"BELVEDERE_FLAVORS": "small,large"}, "", "flavors.small.memory: '' is no size"),
+        ({}, {"BELVEDERE_FLAVORS": "small,large"}, "", "must be like small=512MiB,large=4GiB; 'small' is not"),
         ({}, {}, '[flavors.small]\nmemory = "much"\n', "'much' is no size"),
         ({}, {}, "[flavors.small]\nmemory = -1\n", "'-1' is no size"),
         ({}, {}, "[flavors.small]\ncpu = 1\n", "memory"),

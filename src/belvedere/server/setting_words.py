@@ -37,7 +37,7 @@ def explained(fault: str, values: Mapping[str, object], named: Callable[[Path], 
         return f"There is no setting {named((*path, unknown[1]))}.{f' Is {near[0]} meant?' if near else ''}"
     if lacking := re.search(r"missing required field `(.*)`", what):
         return f"{named((*path, lacking[1]))} is missing."
-    rule = _rule(what, path[-1] if path else "")
+    rule = _rule(what, ".".join(path))
     shown = "" if _SECRETS & set(path) else f", not {_shown(value)}"
     return f"{named(path)} must be {rule}{shown}."
 

@@ -134,6 +134,11 @@ def strange_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _SECTIONS = ("store", "stores", "flavors")
+_NAMES = (
+    *Settings.__struct_fields__,
+    *StoreSettings.__struct_fields__,
+    *FlavorSettings.__struct_fields__,
+)
 _OTHERS = ("config", "debug", "endpoint", "token", "project_id", "secret_key")  # what the command line reads
 
 
@@ -164,7 +169,7 @@ def _check_types(values: Mapping[str, object], named: Callable[[tuple[str, ...]]
         try:
             msgspec.convert(part, Settings, strict=False)
         except msgspec.ValidationError as error:
-            raise SettingsError(explained(str(error), part, named, Settings.__struct_fields__)) from error
+            raise SettingsError(explained(str(error), part, named, _NAMES)) from error
 
 
 def _one_by_one(values: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
@@ -200,16 +205,28 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     for field in msgspec.structs.fields(Settings):
         text = environ.get(f"BELVEDERE_{field.name.upper()}")
         if text and field.name == "flavors":
-            values[field.name] = {
-                code.strip(): {"memory": memory}
-                for code, _, memory in (part.partition("=") for part in text.split(","))
-            }
+            values[field.name] = _flavors_in(text)
         elif text and field.name not in {"store", "stores"}:
-            values[field.name] = text.split(_LISTS[field.name]) if field.name in _LISTS else text
+            values[field.name] = _list_in(text, _LISTS[field.name]) if field.name in _LISTS else text
     for field in msgspec.structs.fields(StoreSettings):
         if text := environ.get(f"BELVEDERE_STORE_{field.name.upper()}"):
             store[field.name] = text
     return {**values, "store": store} if store else values
+
+
+def _list_in(text: str, separator: str) -> list[str]:
+    """Its parts; an empty one, as a trailing separator makes it, would be the working folder."""
+    return [part for part in text.split(separator) if part]
+
+
+def _flavors_in(text: str) -> dict[str, object]:
+    flavors: dict[str, object] = {}
+    for part in text.split(","):
+        code, separator, memory = part.partition("=")
+        if not (separator and code.strip() and memory.strip()):
+            raise SettingsError(f"BELVEDERE_FLAVORS must be like small=512MiB,large=4GiB; {part.strip()!r} is not.")
+        flavors[code.strip()] = {"memory": memory.strip()}
+    return flavors
 
 
 def _checked(settings: Settings) -> Settings:
