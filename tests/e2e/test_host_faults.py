@@ -74,6 +74,18 @@ async def test_a_viewer_that_is_killed_again_and_again_fails(runtime: LocalRunti
     assert seen.reason.code is ReasonCode.VIEWER_CRASHED
 
 
+async def test_the_log_of_a_viewer_that_was_removed_can_still_be_read(runtime: LocalRuntime) -> None:
+    seen = await stand_up(runtime, viewer_spec(1))
+    for server in running(DATA_SERVER, descendants(await viewer_pid(runtime))):
+        end(server, signal.SIGKILL)
+    assert await runs(seen)
+    said = await runtime.logs(1, 100)
+    await runtime.remove(1)
+    await until_phase(runtime, 1, Phase.ABSENT)
+    assert said
+    assert await runtime.logs(1, 100) == said
+
+
 async def test_a_failed_viewer_has_no_process_and_can_be_removed(runtime: LocalRuntime, tmp_path: Path) -> None:
     await stand_up(runtime, viewer_spec(1, folder=tmp_path / "missing"))
     assert running(DATA_SERVER, descendants(await host_pid(runtime))) == []

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from belvedere.host.capacity import Capacity
 from belvedere.host.entry import Entry, Sameness, sameness
+from belvedere.host.last_words import LINES, LastWords
 from belvedere.host.protocol import Changes, HostMetrics, ViewerSpec
 from belvedere.host.sleeping import Alarm, sleep_at
 from belvedere.host.supervisor import Shown, Supervisor, Surroundings
@@ -30,6 +31,7 @@ class Host:
         self._viewers: dict[int, Supervisor] = {}  # by number, until nothing of them is left
         self._last_number = 0
         self._alarm = Alarm(self._perhaps_sleep)
+        self._last_words = LastWords()
         budget = sys.maxsize if around.memory_budget is None else around.memory_budget
         self.capacity = Capacity(budget, self._viewers, self._idle_since)
         self._ended_starts = 0
@@ -83,9 +85,9 @@ class Host:
         return self.look(job_id)
 
     def logs(self, job_id: int, tail: int) -> Sequence[str]:
-        """The viewer's last lines."""
+        """The viewer's last lines, also of one that has ended."""
         present = self._entries.get(job_id)
-        return present.viewer.logs(tail) if present else []
+        return present.viewer.logs(tail) if present else self._last_words.of(job_id, tail)
 
     async def changes(self, after: int, patience: float) -> Changes:
         """What has changed since `after`, waiting up to `patience` seconds for something to."""
@@ -150,6 +152,7 @@ class Host:
         if entry is None:
             return
         viewer = entry.viewer
+        self._last_words.keep(job_id, viewer.logs(LINES))
         self._holders[viewer.number].discard(job_id)
         if self._holders[viewer.number]:
             self._set_alarm(viewer)
