@@ -6,6 +6,8 @@ import pytest
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host.mirroring import Mirror
 from belvedere.host.mirrors import FolderMirrors
+from belvedere.sources.base import SourceDenied
+from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation
 from belvedere.sources.opening import open_source
 
@@ -146,3 +148,39 @@ async def test_the_mirror_is_its_owners_alone(mirrors: FolderMirrors, logs: Path
     await until(mirror, is_complete)
     assert mirror.folder.stat().st_mode & 0o777 == 0o700
     assert mirror.folder.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_file_that_is_no_log_is_copied_so_that_its_name_can_be_exchanged_without_effect(
+    mirrors: FolderMirrors, logs: Path, tmp_path: Path
+) -> None:
+    (logs / EVENTS).write_bytes(b"1")
+    (logs / "metadata.tsv").write_bytes(b"labels")
+    mirror = open_mirror(mirrors, logs)
+    await until_content(mirror, {EVENTS: b"1", "metadata.tsv": b"labels"})
+    assert not (mirror.folder / "metadata.tsv").is_symlink()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (logs / "link").symlink_to(tmp_path / "secret")
+    (logs / "link").rename(logs / "metadata.tsv")
+    seen = {content(mirror.folder).get("metadata.tsv")}
+    await until_content(mirror, {EVENTS: b"1"})
+    assert seen <= {b"labels", None}
+
+
+async def test_a_copied_file_follows_changes_of_any_kind(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs / "metadata.tsv").write_bytes(b"labels")
+    mirror = open_mirror(mirrors, logs)
+    await until_content(mirror, {"metadata.tsv": b"labels"})
+    for text in (b"LABELS", b"LABELS and more", b"few"):
+        (logs / "metadata.tsv").write_bytes(text)
+        await until_content(mirror, {"metadata.tsv": text})
+
+
+async def test_a_path_that_leads_out_by_the_time_it_is_opened_is_refused(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    source = FolderSource(FolderLocation(path=str(logs), root=str(logs.parent)))
+    monkeypatch.setattr(source, "path_of", lambda key: tmp_path / "secret")
+    with pytest.raises(SourceDenied):
+        _ = [chunk async for chunk in source.read("x", 0, 10)]
+    await source.close()

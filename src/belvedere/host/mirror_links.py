@@ -1,6 +1,11 @@
-"""Showing a local folder in place: symlinks to the real files, each checked to lie inside the allowed root."""
+"""Showing a local folder's logs in place: symlinks to the real files, each checked to lie inside the allowed root.
 
-from collections.abc import Mapping, Sequence
+Only logs are linked. What a link leads to can be exchanged after it was checked, by whoever may write there; a file
+that is no log then shows nothing, because the viewer's loader takes logs alone. Whatever else a viewer would hand out
+as it is, such as the projector's tables, is copied through a descriptor that was checked when it was open.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +13,6 @@ import msgspec
 
 from belvedere.host.mirror_files import MirrorFiles, on_disk
 from belvedere.host.mirror_plan import Held, version_of
-from belvedere.host.mirror_safety import is_guarded
 from belvedere.sources.base import Entry
 
 
@@ -20,23 +24,32 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def link_files(
-    listing: Sequence[Entry], paths: Mapping[str, Path], held: Mapping[str, Held], files: MirrorFiles
+    listing: Sequence[Entry],
+    paths: Mapping[str, Path],
+    held: Mapping[str, Held],
+    files: MirrorFiles,
+    in_place: Callable[[str], bool],
 ) -> Linked:
     """Make ``logs`` stand for `listing`. `paths`: where the files really are; those without one are taken out.
 
-    Guarded files are the caller's: they are copied, and here only removed. Raises OSError when our disk is full.
+    Files that are not to be shown `in_place` are the caller's to copy; here they are only removed. Raises OSError when
+    our disk is full.
     """
-    return await on_disk(partial(_link_files, listing, paths, held, files))
+    return await on_disk(partial(_link_files, listing, paths, held, files, in_place))
 
 
 def _link_files(
-    listing: Sequence[Entry], paths: Mapping[str, Path], held: Mapping[str, Held], files: MirrorFiles
+    listing: Sequence[Entry],
+    paths: Mapping[str, Path],
+    held: Mapping[str, Held],
+    files: MirrorFiles,
+    in_place: Callable[[str], bool],
 ) -> Linked:
     shown = {entry.key: entry for entry in listing if entry.key in paths}
     rewrites = sum(files.remove(key) for key in sorted(held.keys() - shown.keys()))
-    now = {key: old for key, old in held.items() if key in shown and is_guarded(key)}
+    now = {key: old for key, old in held.items() if key in shown and not in_place(key)}
     for key, entry in shown.items():
-        if not is_guarded(key):
+        if in_place(key):
             files.link(key, paths[key])
             now[key] = Held(size=entry.size, version=version_of(entry))
             rewrites += _is_rewritten(held.get(key), now[key])

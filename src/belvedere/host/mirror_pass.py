@@ -6,6 +6,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirror_copy import Copying
@@ -13,7 +14,6 @@ from belvedere.host.mirror_files import MirrorFiles, on_disk
 from belvedere.host.mirror_links import link_files
 from belvedere.host.mirror_names import representable, skipped_files, unsafe_files
 from belvedere.host.mirror_plan import Action, Append, Held, Remove, plan_pass
-from belvedere.host.mirror_safety import is_guarded
 from belvedere.host.mirror_tally import Tally
 from belvedere.sources.base import Entry, LogSource, SourceError
 from belvedere.sources.census import Census, nothing_to_show
@@ -82,17 +82,19 @@ class Pass:
         return self._result(listing, copying, held, changed=bool(actions))
 
     async def link(self, folder: FolderSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
-        """Bring the files up to `listing` by links, and copies of those that need a look inside."""
+        """Bring the files up to `listing` by links to the logs, and copies of the rest."""
         before = dict(held)
         paths = await folder.paths_of([entry.key for entry in listing.entries])
-        linked = await link_files(listing.entries, paths, held, self._files)
+        linked = await link_files(listing.entries, paths, held, self._files, self._viewer.is_log)
         held.clear()
         held.update(linked.held)
         for _ in range(linked.rewrites):
             tally.rewrote()
-        guarded = [entry for entry in listing.entries if is_guarded(entry.key) and entry.key in paths]
-        known = {key: old for key, old in held.items() if is_guarded(key)}
-        actions = plan_pass(guarded, known, await on_disk(self._files.sizes))
+        copied = [
+            _dated(entry) for entry in listing.entries if entry.key in paths and not self._viewer.is_log(entry.key)
+        ]
+        known = {key: old for key, old in held.items() if not self._viewer.is_log(key)}
+        actions = plan_pass(copied, known, await on_disk(self._files.sizes))
         copying = await self._copy(folder, actions, held, tally)
         _linked(tally, held, has_logs=any(self._viewer.is_log(key) for key in held))
         if before != held:
@@ -166,6 +168,11 @@ def _expect(tally: Tally, listing: Listing, actions: list[Action]) -> None:
     appended = sum(action.have for action in busy.values() if isinstance(action, Append))
     tally.bytes_done = sum(entry.size for entry in done) + appended
     tally.expect(len(listing.entries), sum(entry.size for entry in listing.entries))
+
+
+def _dated(entry: Entry) -> Entry:
+    """A file that is copied is another when it was written to; one that is shown in place only when it was replaced."""
+    return replace(entry, tag=f"{entry.tag}-{entry.modified.timestamp()}")
 
 
 def _linked(tally: Tally, held: Mapping[str, Held], *, has_logs: bool) -> None:

@@ -84,7 +84,14 @@ class FolderSource:
         return paths
 
     def _open(self, key: str) -> int:
-        return os.open(self.path_of(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        """A descriptor of a regular file inside the root. Judged once it is open: a path may change after any look."""
+        descriptor = os.open(self.path_of(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        opened = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if stat.S_ISREG(os.fstat(descriptor).st_mode) and opened.is_relative_to(self._root):
+            return descriptor
+        os.close(descriptor)
+        text = f"{self._named(key)} leads out of the allowed log root. Copy it there instead of linking it."
+        raise SourceDenied(ReasonCode.SOURCE_FORBIDDEN, text)
 
     def _look(self) -> None:
         path = self.path_of("")
