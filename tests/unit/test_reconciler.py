@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from belvedere.contract.errors import IllegalState
 from belvedere.contract.reasons import ReasonCode
 from belvedere.contract.statuses import JobStatus
 from belvedere.host.protocol import ViewerSpec
@@ -292,3 +293,19 @@ async def test_a_job_that_is_ended_while_its_start_was_killed_leaves_nothing(
     async with world.reconciling():
         await world.reaches(job.id, JobStatus.KILLED if verb is Verb.STOP else None)
         await until(lambda: world.is_quiet(job.id))
+
+
+async def test_a_job_that_is_changed_over_and_over_has_one_pass_at_a_time(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    job = await world.create()
+    async with world.reconciling() as reconciler:
+        for verb in (Verb.STOP, Verb.RESTART) * 20:
+            with contextlib.suppress(IllegalState):
+                await world.ask(verb, job.id)
+            reconciler.hint(job.id)
+            await asyncio.sleep(0.002)
+        with contextlib.suppress(IllegalState):
+            await world.ask(Verb.DELETE, job.id)
+        reconciler.hint(job.id)
+        await until(lambda: world.is_quiet(job.id))
+    assert "never retrieved" not in caplog.text

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from msgspec.structs import replace
@@ -49,7 +50,7 @@ class Reconciler:
         self._spec_of = spec_of
         self._owner = owner
         self._hinted = asyncio.Event()
-        self._passes: set[asyncio.Task[None]] = set()
+        self._passes: dict[int, asyncio.Task[None]] = {}  # by job id: the pass that was begun last
         self._in_pass: dict[int, bool] = {}  # by job id: whether a hint came during the pass
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
@@ -71,7 +72,7 @@ class Reconciler:
                     group.create_task(self._forever(work))
         finally:
             if self._passes:
-                await asyncio.wait(self._passes, timeout=LEASE.total_seconds())
+                await asyncio.wait(self._passes.values(), timeout=LEASE.total_seconds())
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -103,9 +104,21 @@ class Reconciler:
         known = [claim.job.id for claim in claims if not _is_brand_new(claim.job)]
         sights = await self._runtime.look(known) if known else {}
         for claim in claims:
-            task = asyncio.create_task(self._pass(claim, sights.get(claim.job.id, ABSENT)))
-            self._passes.add(task)
-            task.add_done_callback(self._passes.discard)
+            job_id, seen = claim.job.id, sights.get(claim.job.id, ABSENT)
+            before = self._passes.get(job_id)
+            work = self._pass(claim, seen) if before is None else self._pass_after(before, claim)
+            task = self._passes[job_id] = asyncio.create_task(work)
+            task.add_done_callback(partial(self._pass_is_over, job_id))
+
+    def _pass_is_over(self, job_id: int, task: asyncio.Task[None]) -> None:
+        if self._passes.get(job_id) is task:
+            del self._passes[job_id]
+
+    async def _pass_after(self, before: asyncio.Task[None], claim: Claim) -> None:
+        """A user's change ended the claim of a pass that is still at work: that one first, and then a fresh look."""
+        await asyncio.wait([before])
+        sights = await self._runtime.look([claim.job.id])
+        await self._pass(claim, sights[claim.job.id])
 
     async def _pass(self, claim: Claim, seen: Seen) -> None:
         with structlog.contextvars.bound_contextvars(job_id=claim.job.id, project_id=claim.job.project_id):
