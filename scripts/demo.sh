@@ -39,8 +39,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # Its own word counts: at the port another service may answer.
-is_up() { grep -q '^Belvedere .* is up\.$' "$data/serve.log"; }
-taken() { grep -qF "Can't listen on 127.0.0.1:$1 " "$data/serve.log"; }
+is_up() { grep -sq '^Belvedere .* is up\.$' "$data/serve.log"; }
+taken() { grep -sqF "Can't listen on 127.0.0.1:$1 " "$data/serve.log"; }
 for _ in $(seq 600); do
   is_up && break
   if ! kill -0 "$service" 2>/dev/null; then

@@ -41,13 +41,17 @@ def log_lines(service: BelvedereProcess) -> list[dict[str, Any]]:
 def test_a_change_is_logged_with_its_request_and_job(service: BelvedereProcess) -> None:
     answer = service.ask("POST", "", {"job_name": "logged", "train_url": str(EXP)}, **{"X-Request-Id": "my-request"})
     assert answer.headers["X-Request-Id"] == "my-request"
-    (line,) = [line for line in log_lines(service) if line.get("request_id") == "my-request"]
+    (line,) = wait_until(lambda: [line for line in log_lines(service) if line.get("request_id") == "my-request"])
     assert (line["job_id"], line["status"], line["method"]) == (answer.json()["job_id"], 200, "POST")
 
 
 def test_what_happens_to_a_job_is_logged_with_its_id(service: BelvedereProcess) -> None:
     job = service.run("happens", EXP)
-    (line,) = [each for each in log_lines(service) if each["event"] == "job-event" and each["job_id"] == job["job_id"]]
+    (line,) = wait_until(
+        lambda: [
+            each for each in log_lines(service) if each["event"] == "job-event" and each["job_id"] == job["job_id"]
+        ]
+    )
     assert (line["kind"], line["project_id"]) == ("running", service.project_id)
 
 

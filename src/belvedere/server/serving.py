@@ -11,6 +11,7 @@ from aiohttp import web
 from starlette.types import ASGIApp
 
 from belvedere.gateway.gateway import Gateway
+from belvedere.server.bounded import BoundedHttp
 
 BACKLOG = 2048
 DRAIN_SECONDS = 4.0  # for requests under way, in each server; both drain at once
@@ -50,6 +51,7 @@ async def serving_asgi(app: ASGIApp, listener: socket.socket) -> AsyncIterator[N
     """Serve an ASGI application while the context lasts, then drain."""
     config = uvicorn.Config(
         app,
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,0 +1,56 @@
+"""What the API's server takes from strangers: whole requests, and no head without an end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from belvedere.server.bounded import HEAD_BYTES
+from belvedere.server.serving import listen, serving_asgi
+
+ENDLESS = {
+    "a header's value": b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 4 * HEAD_BYTES,
+    "headers": b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X-A: b\r\n" * HEAD_BYTES,
+    "a URL": b"GET /" + b"a" * 4 * HEAD_BYTES,
+    "trailers": b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X-A: b\r\n" * HEAD_BYTES,
+}
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[tuple[str, int]]:
+    async def length(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    listener = listen("127.0.0.1", 0, "port")
+    async with serving_asgi(Starlette(routes=[Route("/", length, methods=["GET", "POST"])]), listener):
+        yield listener.getsockname()
+
+
+async def answer(address: tuple[str, int], request: bytes) -> bytes:
+    """What comes back before the server hangs up; b"" if it does so without a word."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        async with asyncio.timeout(30):
+            for start in range(0, len(request), 2**14):
+                writer.write(request[start : start + 2**14])
+                await writer.drain()
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("part", ENDLESS)
+async def test_a_request_without_an_end_is_given_up(address: tuple[str, int], part: str) -> None:
+    assert not (await answer(address, ENDLESS[part])).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_long_body_is_taken(address: tuple[str, int]) -> None:
+    body = b"x" * 8 * HEAD_BYTES
+    head = f"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    assert (await answer(address, head + body)).endswith(str(len(body)).encode())
