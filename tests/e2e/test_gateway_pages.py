@@ -22,7 +22,7 @@ async def curves(_request: web.BaseRequest) -> web.Response:
 
 
 async def enter(page: Page, made: Stage, job_id: int = 1) -> None:
-    ticket = await made.secret(SecretKind.TICKET)
+    ticket = await made.secret(SecretKind.VIEWER_TICKET)
     await page.goto(str(made.url(f"/?ticket={ticket}", job_id)))
 
 

@@ -39,7 +39,7 @@ async def tensorboard(folder: Path) -> AsyncIterator[Stage]:
 
 
 async def enter(page: Page, made: Stage, rest: str = "", job_id: int = 1) -> None:
-    ticket = await made.secret(SecretKind.TICKET)
+    ticket = await made.secret(SecretKind.VIEWER_TICKET)
     await page.goto(str(made.url(f"/?ticket={ticket}{rest}", job_id)))
     await expect(page.locator("tb-webapp header, tb-webapp app-header")).to_be_visible(timeout=PATIENCE)
 

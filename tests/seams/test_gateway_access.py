@@ -159,7 +159,7 @@ async def test_the_form_works_from_our_own_page_only(headers: dict[str, str]) ->
 
 async def test_a_ticket_opens_a_session_once_and_leaves_the_address() -> None:
     async with open_stage() as made:
-        ticket = await made.secret(SecretKind.TICKET)
+        ticket = await made.secret(SecretKind.VIEWER_TICKET)
         async with made.client.get(made.url(f"/?a=1&ticket={ticket}&b=%20"), allow_redirects=False) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, made.url("/?a=1&b=%20").raw_path_qs)
         made.client.cookie_jar.clear()
@@ -171,7 +171,7 @@ async def test_a_ticket_opens_a_session_once_and_leaves_the_address() -> None:
 
 async def test_a_late_ticket_opens_nothing() -> None:
     async with open_stage() as made:
-        ticket = await made.secret(SecretKind.TICKET, life=timedelta(minutes=2))
+        ticket = await made.secret(SecretKind.VIEWER_TICKET, life=timedelta(minutes=2))
         made.now += timedelta(minutes=2)
         async with made.client.get(made.url(f"/?ticket={ticket}")) as answer:
             assert answer.status == 401
@@ -186,7 +186,7 @@ async def test_a_used_ticket_in_a_signed_in_browser_just_opens() -> None:
 
 async def test_a_ticket_taken_twice_at_once_opens_once() -> None:
     async with open_stage() as made:
-        ticket = await made.secret(SecretKind.TICKET)
+        ticket = await made.secret(SecretKind.VIEWER_TICKET)
 
         async def take() -> int:
             url = made.url(f"/?ticket={ticket}")

@@ -12,6 +12,10 @@ TICKET_LIFE = timedelta(minutes=2)
 SIGN_IN_TICKET_LIFE = timedelta(hours=1)  # the one that `serve` prints, for a person who has yet to read it
 REMEMBERED = timedelta(seconds=3)  # how long a good token is believed without another look: scripts ask in bursts
 _MOST_REMEMBERED = 4096
+_TICKET_TO = {
+    SecretKind.SESSION: SecretKind.TICKET,
+    SecretKind.VIEWER_SESSION: SecretKind.VIEWER_TICKET,
+}
 _LONGEST_SECRET = 512  # characters; ours have 43
 
 
@@ -71,10 +75,13 @@ class Gatekeeper:
         self._tokens.clear()
 
     async def redeem_ticket(self, ticket: str, now: datetime, kind: SecretKind = SecretKind.SESSION) -> str | None:
-        """A new session's secret, of this kind, for a ticket that has never been used; None otherwise."""
+        """A new session's secret, of this kind, for a ticket to one that has never been used; None otherwise.
+
+        A viewer's page can see its own address, and so a ticket that is in it: it must never open the console.
+        """
         if len(ticket) > _LONGEST_SECRET:
             return None
-        record = await self._store.take_secret(SecretKind.TICKET, _digest(ticket))
+        record = await self._store.take_secret(_TICKET_TO[kind], _digest(ticket))
         if record is None or _expired(record, now):
             return None
         return await self.issue(kind, record.principal, now, SESSION_LIFE)

@@ -141,7 +141,7 @@ class JobService:
     async def ticket(self, who: Principal, job_id: int | None) -> Ticket:
         """A link that opens the job's viewer in a browser, once."""
         job = await self._find(who, job_id)
-        secret = await self._gatekeeper.issue(SecretKind.TICKET, who, self._clock(), TICKET_LIFE)
+        secret = await self._gatekeeper.issue(SecretKind.VIEWER_TICKET, who, self._clock(), TICKET_LIFE)
         url = f"{views.service_url(job, self._rules.viewer_origin)}?ticket={secret}"
         return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
 
