@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
@@ -145,3 +146,11 @@ async def test_the_form_content_type_of_curl_is_accepted(api: Api) -> None:
     headers: dict[str, Any] = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b'{"job_name": "run-1", "train_url": "/bucket/run-1/"}'
     assert (await api.client.post("/visualization-jobs", content=body, headers=headers)).status_code == 200
+
+
+async def test_two_tokens_are_none(api: Api) -> None:
+    headers = [("X-Auth-Token", api.client.headers["X-Auth-Token"]), ("X-Auth-Token", "another")]
+    request = api.client.build_request("GET", "/visualization-jobs")
+    request.headers = httpx2.Headers(headers)
+    answer = await api.client.send(request)
+    assert (answer.status_code, answer.json()["error_code"]) == (401, "ModelArts.0203")

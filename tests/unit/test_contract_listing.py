@@ -50,3 +50,8 @@ def test_tail_has_a_default() -> None:
 def test_tail_is_limited(tail: str) -> None:
     with pytest.raises(RequestError, match="tail: expected an integer from 1 to 500"):
         tail_request([("tail", tail)])
+
+
+def test_more_tags_than_a_job_can_have_are_refused() -> None:
+    with pytest.raises(RequestError, match="at most 20"):
+        of("&".join(f"tag=t{number}" for number in range(21)))

@@ -19,7 +19,7 @@ from belvedere.api.answers import error_answer
 from belvedere.api.envelope import Envelope, Observer
 from belvedere.api.operations import OPERATIONS, Call, Operation
 from belvedere.contract import validation
-from belvedere.contract.errors import BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
+from belvedere.contract.errors import BelvedereError, InvalidToken, MethodNotAllowed, NoSuchPath, RequestError
 from belvedere.identity.gatekeeper import Gatekeeper, require_project
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.clock import Clock
@@ -92,9 +92,17 @@ class _Api:
 
     async def _let_in(self, request: Request) -> Principal:
         """Who asks. Raises AuthenticationError, InvalidProject, ProjectMismatch; nothing is read or told before."""
-        who = await self._gatekeeper.principal_of_token(request.headers.get("x-auth-token"), self._clock())
+        who = await self._gatekeeper.principal_of_token(_token(request), self._clock())
         require_project(who, validation.project_id(request.path_params["project_id"]))
         return who
+
+
+def _token(request: Request) -> str | None:
+    """The one token. Two of them would leave it to chance which counts."""
+    tokens = request.headers.getlist("x-auth-token")
+    if len(tokens) > 1:
+        raise InvalidToken("The request holds several X-Auth-Token headers. Send one.")
+    return tokens[0] if tokens else None
 
 
 async def _openapi(request: Request) -> Response:

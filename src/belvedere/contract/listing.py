@@ -52,7 +52,7 @@ def list_request(pairs: Pairs) -> ValidList:
     return ValidList(
         statuses=frozenset(_statuses(query.all("status"))),
         search=_search(query),
-        tags=frozenset(tag(value, "tag") for value in query.all("tag")),
+        tags=_tags(query),
         owner=query.one("owner"),
         job_type=job_type.lower() if job_type else None,
         created_from=query.number("created_from", 0, _LATEST_MS),
@@ -63,6 +63,13 @@ def list_request(pairs: Pairs) -> ValidList:
         per_page=query.number("per_page", 1, limits.PAGE_SIZE) or limits.PAGE_SIZE_DEFAULT,
         marker=query.one("marker"),
     )
+
+
+def _tags(query: "Query") -> frozenset[str]:
+    tags = frozenset(tag(value, "tag") for value in query.all("tag"))
+    if len(tags) > limits.TAGS:
+        raise RequestError(f"tag: expected at most {limits.TAGS}, as no job has more; got {len(tags)}.")
+    return tags
 
 
 def tail_request(pairs: Pairs) -> int:
