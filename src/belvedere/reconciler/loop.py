@@ -122,14 +122,20 @@ class Reconciler:
 
     async def _pass(self, claim: Claim, seen: Seen) -> None:
         with structlog.contextvars.bound_contextvars(job_id=claim.job.id, project_id=claim.job.project_id):
-            self._in_pass[claim.job.id] = False
             try:
-                plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
-                await self._settle(claim, plan, seen)
+                await self._work_on(claim, seen)
             except Exception:  # noqa: BLE001 - the claim runs out and the job is looked at again
                 _log.exception("pass-failed")
-            if self._in_pass.pop(claim.job.id):
-                await self._look_again([claim.job.id])
+
+    async def _work_on(self, claim: Claim, seen: Seen) -> None:
+        self._in_pass[claim.job.id] = False
+        try:
+            plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
+            await self._settle(claim, plan, seen)
+        finally:
+            was_hinted = self._in_pass.pop(claim.job.id)
+        if was_hinted:
+            await self._look_again([claim.job.id])
 
     async def _advance(self, job: Job, seen: Seen) -> tuple[Plan, Seen]:
         """Decide and act until nothing new follows, or for a few rounds; all that is to be written is in the plan."""
