@@ -15,7 +15,7 @@ from belvedere.host.launching import viewer_environment
 from belvedere.host.places import listening_socket
 from belvedere.lifecycle.seen import Seen
 from belvedere.runtimes.local import LocalRuntime
-from belvedere.viewers.base import SLOW_LOADER, Event, Show, Told
+from belvedere.viewers.words import SLOW_LOADER, Event, Show, Told
 from tests.support.viewers import LOGS, PATIENCE, Roll, descendants, get, get_json, stand_up, viewer_spec
 
 pytestmark = pytest.mark.e2e

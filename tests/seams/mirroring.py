@@ -13,9 +13,14 @@ class EventsViewer:
     """Wants event files and projector settings, as TensorBoard does."""
 
     name = "tensorboard"
+    title = "TensorBoard"
+    description = "Scalars"
+    logs = "TensorBoard event files"
     program = "none"
+    environment = None
     liveness_path = "/"
     can_fork = False
+    pages_poll = True
 
     def wants(self, key: str) -> bool:
         return self.is_log(key) or key.endswith(("projector_config.pbtxt", ".tsv"))

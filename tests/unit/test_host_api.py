@@ -22,6 +22,7 @@ from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.sources.location import Location
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.base import ViewerType
+from belvedere.viewers.environments import Environments
 from tests.support.viewers import viewer_spec
 
 SPEC = viewer_spec(5, attempt=2, viewer_type="none-such")
@@ -54,6 +55,7 @@ class Control:
                 launcher=ColdLauncher(),
                 mirrors=NoMirrors(),
                 viewer_types={},
+                environments=Environments(folder),
             )
         )
         self.api = ControlApi(self.host, self._info, self.stores.extend, self._shut_down)

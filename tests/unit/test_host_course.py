@@ -12,7 +12,7 @@ from belvedere.host.course import Act, Facts, Step
 from belvedere.host.mirroring import MirrorState
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase
-from belvedere.viewers.base import Event, Told
+from belvedere.viewers.words import Event, Told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -262,3 +262,9 @@ def test_a_viewer_without_room_for_its_logs_loads_them_later() -> None:
     assert course.next_step(facts, NOW) == Step(None, later)
     assert course.next_step(facts, later).act is Act.LOAD
     assert course.phase_of(course.load_sent(facts, later)) is Phase.STARTING
+
+
+def test_what_the_viewer_says_of_the_logs_stands_beside_its_readiness_until_it_says_otherwise() -> None:
+    facts = course.told(ready(), Event(event=Told.NOTE, text="a.summary is damaged."))
+    assert course.reason_of(facts) == Reason(code=ReasonCode.VIEWER_NOTE, text="a.summary is damaged.")
+    assert course.reason_of(course.told(facts, Event(event=Told.NOTE))) is None

@@ -15,6 +15,7 @@ def main() -> int:
     parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, metavar="SECONDS")
     parser.add_argument("--cold", action="store_true", help="keep no warm parent; viewers start slower")
     parser.add_argument("--memory-budget", type=int, metavar="BYTES", help="for all viewers [half of the machine's]")
+    parser.add_argument("--viewers-folder", type=Path, metavar="DIR", help="of viewers' own environments")
     arguments = parser.parse_args()
     return run_host(
         arguments.data,
@@ -22,6 +23,7 @@ def main() -> int:
         poll_seconds=arguments.poll_seconds,
         warm=not arguments.cold,
         memory_budget=arguments.memory_budget,
+        viewers_folder=arguments.viewers_folder,
     )
 
 

@@ -11,7 +11,7 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirroring import MirrorState
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase
-from belvedere.viewers.base import SLOW_LOADER, Event, Told
+from belvedere.viewers.words import SLOW_LOADER, Event, Told
 
 FIRST_CHART = timedelta(seconds=1)  # load what is there by then, though more is being fetched
 LOAD_LIMIT = timedelta(minutes=5)  # after which a viewer that lives is shown although it still loads
@@ -56,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     rewrites_sent: int = 0
     loaded: bool = False
     slow: bool = False
+    note: str = ""  # what it wants people to know
     alive: bool = False  # has answered a liveness check
     checking: bool = False
     check_at: datetime | None = None
@@ -180,6 +181,8 @@ def told(facts: Facts, event: Event) -> Facts:
             return replace(facts, slow=event.text == SLOW_LOADER)
         case Told.LOADED:
             return replace(facts, loaded=True)
+        case Told.NOTE:
+            return replace(facts, note=event.text)
         case Told.FAILED:
             return replace(facts, complaint=event.text)
 
@@ -236,9 +239,15 @@ def reason_of(facts: Facts) -> Reason | None:
         case Phase.RECOVERING:
             return _crash_reason(facts.last_words, given_up=False)
         case Phase.READY:
-            return note or (None if facts.loaded else _STILL_LOADING) or (_SLOW if facts.slow else None)
+            return note or (None if facts.loaded else _STILL_LOADING) or _told_by_viewer(facts)
         case _:
             return note
+
+
+def _told_by_viewer(facts: Facts) -> Reason | None:
+    if facts.note:
+        return Reason(code=ReasonCode.VIEWER_NOTE, text=facts.note)
+    return _SLOW if facts.slow else None
 
 
 def safe_words(line: str, *private: str) -> str:

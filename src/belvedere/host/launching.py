@@ -1,11 +1,14 @@
 """How a viewer's program gets to run: as a new interpreter, or as a fork of a warm one. One small seam."""
 
 import os
-import sys
 from collections.abc import Mapping
-from typing import Protocol
+from importlib.util import find_spec
+from typing import Final, Protocol
 
 import msgspec
+
+from belvedere.viewers import guest
+from belvedere.viewers.base import Program
 
 LISTEN_FD = 3  # the listening socket's number in a program that is started cold
 # What a viewer may know of its surroundings: no secret has one of these names.
@@ -24,7 +27,7 @@ class Descriptors(msgspec.Struct, frozen=True, kw_only=True):
 class Launcher(Protocol):
     """Starts programs."""
 
-    async def launch(self, program: str, descriptors: Descriptors) -> int | None:
+    async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
         """The pid of a new child of this process, leading a session of its own; None if this way is not open now.
 
         Raises OSError if the machine refuses.
@@ -38,12 +41,18 @@ def viewer_environment(surroundings: Mapping[str, str]) -> dict[str, str]:
     return environment | {"OPENBLAS_NUM_THREADS": "1", "HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
 
 
-def spawn(module: str, arguments: list[str], descriptors: Descriptors) -> int:
-    """Run a module in a new interpreter and session; `descriptors.listen` becomes fd 3. Raises OSError."""
+def spawn(program: Program, module: str, arguments: list[str], descriptors: Descriptors) -> int:
+    """Run a module in a new interpreter of a program's environment, in a session of its own. Raises OSError.
+
+    `descriptors.listen` becomes fd 3.
+    """
+    environment = viewer_environment(os.environ)
+    if program.is_guest:
+        environment.pop("PYTHONPATH", None)
     return os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-P", "-m", module, *arguments],
-        viewer_environment(os.environ),
+        program.python,
+        [program.python, "-P", *_told_to_run(module, program), *arguments],
+        environment,
         file_actions=[
             (os.POSIX_SPAWN_DUP2, descriptors.stdin, 0),
             (os.POSIX_SPAWN_DUP2, descriptors.stdout, 1),
@@ -55,11 +64,29 @@ def spawn(module: str, arguments: list[str], descriptors: Descriptors) -> int:
     )
 
 
+def _told_to_run(module: str, program: Program) -> list[str]:
+    """How an interpreter is told the module; one of another environment is lent the packages that it needs of ours."""
+    if not program.is_guest:
+        return ["-m", module]
+    names = dict.fromkeys((_OWN, program.module.partition(".")[0]))
+    lent = [f"{name}={folder}" for name in names if (folder := _folder_of(name))]
+    return [str(guest.__file__), *lent, "--", module]
+
+
+def _folder_of(package: str) -> str | None:
+    """Where a package of our own environment lies; None if it has none of this name."""
+    spec = find_spec(package)
+    return spec.submodule_search_locations[0] if spec and spec.submodule_search_locations else None
+
+
+_OWN: Final = __name__.partition(".")[0]
+
+
 class ColdLauncher:
     """A new interpreter each time: always possible, takes most of a second."""
 
-    async def launch(self, program: str, descriptors: Descriptors) -> int | None:
-        return spawn(program, ["--listen-fd", str(LISTEN_FD)], descriptors)
+    async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
+        return spawn(program, program.module, ["--listen-fd", str(LISTEN_FD)], descriptors)
 
 
 class FirstOpenLauncher:
@@ -68,7 +95,7 @@ class FirstOpenLauncher:
     def __init__(self, *launchers: Launcher) -> None:
         self._launchers = launchers
 
-    async def launch(self, program: str, descriptors: Descriptors) -> int | None:
+    async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
         for launcher in self._launchers:
             pid = await launcher.launch(program, descriptors)
             if pid is not None:

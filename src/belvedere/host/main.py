@@ -9,7 +9,7 @@ import resource
 import secrets
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from belvedere.sources.base import LogSource
 from belvedere.sources.location import Location
 from belvedere.sources.opening import open_source, source_identity
 from belvedere.sources.stores import ObjectStore
+from belvedere.viewers.base import Program, ViewerType
+from belvedere.viewers.environments import Environments, default_viewers_folder
 from belvedere.viewers.registry import viewer_types
 
 log = logging.getLogger(__name__)
@@ -49,11 +51,13 @@ def run_host(
     poll_seconds: float = POLL_SECONDS,
     warm: bool = True,
     memory_budget: int | None = None,
+    viewers_folder: Path | None = None,
 ) -> int:
     """Run the host of a data folder until it is told to end or orphaned; an exit status.
 
     0: it ran, or another host of this folder runs already. `poll_seconds`: between two looks at a log source that
     changes. `warm`: keep warm parents. `memory_budget`: bytes for all viewers; None: half of the machine's.
+    `viewers_folder`: where viewers' own environments lie; None: the user's.
     """
     os.umask(0o077)
     where = places(data)
@@ -65,12 +69,15 @@ def run_host(
             _clear_leftovers(where)
             _raise_file_limit()
             become_subreaper()
-            asyncio.run(_run(where, orphan_grace, poll_seconds, warm, memory_budget or default_budget()))
+            environments = Environments(viewers_folder or default_viewers_folder(os.environ))
+            asyncio.run(_run(where, orphan_grace, poll_seconds, warm, memory_budget or default_budget(), environments))
             shutil.rmtree(where.run, ignore_errors=True)
     return 0
 
 
-async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bool, budget: int) -> None:
+async def _run(
+    where: Places, orphan_grace: float, poll_seconds: float, warm: bool, budget: int, environments: Environments
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -82,7 +89,7 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
         mirrors.renew_sources()
 
     mirrors = _mirrors(where, stores, poll_seconds)
-    async with _host(where, mirrors, warm, budget) as host:
+    async with _host(where, mirrors, warm, budget, environments) as host:
         api = ControlApi(host, _introduction(host), put_stores, stop.set)
         server = await _serve(api, where.control_socket)
         log.info("host %s is up, pid %d", __version__, os.getpid())
@@ -92,19 +99,23 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, warm: bo
 
 
 @contextlib.asynccontextmanager
-async def _host(where: Places, mirrors: Mirrors, warm: bool, budget: int) -> AsyncIterator[Host]:
+async def _host(
+    where: Places, mirrors: Mirrors, warm: bool, budget: int, environments: Environments
+) -> AsyncIterator[Host]:
     """A host with all that it stands on; at the end nothing of it is left."""
     children = Children(where.processes, sweeps=True)
     viewers = viewer_types()
-    warm_launcher = WarmLauncher(children, [viewer.program for viewer in viewers.values() if viewer.can_fork and warm])
-    warm_launcher.start()
+    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers, environments))
+    if warm:
+        warm_launcher.start()
     host = Host(
         Surroundings(
             places=where,
             children=children,
-            launcher=FirstOpenLauncher(warm_launcher, ColdLauncher()),
+            launcher=FirstOpenLauncher(warm_launcher, ColdLauncher()) if warm else ColdLauncher(),
             mirrors=mirrors,
             viewer_types=viewers,
+            environments=environments,
             memory_budget=budget,
         )
     )
@@ -117,6 +128,13 @@ async def _host(where: Places, mirrors: Mirrors, warm: bool, budget: int) -> Asy
         await warm_launcher.close()
         await mirrors.close()
         await children.sweep()
+
+
+def _warm_from_the_start(viewers: Mapping[str, ViewerType], environments: Environments) -> list[Program]:
+    """Those of our own environment. Any other one costs much memory, so it waits for the first who wants its viewer."""
+    return [
+        environments.program_of(viewer) for viewer in viewers.values() if viewer.can_fork and not viewer.environment
+    ]
 
 
 def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> FolderMirrors:

@@ -21,7 +21,6 @@ from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import Location
 from belvedere.viewers.base import ViewerType
 
-_LOGS_OF = {"tensorboard": "TensorBoard event files", "mindinsight": "MindInsight summary files"}
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -134,8 +133,7 @@ class Pass:
             return skipped_files(listing.skipped)
         if has_logs or any(self._viewer.is_log(entry.key) for entry in listing.entries):
             return None
-        wanted = _LOGS_OF.get(self._viewer.name, f"{self._viewer.name} logs")
-        return nothing_to_show(self._location, listing.census, wanted, listing.nearby)
+        return nothing_to_show(self._location, listing.census, self._viewer.logs, listing.nearby)
 
 
 def disk_fault(error: OSError) -> Reason:

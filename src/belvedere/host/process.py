@@ -12,7 +12,8 @@ import msgspec
 
 from belvedere.host.children import Children
 from belvedere.host.launching import Descriptors, Launcher
-from belvedere.viewers.base import Command, Show
+from belvedere.viewers.base import Program
+from belvedere.viewers.words import Command, Show
 
 LONGEST_LINE = 2048  # bytes; the rest of a line is dropped
 GRACE = 2.0  # seconds from SIGTERM to SIGKILL
@@ -77,7 +78,7 @@ class ViewerProcess:
 
 
 async def start_process(
-    launcher: Launcher, children: Children, program: str, listener: socket.socket, on_event: Hear, on_log: Hear
+    launcher: Launcher, children: Children, program: Program, listener: socket.socket, on_event: Hear, on_log: Hear
 ) -> ViewerProcess:
     """Launch a program. Raises OSError if it can't be."""
     with _pipe() as (their_in, our_in), _pipe() as (our_out, their_out), _pipe() as (our_err, their_err):

@@ -28,7 +28,9 @@ from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Endpoint, Phase
 from belvedere.sources.location import Location
-from belvedere.viewers.base import Command, Do, Event, Show, ViewerType
+from belvedere.viewers.base import ViewerType
+from belvedere.viewers.environments import Environments, NotInstalled
+from belvedere.viewers.words import Command, Do, Event, Show
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     launcher: Launcher
     mirrors: Mirrors
     viewer_types: Mapping[str, ViewerType]
+    environments: Environments
     clock: Clock = utc_now
     memory_budget: int | None = None  # bytes for all viewers; None: no budget
 
@@ -231,9 +234,14 @@ class Supervisor:
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
         try:
+            program = self._around.environments.program_of(viewer)
             self._process = await start_process(
-                self._around.launcher, self._around.children, viewer.program, listener, self._hear_event, self._hear_log
+                self._around.launcher, self._around.children, program, listener, self._hear_event, self._hear_log
             )
+        except NotInstalled as missing:
+            self.memory = 0
+            self._note(course.refused(self._facts, Reason(code=ReasonCode.VIEWER_MISSING, text=f"{missing}.")))
+            return
         except OSError as error:
             log.warning("viewer %d: no process can be started: %s", self.number, error)
             self.memory = 0
@@ -344,7 +352,7 @@ class Supervisor:
         except msgspec.DecodeError:
             self._hear_log(line)
             return
-        self._note(course.told(self._facts, replace(event, text=self._safe(event.text))))
+        self._note(course.told(self._facts, Event(event=event.event, text=self._safe(event.text))))
 
     def _hear_log(self, line: bytes) -> None:
         if text := line.decode(errors="replace").rstrip():

@@ -6,10 +6,12 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Iterable
 
 from belvedere.host.children import Children
 from belvedere.host.launching import LISTEN_FD, Descriptors, spawn
 from belvedere.host.warm import FORK, READY
+from belvedere.viewers.base import Program
 
 log = logging.getLogger(__name__)
 
@@ -19,19 +21,31 @@ SLOWEST_RETRY = 600.0  # each try that fails leaves a traceback in the host's er
 
 
 class WarmLauncher:
-    """Forks from warm parents, one per program. Answers None while a program's parent is not ready."""
+    """Forks from warm parents, one per program. Answers None while a program's parent is not ready.
 
-    def __init__(self, children: Children, programs: list[str]) -> None:
-        self._parents = {program: _WarmParent(children, program) for program in programs}
+    A program that nobody has spoken of before gets its parent with its first launch.
+    """
+
+    def __init__(self, children: Children, programs: Iterable[Program]) -> None:
+        self._children = children
+        self._wanted = list(programs)
+        self._parents: dict[Program, _WarmParent] = {}
         self._keepers: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to keep the parents alive."""
-        self._keepers = [asyncio.create_task(parent.keep()) for parent in self._parents.values()]
+        for program in self._wanted:
+            self._parent_of(program)
 
-    async def launch(self, program: str, descriptors: Descriptors) -> int | None:
+    async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
+        return await self._parent_of(program).fork(descriptors) if program.can_fork else None
+
+    def _parent_of(self, program: Program) -> "_WarmParent":
         parent = self._parents.get(program)
-        return await parent.fork(descriptors) if parent else None
+        if parent is None:
+            parent = self._parents[program] = _WarmParent(self._children, program)
+            self._keepers.append(asyncio.create_task(parent.keep()))
+        return parent
 
     async def close(self) -> None:
         """End the parents."""
@@ -41,7 +55,7 @@ class WarmLauncher:
 
 
 class _WarmParent:
-    def __init__(self, children: Children, program: str) -> None:
+    def __init__(self, children: Children, program: Program) -> None:
         self._children = children
         self._program = program
         self._control: socket.socket | None = None  # present while it is ready
@@ -54,7 +68,7 @@ class _WarmParent:
         while True:
             lived = await self._live()
             delay = FIRST_RETRY if lived else min(delay * 2, SLOWEST_RETRY)
-            log.warning("warm parent of %s ended; a new one in %.1f s", self._program, delay)
+            log.warning("warm parent of %s ended; a new one in %.1f s", self._program.module, delay)
             await asyncio.sleep(delay)
 
     async def _live(self) -> bool:
@@ -66,11 +80,11 @@ class _WarmParent:
             ended = self._spawn(theirs)
             ready = await asyncio.get_running_loop().sock_recv(ours, len(READY)) == READY
             if ready:
-                log.info("warm parent of %s is ready, pid %d", self._program, self._pid)
+                log.info("warm parent of %s is ready, pid %d", self._program.module, self._pid)
                 self._control = ours
             await asyncio.shield(ended)
         except OSError:
-            log.exception("warm parent of %s could not be started", self._program)
+            log.exception("warm parent of %s could not be started", self._program.module)
             return False
         finally:
             self._control = None
@@ -84,7 +98,8 @@ class _WarmParent:
     def _spawn(self, theirs: socket.socket) -> asyncio.Future[None]:
         with self._children.birth(), open(os.devnull, "r+b", buffering=0) as null:  # noqa: PTH123 - a descriptor
             pipes = Descriptors(listen=theirs.fileno(), stdin=null.fileno(), stdout=null.fileno(), stderr=2)
-            self._pid = spawn("belvedere.host.warm", [self._program, "--control-fd", str(LISTEN_FD)], pipes)
+            arguments = [self._program.module, "--control-fd", str(LISTEN_FD)]
+            self._pid = spawn(self._program, "belvedere.host.warm", arguments, pipes)
             ended = self._children.adopt(self._pid)
         theirs.close()
         return ended
@@ -98,7 +113,7 @@ class _WarmParent:
             with contextlib.suppress(OSError, ValueError, TimeoutError):
                 async with asyncio.timeout(FORK_TIMEOUT):
                     return await _ask(control, descriptors)
-            log.warning("warm parent of %s does not fork; it is ended", self._program)
+            log.warning("warm parent of %s does not fork; it is ended", self._program.module)
             self._control = None
             self._children.signal(self._pid, signal.SIGKILL)
             return None

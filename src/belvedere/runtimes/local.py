@@ -61,17 +61,20 @@ class LocalRuntime:
         orphan_grace: float = 600,
         poll_seconds: float = 5,
         memory_budget: int | None = None,
+        viewers_folder: Path | None = None,
     ) -> None:
         """`orphan_grace`: seconds after which a host that nobody asks ends itself and its viewers.
 
         `poll_seconds`: how often its mirrors look for new logs. `memory_budget`: bytes for all its viewers;
-        None: half of the machine's. They count for a host that we start.
+        None: half of the machine's. `viewers_folder`: where viewers' own environments lie; None: the user's. They count
+        for a host that we start.
         """
         self._data = data.resolve()
         self._places = places(data)
         self._stores = list(stores)
         self._options = ["--orphan-grace", str(orphan_grace), "--poll-seconds", str(poll_seconds)]
         self._options += ["--memory-budget", str(memory_budget)] if memory_budget else []
+        self._options += ["--viewers-folder", str(viewers_folder)] if viewers_folder else []
         self._session: aiohttp.ClientSession | None = None
         self._greeted: str | None = None  # id of the host that we have met
         self._stores_told = False  # whether that host has our stores

@@ -21,6 +21,7 @@ from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, p
 from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
 from belvedere.sources.stores import Addressing, ObjectStore
+from belvedere.viewers.environments import Environments, default_viewers_folder
 
 
 class SettingsError(Exception):
@@ -46,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What an operator may set."""
 
     data: str = ""  # folder for the database, mirrors and bootstrap.json; "" is the user's data folder
+    viewers_folder: str = ""  # where `belvedere viewer install` puts viewers; "" is the user's, for all data folders
     log_root: tuple[str, ...] = ()  # folders below which logs may lie
     host: str = "127.0.0.1"  # address of the API and console
     port: int = 8080
@@ -75,6 +77,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def data_folder(self) -> Path:
         """Absolute path of the data folder."""
         return Path(self.data).expanduser().absolute() if self.data else default_data_folder(os.environ)
+
+    @property
+    def environments(self) -> Environments:
+        """The environments of installed viewers."""
+        folder = Path(self.viewers_folder).expanduser().absolute() if self.viewers_folder else None
+        return Environments(folder or default_viewers_folder(os.environ))
 
     @property
     def api_origin(self) -> str:

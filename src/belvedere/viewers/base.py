@@ -1,54 +1,37 @@
-"""The seam to a kind of viewer: its description, and the words that the host and its program exchange."""
+"""The seam to a kind of viewer: its description. `words` has what the host and its program say to each other."""
 
+import sys
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 
-class Show(msgspec.Struct, frozen=True, kw_only=True):
-    """What a viewer program is told, as JSON on its first line of standard input.
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs a viewer: a module, and the interpreter of the environment that it needs."""
 
-    `folder`: what to show, absolute. `path_prefix`: the public path it is served under, ``/`` first, none last.
-    `work`: a folder of its own for sockets and scratch files; removed when it ends.
+    module: str
+    python: str = sys.executable
+    can_fork: bool = False  # whether it may be forked from a warm parent
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it runs in another environment than ours."""
+        return self.python != sys.executable
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment that `belvedere viewer install` makes for a viewer. `name` is the viewer's, or a version's of it.
+
+    `requirements`: what pip is asked for, a line each, with versions; hashes if they are known. `pythons`: the versions
+    of Python that it works with, the first to the last. `check`: a module that is run in it with the path of a scratch
+    folder, shows something real there, and fails with a sentence if it can't.
     """
 
-    folder: str
-    path_prefix: str
-    work: str
-    reload_seconds: float = 2.0
-
-
-class Do(StrEnum):
-    """What a program can be told."""
-
-    LOAD = "load"  # read the folder now; again: read it anew, because files in it were rewritten
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a program's standard input, after its `Show`."""
-
-    do: Do
-
-
-class Told(StrEnum):
-    """What a program tells."""
-
-    SERVING = "serving"  # its socket answers
-    LOADER = "loader"  # `text` names what reads the logs: "rust", or "python" for the slow one
-    LOADED = "loaded"  # after a LOAD: everything that was in the folder is shown
-    FAILED = "failed"  # it can't go on and ends; `text` says why
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a program's standard output."""
-
-    event: Told
-    text: str = ""
-
-
-SLOW_LOADER = "python"  # the text of a LOADER event that is worth a warning
+    name: str
+    requirements: str
+    pythons: tuple[tuple[int, int], tuple[int, int]] = ((3, 11), (3, 14))
+    check: str = ""
 
 
 class AssetFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,10 +52,13 @@ class HasAssets(Protocol):
 
 
 class ViewerType(Protocol):
-    """A kind of viewer. The host starts `program`: a module, run as ``python -m … --listen-fd N``.
+    """A kind of viewer, as a description: it imports nothing heavy, and its methods are pure.
 
-    The program gets its listening unix socket as a file descriptor, reads a `Show` and then a `Command` a line from
-    standard input, and writes an `Event` a line to standard output. Standard input's end is its end.
+    The host starts `program`: a module, run as ``python -m … --listen-fd N``.
+
+    The program gets its listening unix socket as a file descriptor, reads a `words.Show` and then a `words.Command` a
+    line from standard input, and writes a `words.Event` a line to standard output. Standard input's end is its end.
+    `kit` has what that takes; it and `words` need nothing but the standard library.
 
     A module that can be forked from a warm parent also has ``prepare()``, which imports and warms what every viewer
     needs without starting a thread, and ``run(listen_fd)``, which does what ``python -m`` does.
@@ -81,6 +67,21 @@ class ViewerType(Protocol):
     @property
     def name(self) -> str:
         """As in `job_type`, lower case."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """As people write it."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it shows, in one line without a period."""
+        ...
+
+    @property
+    def logs(self) -> str:
+        """What its files are called, such as "TensorBoard event files"."""
         ...
 
     @property
@@ -94,8 +95,18 @@ class ViewerType(Protocol):
         ...
 
     @property
+    def environment(self) -> Environment | None:
+        """The environment that the program needs; None for the one that the host itself runs in."""
+        ...
+
+    @property
     def liveness_path(self) -> str:
         """Path below the prefix that answers 200 only while the viewer is whole."""
+        ...
+
+    @property
+    def pages_poll(self) -> bool:
+        """Whether its pages ask by themselves. Only where they don't do their requests show that somebody looks."""
         ...
 
     def wants(self, key: str) -> bool:

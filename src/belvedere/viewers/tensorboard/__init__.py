@@ -5,7 +5,7 @@ The host reads the description; only the program imports TensorBoard.
 
 from collections.abc import Iterable
 
-from belvedere.viewers.base import AssetFile
+from belvedere.viewers.base import AssetFile, Environment
 from belvedere.viewers.tensorboard.assets import asset_files
 
 PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
@@ -24,6 +24,20 @@ class TensorBoard:
         return "tensorboard"
 
     @property
+    def title(self) -> str:
+        return "TensorBoard"
+
+    @property
+    def description(self) -> str:
+        return (
+            "Scalars, images, histograms, graphs and embeddings of TensorFlow, PyTorch and whatever writes event files"
+        )
+
+    @property
+    def logs(self) -> str:
+        return "TensorBoard event files"
+
+    @property
     def program(self) -> str:
         return "belvedere.viewers.tensorboard.program"
 
@@ -32,9 +46,17 @@ class TensorBoard:
         return True
 
     @property
+    def environment(self) -> Environment | None:
+        return None
+
+    @property
     def liveness_path(self) -> str:
         """Asks the data server; ``/`` would stay 200 when that is dead."""
         return "/data/environment"
+
+    @property
+    def pages_poll(self) -> bool:
+        return True
 
     def wants(self, key: str) -> bool:
         *folders, base = key.split("/")

@@ -9,9 +9,9 @@ import grpc
 from tensorboard.backend.event_processing import data_ingester
 from tensorboard.data import grpc_provider
 
-from belvedere.viewers.base import SLOW_LOADER, Show
 from belvedere.viewers.tensorboard.dataserver import DataServer, command_line
 from belvedere.viewers.tensorboard.relay import Relay
+from belvedere.viewers.words import SLOW_LOADER, Show
 
 LARGEST_ANSWER = 256 << 20  # bytes, as TensorBoard has it
 CHANNEL_OPTIONS = (
