@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind, SecretRecord
+from belvedere.identity.permissions import Role
+from belvedere.identity.records import (
+    AccessKey,
+    IdentityStore,
+    Member,
+    Principal,
+    Project,
+    SecretKind,
+    SecretRecord,
+)
+from tests.support.identities import enrol, user
 from tests.support.job_stores import KINDS, OTHER, PROJECT, SECOND, START, stores_of
 
 ANN = Principal(user="ann", project_id=PROJECT)
@@ -76,3 +86,127 @@ async def test_one_users_secrets_are_removed_and_no_others(store: IdentityStore)
     assert await store.remove_secrets_of(theirs.principal) == 1
     found = [await store.find_secret(SecretKind.TICKET, digest) for digest in ("theirs", "other", "elsewhere")]
     assert [record is not None for record in found] == [False, True, True]
+
+
+async def test_a_project_has_its_id_and_its_name_alone(store: IdentityStore) -> None:
+    first = Project(id=PROJECT, name="first", created_at=START)
+    assert await store.add_project(first)
+    assert not await store.add_project(replace(first, name="second"))
+    assert not await store.add_project(replace(first, id=OTHER))
+    assert await store.projects() == [first]
+
+
+async def test_a_project_changes_its_name_unless_that_is_taken(store: IdentityStore) -> None:
+    for project_id, name in ((PROJECT, "first"), (OTHER, "second")):
+        await store.add_project(Project(id=project_id, name=name, created_at=START))
+    assert not await store.change_project(PROJECT, name="second", description="")
+    assert await store.change_project(PROJECT, name="third", description="words")
+    assert not await store.change_project("c" * 32, name="fourth", description="")
+    changed, _ = await store.projects()
+    assert (changed.name, changed.description) == ("third", "words")
+
+
+async def test_a_user_is_found_as_added_and_the_name_is_taken(store: IdentityStore) -> None:
+    made = replace(user("bob"), password_hash="hash", password_changed_at=START)
+    assert await store.add_user(made)
+    assert not await store.add_user(replace(made, id="another"))
+    assert await store.find_user("bob") == made
+    assert await store.find_user("nobody") is None
+
+
+async def test_the_last_administrator_stays_one(store: IdentityStore) -> None:
+    admin = await enrol(store, "root", role=None)
+    assert not await store.change_user(replace(admin, is_enabled=False))
+    assert not await store.change_user(replace(admin, is_administrator=False))
+    await enrol(store, "second", role=None)
+    assert await store.change_user(replace(admin, is_enabled=False))
+    assert not await store.change_user(user("nobody"))
+
+
+@pytest.fixture
+async def staffed(store: IdentityStore) -> IdentityStore:
+    """Two projects; ann owns one, bob views both."""
+    for project_id, name in ((PROJECT, "first"), (OTHER, "second")):
+        await store.add_project(Project(id=project_id, name=name, created_at=START))
+    await enrol(store, "ann", PROJECT)
+    await enrol(store, "bob", PROJECT, OTHER, role=Role.VIEWER)
+    return store
+
+
+async def test_members_are_listed_by_project_and_by_user(staffed: IdentityStore) -> None:
+    assert [(member.user, member.role) for member in await staffed.members(PROJECT)] == [
+        ("ann", Role.OWNER),
+        ("bob", Role.VIEWER),
+    ]
+    assert [member.project_id for member in await staffed.memberships("bob")] == [PROJECT, OTHER]
+
+
+async def test_a_second_role_replaces_the_first(staffed: IdentityStore) -> None:
+    await staffed.put_member(Member(project_id=PROJECT, user="bob", role=Role.EDITOR))
+    assert [member.role for member in await staffed.members(PROJECT)] == [Role.OWNER, Role.EDITOR]
+
+
+async def test_a_member_that_is_removed_loses_their_secrets_there(staffed: IdentityStore) -> None:
+    await staffed.add_secret(secret())
+    assert await staffed.remove_member(PROJECT, "ann")
+    assert not await staffed.remove_member(PROJECT, "ann")
+    assert await staffed.find_secret(SecretKind.TICKET, "d1") is None
+
+
+async def test_standing_is_the_user_and_the_role_in_one_project(staffed: IdentityStore) -> None:
+    standing = await staffed.standing(ANN)
+    elsewhere = await staffed.standing(replace(ANN, project_id=OTHER))
+    assert standing
+    assert elsewhere
+    assert (standing.user.name, standing.role, elsewhere.role) == ("ann", Role.OWNER, None)
+    assert await staffed.standing(replace(ANN, user="nobody")) is None
+
+
+async def test_all_secrets_of_a_user_are_removed_wherever_they_count(store: IdentityStore) -> None:
+    for digest, project_id in (("here", PROJECT), ("there", OTHER), ("nowhere", "")):
+        await store.add_secret(replace(secret(digest), principal=replace(ANN, project_id=project_id)))
+    await store.add_secret(replace(secret("other"), principal=replace(ANN, user="other")))
+    assert await store.remove_all_secrets_of("ann") == 3
+    assert await store.find_secret(SecretKind.TICKET, "other")
+
+
+async def test_a_token_keeps_what_it_was_got_for_and_how(store: IdentityStore) -> None:
+    token = replace(secret(kind=SecretKind.TOKEN), methods="password token", is_domain_scoped=True)
+    await store.add_secret(token)
+    assert await store.find_secret(SecretKind.TOKEN, "d1") == token
+
+
+def key(access_key: str, expires_at: datetime | None = None) -> AccessKey:
+    return AccessKey(
+        access_key=access_key,
+        user="ann",
+        sealed_secret="sealed",
+        created_at=START,
+        description="for the tests",
+        expires_at=expires_at,
+        token_digest="digest" if expires_at else "",
+    )
+
+
+async def test_a_key_is_found_as_it_was_added_and_goes(staffed: IdentityStore) -> None:
+    await staffed.add_key(key("AK1", START))
+    await staffed.add_key(key("AK2"))
+    assert await staffed.find_key("AK1") == key("AK1", START)
+    assert [each.access_key for each in await staffed.keys("ann")] == ["AK1", "AK2"]
+    assert (list(await staffed.keys("bob")), len(await staffed.keys())) == ([], 2)
+    assert (await staffed.remove_key("AK2"), await staffed.remove_key("AK2")) == (True, False)
+
+
+async def test_temporary_keys_that_have_expired_are_removed(staffed: IdentityStore) -> None:
+    for name, expires_at in (("gone", START), ("live", START + SECOND), ("endless", None)):
+        await staffed.add_key(key(name, expires_at))
+    assert await staffed.remove_expired_keys(START) == 1
+    assert {each.access_key for each in await staffed.keys()} == {"live", "endless"}
+
+
+async def test_a_key_is_sealed_anew(staffed: IdentityStore) -> None:
+    await staffed.add_key(key("AK1"))
+    await staffed.reseal_key("AK1", "sealed again")
+    found = await staffed.find_key("AK1")
+    assert found
+    assert found.sealed_secret == "sealed again"

@@ -107,7 +107,7 @@ def test_many_may_open_a_new_file_at_once(path: Path) -> None:
         opened = list(pool.map(lambda _: open_store(path), range(8)))
     for stores in opened:
         stores.close()
-    assert rows(path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert len(rows(path, "SELECT version_num FROM alembic_version")) == 1
 
 
 async def test_two_that_opened_one_file_see_each_others_jobs(path: Path) -> None:

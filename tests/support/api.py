@@ -25,6 +25,7 @@ from belvedere.sources.stores import ObjectStore
 from belvedere.store.base import JobQuery, JobStore
 from belvedere.store.opening import Stores, open_store
 from belvedere.store.sealing import Sealer, new_key
+from tests.support.identities import enrol
 
 PROJECT = "04f679b17380d32a2f32c00335c4b5ba"
 OTHER_PROJECT = "77b6a44cba5143ab91d13ab9a8ff44fd"
@@ -163,6 +164,8 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
         app = create_app(service, _log_stores(stores, world), gatekeeper, world.clock, observe=world.observe)
         for project_id in (PROJECT, OTHER_PROJECT):
             await stores.identities.add_project(Project(id=project_id, name=project_id[:4], created_at=world.now))
+        await enrol(stores.identities, "admin", role=None)
+        await enrol(stores.identities, "colleague", PROJECT)
         api = Api(app, stores.jobs, world, board, await _tokens(gatekeeper, world))
         async with api.client:
             yield api
@@ -178,7 +181,6 @@ def _log_stores(stores: Stores, world: World) -> LogStoreService:
         publish=world.publish,
         try_store=world.try_store,
         resolve=world.resolve,
-        is_administrator=lambda who: who.user == "admin",
     )
 
 

@@ -21,6 +21,7 @@ from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.runtimes.board import Board
 from belvedere.testing.store import MemoryIdentityStore
+from tests.support.identities import enrol
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PROJECT = "a" * 32
@@ -145,6 +146,7 @@ async def stage(
         client = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, auto_decompress=False))
         made = Stage("", board, identities, client)
         made.folder = folder
+        await enrol(identities, "ann", PROJECT, OTHER_PROJECT)
         made.token = await made.secret(SecretKind.TOKEN)
 
         async def find_job(job_id: int) -> Job | None:

@@ -27,8 +27,8 @@ from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
 from belvedere.service.views import details
-from belvedere.testing.store import MemoryIdentityStore
 from tests.support.gateway import NO_BUCKET, NOW, PROJECT, job
+from tests.support.identities import owners
 
 ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
@@ -83,7 +83,7 @@ class Stage:
     """A browser before the console, and the gatekeeper behind it."""
 
     def __init__(self, *jobs: Job, example_logs: str) -> None:
-        self.gatekeeper = Gatekeeper(MemoryIdentityStore())
+        self.gatekeeper = Gatekeeper(owners(ANN))
         self.jobs = SomeJobs(*jobs)
         self.board = Board()
         desk = Desk(self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs))
@@ -278,7 +278,7 @@ async def test_deletion_asks_first() -> None:
      ("GET", "/v1/nope", "text/html", False)],
 )  # fmt: skip
 def test_only_a_person_gets_a_page_about_a_wrong_path(method: str, path: str, accept: str, is_page: bool) -> None:
-    desk = Desk(Gatekeeper(MemoryIdentityStore()), lambda: NOW, RULES)
+    desk = Desk(Gatekeeper(owners(ANN)), lambda: NOW, RULES)
     page = desk.page_for_error(method, {"accept": accept}, path, 404)
     assert (page is not None and page.status_code == 404) == is_page
 

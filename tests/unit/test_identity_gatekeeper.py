@@ -4,11 +4,20 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch
+from belvedere.contract.errors import (
+    AuthenticationError,
+    InvalidToken,
+    PermissionDenied,
+    ProjectMismatch,
+    UnscopedToken,
+)
 from belvedere.identity.gatekeeper import REMEMBERED, SESSION_LIFE, TICKET_LIFE, Gatekeeper, require_project
-from belvedere.identity.records import Principal, SecretKind
+from belvedere.identity.permissions import Permission, Role
+from belvedere.identity.records import Member, Principal, SecretKind, Standing
 from belvedere.testing.store import MemoryIdentityStore
+from tests.support.identities import caller, enrol, owners, principal, user
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -17,12 +26,12 @@ ANN = Principal(user="ann", project_id="a" * 32)
 
 @pytest.fixture
 def gatekeeper() -> Gatekeeper:
-    return Gatekeeper(MemoryIdentityStore())
+    return Gatekeeper(owners(ANN))
 
 
 async def test_an_issued_token_names_its_owner(gatekeeper: Gatekeeper) -> None:
     token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
-    assert await gatekeeper.principal_of_token(token, NOW + timedelta(days=9999)) == ANN
+    assert principal(await gatekeeper.principal_of_token(token, NOW + timedelta(days=9999))) == ANN
 
 
 async def test_two_issued_tokens_differ(gatekeeper: Gatekeeper) -> None:
@@ -47,18 +56,18 @@ async def test_an_unknown_token_is_refused_and_not_repeated(gatekeeper: Gatekeep
 async def test_a_token_ends_at_its_last_moment(gatekeeper: Gatekeeper) -> None:
     token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, timedelta(hours=1))
     end = NOW + timedelta(hours=1)
-    assert await gatekeeper.principal_of_token(token, end - TICK) == ANN
+    assert principal(await gatekeeper.principal_of_token(token, end - TICK)) == ANN
     with pytest.raises(InvalidToken):
         await gatekeeper.principal_of_token(token, end)
 
 
 async def test_a_token_that_was_taken_away_is_refused_within_seconds() -> None:
-    store = MemoryIdentityStore()
+    store = owners(ANN)
     gatekeeper = Gatekeeper(store)
     token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
-    assert await gatekeeper.principal_of_token(token, NOW) == ANN
+    assert principal(await gatekeeper.principal_of_token(token, NOW)) == ANN
     await store.take_secret(SecretKind.TOKEN, hashlib.sha256(token.encode()).hexdigest())
-    assert await gatekeeper.principal_of_token(token, NOW + REMEMBERED - TICK) == ANN
+    assert principal(await gatekeeper.principal_of_token(token, NOW + REMEMBERED - TICK)) == ANN
     with pytest.raises(InvalidToken):
         await gatekeeper.principal_of_token(token, NOW + REMEMBERED)
 
@@ -79,13 +88,13 @@ async def test_an_unknown_session_is_nobodys(gatekeeper: Gatekeeper, secret: str
 async def test_a_ticket_opens_one_session(gatekeeper: Gatekeeper) -> None:
     ticket = await gatekeeper.issue(SecretKind.TICKET, ANN, NOW, TICKET_LIFE)
     session = await gatekeeper.redeem_ticket(ticket, NOW)
-    assert await gatekeeper.principal_of_session(session, NOW) == ANN
+    assert principal(await gatekeeper.principal_of_session(session, NOW)) == ANN
     assert await gatekeeper.redeem_ticket(ticket, NOW) is None
 
 
 async def test_a_session_ends(gatekeeper: Gatekeeper) -> None:
     session = await gatekeeper.issue(SecretKind.SESSION, ANN, NOW, SESSION_LIFE)
-    assert await gatekeeper.principal_of_session(session, NOW + SESSION_LIFE - TICK) == ANN
+    assert principal(await gatekeeper.principal_of_session(session, NOW + SESSION_LIFE - TICK)) == ANN
     assert await gatekeeper.principal_of_session(session, NOW + SESSION_LIFE) is None
 
 
@@ -100,14 +109,14 @@ async def test_an_unknown_ticket_opens_nothing(gatekeeper: Gatekeeper, ticket: s
 
 
 async def test_the_store_never_sees_a_secret() -> None:
-    store = MemoryIdentityStore()
+    store = owners(ANN)
     secret = await Gatekeeper(store).issue(SecretKind.TOKEN, ANN, NOW, None)
     assert await store.find_secret(SecretKind.TOKEN, secret) is None
     assert secret not in repr(vars(store))
 
 
 async def test_expired_secrets_do_not_pile_up() -> None:
-    store = MemoryIdentityStore()
+    store = owners(ANN)
     gatekeeper = Gatekeeper(store)
     for n in range(5):
         await gatekeeper.issue(SecretKind.TICKET, ANN, NOW + n * TICKET_LIFE, TICKET_LIFE)
@@ -124,7 +133,7 @@ def test_a_principal_acts_in_its_own_project_alone() -> None:
 async def test_a_viewers_session_opens_no_console_and_ends_with_it(gatekeeper: Gatekeeper) -> None:
     session = await gatekeeper.issue(SecretKind.VIEWER_SESSION, ANN, NOW, SESSION_LIFE)
     assert await gatekeeper.principal_of_session(session, NOW) is None
-    assert await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION) == ANN
+    assert principal(await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION)) == ANN
     await gatekeeper.end_session(session)
     assert await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION) is None
 
@@ -138,3 +147,63 @@ async def test_a_ticket_opens_no_session_on_the_other_origin(
 ) -> None:
     ticket = await gatekeeper.issue(ticket_kind, ANN, NOW, TICKET_LIFE)
     assert await gatekeeper.redeem_ticket(ticket, NOW, other) is None
+
+
+async def test_a_token_of_somebody_disabled_is_refused() -> None:
+    store = owners(ANN)
+    gatekeeper = Gatekeeper(store)
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    await enrol(store, "root", role=None)
+    await store.change_user(replace(user("ann"), is_enabled=False))
+    assert await gatekeeper.principal_if_valid(token, NOW) is None
+
+
+async def test_a_token_for_a_project_that_one_has_left_is_refused() -> None:
+    gatekeeper = Gatekeeper(owners(replace(ANN, project_id="b" * 32)))
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await gatekeeper.principal_if_valid(token, NOW) is None
+
+
+async def test_a_new_role_counts_at_once() -> None:
+    store = owners(ANN)
+    gatekeeper = Gatekeeper(store)
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    before = await gatekeeper.principal_of_token(token, NOW)
+    await store.put_member(Member(project_id=ANN.project_id, user="ann", role=Role.VIEWER))
+    gatekeeper.forget()
+    after = await gatekeeper.principal_of_token(token, NOW)
+    assert (before.may(Permission.CREATE), after.may(Permission.CREATE)) == (True, False)
+
+
+async def test_an_answer_that_was_on_its_way_during_a_change_is_not_remembered() -> None:
+    class Slow(MemoryIdentityStore):
+        async def standing(self, principal: Principal) -> Standing | None:
+            found = await super().standing(principal)
+            keeper.forget()  # a change comes in between
+            return found
+
+    keeper = Gatekeeper(Slow([user("ann")], [Member(project_id=ANN.project_id, user="ann", role=Role.OWNER)]))
+    token = await keeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await keeper.principal_if_valid(token, NOW)
+    assert not keeper._known
+
+
+async def test_somebody_without_a_project_is_let_into_none() -> None:
+    gatekeeper = Gatekeeper(owners(ANN))
+    token = await gatekeeper.issue(SecretKind.TOKEN, replace(ANN, project_id=""), NOW, None)
+    caller = await gatekeeper.principal_of_token(token, NOW)
+    with pytest.raises(UnscopedToken):
+        require_project(caller, ANN.project_id)
+
+
+async def test_a_revoked_token_is_refused_at_once(gatekeeper: Gatekeeper) -> None:
+    token = await gatekeeper.issue(SecretKind.TOKEN, ANN, NOW, None)
+    assert await gatekeeper.principal_if_valid(token, NOW)
+    assert await gatekeeper.revoke_token(token)
+    assert await gatekeeper.principal_if_valid(token, NOW) is None
+    assert not await gatekeeper.revoke_token(token)
+
+
+def test_a_missing_permission_is_named() -> None:
+    with pytest.raises(PermissionDenied, match=r"perform the \(modelarts:tensorboard:create\) operation"):
+        caller("bob", "p", Role.VIEWER).require(Permission.CREATE)

@@ -21,7 +21,7 @@ from belvedere.api.operations import OPERATIONS, Call, Operation
 from belvedere.contract import validation
 from belvedere.contract.errors import BelvedereError, InvalidToken, MethodNotAllowed, NoSuchPath, RequestError
 from belvedere.identity.gatekeeper import Gatekeeper, require_project
-from belvedere.identity.records import Principal
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.clock import Clock
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService
@@ -90,7 +90,7 @@ class _Api:
         call = Call(service=self._service, log_stores=self._log_stores, who=who, request=request, job_id=job_id)
         return await by_method[request.method].handler(call)
 
-    async def _let_in(self, request: Request) -> Principal:
+    async def _let_in(self, request: Request) -> Caller:
         """Who asks. Raises AuthenticationError, InvalidProject, ProjectMismatch; nothing is read or told before."""
         who = await self._gatekeeper.principal_of_token(_token(request), self._clock())
         require_project(who, validation.project_id(request.path_params["project_id"]))

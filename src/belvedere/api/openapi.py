@@ -17,7 +17,8 @@ _REF = "#/components/schemas/{name}"
 _REQUEST_ID = {"X-Request-Id": {"description": "Quote it to the operator.", "schema": {"type": "string"}}}
 # What any operation may answer with.
 _COMMON: ErrorTypes = (
-    errors.RequestError, errors.InvalidProject, errors.AuthenticationError, errors.InvalidToken,
+    errors.RequestError, errors.InvalidProject, errors.AuthenticationError, errors.InvalidToken, errors.UnscopedToken,
+    errors.InvalidSignature,
     errors.PermissionDenied, errors.ProjectMismatch, errors.Unavailable, errors.InternalError,
 )  # fmt: skip
 _PATH_PARAMETERS = {

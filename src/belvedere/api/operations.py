@@ -18,7 +18,7 @@ from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LI
 from belvedere.api.preconditions import etag, revisions
 from belvedere.contract import errors, jobs, listing, log_sources, log_stores, store_rules, validation
 from belvedere.contract.errors import BelvedereError
-from belvedere.identity.records import Principal
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.status import Verb
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService
@@ -36,7 +36,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     service: JobService
     log_stores: LogStoreService
-    who: Principal
+    who: Caller
     request: Request
     job_id: int | None = None
 

@@ -11,7 +11,7 @@ from belvedere.console.pages import page_headers, render
 from belvedere.console.rules import ConsoleRules
 from belvedere.contract.limits import JOB_ID
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Principal
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.clock import Clock
 
 STATIC = "/static/"
@@ -26,7 +26,7 @@ class Desk:
         self.clock = clock
         self.rules = rules
 
-    async def who(self, request: Request) -> Principal | None:
+    async def who(self, request: Request) -> Caller | None:
         """Who is signed in in this browser."""
         return await self.gatekeeper.principal_of_session(request.cookies.get(self.rules.cookie), self.clock())
 

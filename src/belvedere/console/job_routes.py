@@ -11,7 +11,7 @@ from belvedere.console.desk import Desk, is_from_our_page, job_id_of, see_other
 from belvedere.console.job_facts import LOG_LINES, happenings, job_facts, log_text, refusal_text
 from belvedere.contract.errors import Conflict, IllegalState, NotFound
 from belvedere.contract.jobs import JobDetails, JobEvents, JobLogs, Ticket
-from belvedere.identity.records import Principal
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.status import Verb
 from belvedere.runtimes.board import Board
 
@@ -21,15 +21,15 @@ _BUTTONS = frozenset({Verb.STOP, Verb.RESTART, Verb.DELETE})
 class JobActions(Protocol):
     """What a job's page needs of `service.jobs.JobService`."""
 
-    async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]: ...
+    async def details(self, who: Caller, job_id: int | None) -> tuple[JobDetails, int]: ...
 
-    async def act(self, who: Principal, job_id: int | None, verb: Verb) -> int: ...
+    async def act(self, who: Caller, job_id: int | None, verb: Verb) -> int: ...
 
-    async def events(self, who: Principal, job_id: int | None) -> JobEvents: ...
+    async def events(self, who: Caller, job_id: int | None) -> JobEvents: ...
 
-    async def logs(self, who: Principal, job_id: int | None, tail: int) -> JobLogs: ...
+    async def logs(self, who: Caller, job_id: int | None, tail: int) -> JobLogs: ...
 
-    async def ticket(self, who: Principal, job_id: int | None) -> Ticket: ...
+    async def ticket(self, who: Caller, job_id: int | None) -> Ticket: ...
 
 
 def job_routes(jobs: JobActions, board: Board, desk: Desk) -> list[Route]:
@@ -90,7 +90,7 @@ class _JobPages:
             return self._desk.ask(f"/jobs/{job_id}", status=401)
         return await self._act(who, job_id, Verb(word))
 
-    async def _act(self, who: Principal, job_id: int | None, verb: Verb) -> Response:
+    async def _act(self, who: Caller, job_id: int | None, verb: Verb) -> Response:
         try:
             await self._jobs.act(who, job_id, verb)
         except NotFound:
@@ -101,7 +101,7 @@ class _JobPages:
             return self._desk.message(409, "That did not work", error.message)
         return see_other("/" if verb is Verb.DELETE else f"/jobs/{job_id}")
 
-    async def _page(self, who: Principal, job_id: int | None, *, refused: Verb | None = None) -> Response:
+    async def _page(self, who: Caller, job_id: int | None, *, refused: Verb | None = None) -> Response:
         try:
             job, _ = await self._jobs.details(who, job_id)
             events = await self._jobs.events(who, job_id)

@@ -16,7 +16,7 @@ from belvedere.console.sessions import OURS, delete_cookie, set_cookie
 from belvedere.contract.jobs import JobList
 from belvedere.contract.listing import ValidList
 from belvedere.identity.gatekeeper import SESSION_LIFE
-from belvedere.identity.records import Principal, SecretKind
+from belvedere.identity.records import Caller, SecretKind
 from belvedere.runtimes.board import Board
 
 _SHOWN = 50  # jobs on the home page
@@ -25,7 +25,7 @@ _SHOWN = 50  # jobs on the home page
 class Jobs(JobActions, Protocol):
     """What the console needs of `service.jobs.JobService`."""
 
-    async def list(self, who: Principal, request: ValidList) -> JobList: ...
+    async def list(self, who: Caller, request: ValidList) -> JobList: ...
 
 
 def console_routes(*, jobs: Jobs, board: Board, desk: Desk) -> list[Route]:

@@ -148,6 +148,22 @@ class InvalidToken(AuthenticationError):
     code = "ModelArts.0203"
 
 
+class UnscopedToken(AuthenticationError):
+    """The token is for no project, and the path is within one."""
+
+    code = "ModelArts.0212"
+
+
+class WrongCredentials(AuthenticationError):
+    """User name and password, or whatever was sent in their place, open nothing."""
+
+
+class InvalidSignature(AuthenticationError):
+    """The request's signature by access key and secret key does not hold."""
+
+    code = "APIG.0301"
+
+
 class PermissionDenied(BelvedereError):
     """The caller is known, but may not."""
 
@@ -181,6 +197,6 @@ class InternalError(BelvedereError):
 EVERY_ERROR: tuple[type[BelvedereError], ...] = (
     RequestError, MalformedBody, BodyTooLarge, UnsupportedSort, UnknownWorkspace, InvalidProject, UnknownFlavor,
     InvalidLogUrl, LogSourceRefused, QuotaExceeded, IllegalState, NotFound, NoSuchPath, MethodNotAllowed, Conflict,
-    PreconditionFailed, AuthenticationError, InvalidToken, PermissionDenied, ProjectMismatch, LogSourceForbidden,
-    Unavailable, InternalError,
+    PreconditionFailed, AuthenticationError, InvalidToken, UnscopedToken, WrongCredentials, InvalidSignature,
+    PermissionDenied, ProjectMismatch, LogSourceForbidden, Unavailable, InternalError,
 )  # fmt: skip

@@ -18,7 +18,8 @@ from belvedere.gateway.standing import JobView, Standing, endpoint_of, is_asleep
 from belvedere.gateway.upstream import listens
 from belvedere.gateway.use import OWN, PRESENT, STATE, UseSink, is_use
 from belvedere.gateway.visitors import Visitor
-from belvedere.identity.records import Principal
+from belvedere.identity.permissions import Permission
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.seen import Endpoint
 from belvedere.runtimes.board import Board, Sighting
@@ -90,7 +91,7 @@ class Viewing:
         shared, file = found
         return answers.elsewhere(shared) if by_cookie else answers.asset(file, request.headers, kept=False)
 
-    async def _sighting(self, route: RouteMatch, who: Principal) -> Sighting | None:
+    async def _sighting(self, route: RouteMatch, who: Caller) -> Sighting | None:
         if route.project_id != who.project_id:
             return None
         sighting = self._board.get(route.job_id)
@@ -101,7 +102,7 @@ class Viewing:
         return sighting if sighting and _may_see(sighting.job, route, who) else None
 
     async def _visit(
-        self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
+        self, request: web.BaseRequest, route: RouteMatch, who: Caller, sighting: Sighting
     ) -> web.StreamResponse:
         """A person comes: never an error, never a long wait without a page.
 
@@ -132,7 +133,7 @@ class Viewing:
             return None if await listens(endpoint.socket) else Missed.AWAY
         return await self._forward(request, route, sighting.job, endpoint)
 
-    async def _next(self, route: RouteMatch, who: Principal, seconds: float, *, wakes: bool) -> Sighting | None:
+    async def _next(self, route: RouteMatch, who: Caller, seconds: float, *, wakes: bool) -> Sighting | None:
         """The sighting once it has changed. With `wakes`, a viewer that has fallen asleep meanwhile is woken."""
         await self._board.changed(route.job_id, seconds)
         sighting = await self._sighting(route, who)
@@ -183,9 +184,7 @@ class Viewing:
             await self._shelf.loaded()
         return await self._forwarder.forward(request, passage)
 
-    async def _own(
-        self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
-    ) -> web.Response:
+    async def _own(self, request: web.BaseRequest, route: RouteMatch, who: Caller, sighting: Sighting) -> web.Response:
         if route.rest == PRESENT and request.method == "POST":
             return answers.nothing()
         if route.rest == STATE and request.method == "GET":
@@ -193,7 +192,7 @@ class Viewing:
         return answers.problem(404, NoSuchPath.code, "There is nothing at this path.")
 
     async def _state(
-        self, request: web.BaseRequest, route: RouteMatch, who: Principal, sighting: Sighting
+        self, request: web.BaseRequest, route: RouteMatch, who: Caller, sighting: Sighting
     ) -> web.Response:
         known = without_parameter(request.raw_path.partition("?")[2], "seen")[1]
         state, doubtful = await _state_of(sighting)
@@ -218,8 +217,8 @@ def _silent(sighting: Sighting) -> Sighting:
     return replace(sighting, seen=replace(sighting.seen, endpoint=None))
 
 
-def _may_see(job: Job, route: RouteMatch, who: Principal) -> bool:
-    theirs = job.project_id == who.project_id and job.job_type == route.job_type
+def _may_see(job: Job, route: RouteMatch, who: Caller) -> bool:
+    theirs = who.may(Permission.GET) and job.project_id == who.project_id and job.job_type == route.job_type
     return theirs and (job.visibility is not Visibility.PRIVATE or job.owner == who.user)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from belvedere.gateway.headers import Headers, own_cookie
 from belvedere.gateway.rules import GatewayRules
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Principal, SecretKind
+from belvedere.identity.records import Caller, SecretKind
 from belvedere.lifecycle.clock import Clock
 
 _MOST_REMEMBERED = 4096
@@ -18,7 +18,7 @@ _TOKEN, _COOKIE = b"token:", b"cookie:"
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """Someone we know. `by_cookie`: a browser vouches, so the request may be another site's doing."""
 
-    principal: Principal
+    principal: Caller
     by_cookie: bool
 
 

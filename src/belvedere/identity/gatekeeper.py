@@ -1,20 +1,36 @@
-"""Answers "who is this?" for tokens, sessions and tickets."""
+"""Answers "who is this, and what may they do?" for tokens, sessions and tickets."""
 
 import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch
-from belvedere.identity.records import IdentityStore, Principal, SecretKind, SecretRecord
+from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch, UnscopedToken
+from belvedere.identity.permissions import permissions_of
+from belvedere.identity.records import (
+    NO_PROJECT,
+    Caller,
+    IdentityStore,
+    Principal,
+    SecretKind,
+    SecretRecord,
+    SignedBy,
+)
 
 SESSION_LIFE = timedelta(days=7)
 TICKET_LIFE = timedelta(minutes=2)
 SIGN_IN_TICKET_LIFE = timedelta(hours=1)  # the one that `serve` prints, for a person who has yet to read it
-REMEMBERED = timedelta(seconds=3)  # how long a good token is believed without another look: scripts ask in bursts
+# How long a good secret is believed without another look: scripts ask in bursts. Whatever changes through this process
+# counts at once (`forget`); this is for what another process has changed.
+REMEMBERED = timedelta(seconds=3)
 _MOST_REMEMBERED = 4096
 _TICKET_TO = {
     SecretKind.SESSION: SecretKind.TICKET,
     SecretKind.VIEWER_SESSION: SecretKind.VIEWER_TICKET,
+}
+_SIGNED_BY = {
+    SecretKind.TOKEN: SignedBy.TOKEN,
+    SecretKind.SESSION: SignedBy.SESSION,
+    SecretKind.VIEWER_SESSION: SignedBy.VIEWER_SESSION,
 }
 _LONGEST_SECRET = 512  # characters; ours have 43
 
@@ -24,55 +40,99 @@ class Gatekeeper:
 
     def __init__(self, store: IdentityStore) -> None:
         self._store = store
-        self._tokens: dict[str, tuple[SecretRecord, datetime]] = {}  # by digest: the record, and until when
+        # By kind and digest: the caller, when the secret expires, and until when it is believed.
+        self._known: dict[tuple[SecretKind, str], tuple[Caller, datetime | None, datetime]] = {}
+        self._changes = 0
 
-    async def principal_of_token(self, token: str | None, now: datetime) -> Principal:
+    async def principal_of_token(self, token: str | None, now: datetime) -> Caller:
         """Who sent this X-Auth-Token. Raises AuthenticationError without one, InvalidToken for an unknown one."""
         if not token:
             raise AuthenticationError("No token: send the token of bootstrap.json in the X-Auth-Token header.")
         principal = await self.principal_if_valid(token, now)
         if principal is None:
-            raise InvalidToken("The token is not valid here: send the token of this service's bootstrap.json.")
+            raise InvalidToken("The token is not valid here: it is unknown, revoked or has expired. Get a new one.")
         return principal
 
-    async def principal_if_valid(self, token: str, now: datetime) -> Principal | None:
-        """Whose token this is, or None. Good answers are remembered for a few seconds, bad ones never."""
-        digest = _digest(token)
-        record, until = self._tokens.get(digest, (None, now))
-        if record is None or now >= until or _expired(record, now):
-            self._tokens.pop(digest, None)
-            record = await self._find(SecretKind.TOKEN, token, now)
-            if record is not None:
-                self._remember(digest, record, now + REMEMBERED)
-        return record.principal if record else None
-
-    def _remember(self, digest: str, record: SecretRecord, until: datetime) -> None:
-        if len(self._tokens) >= _MOST_REMEMBERED:
-            self._tokens.clear()
-        self._tokens[digest] = record, until
+    async def principal_if_valid(self, token: str, now: datetime) -> Caller | None:
+        """Whose token this is, or None."""
+        return await self._caller(SecretKind.TOKEN, token, now)
 
     async def principal_of_session(
         self, secret: str | None, now: datetime, kind: SecretKind = SecretKind.SESSION
-    ) -> Principal | None:
+    ) -> Caller | None:
         """Whose browser session of this kind this is, or None."""
-        record = await self._find(kind, secret, now) if secret else None
-        return record.principal if record else None
+        return await self._caller(kind, secret, now) if secret else None
+
+    async def caller_of(self, principal: Principal, signed_by: SignedBy) -> Caller | None:
+        """What a user may do in a project; None if they are unknown, disabled, or nothing to the project."""
+        standing = await self._store.standing(principal)
+        if standing is None or not standing.user.is_enabled:
+            return None
+        user, role = standing.user, standing.role
+        if role is None and principal.project_id != NO_PROJECT and not user.is_administrator:
+            return None
+        return Caller(
+            user=user.name,
+            project_id=principal.project_id,
+            signed_by=signed_by,
+            user_id=user.id,
+            role=role,
+            is_administrator=user.is_administrator,
+            permissions=permissions_of(role, is_administrator=user.is_administrator),
+        )
+
+    async def token_record(self, token: str, now: datetime) -> SecretRecord | None:
+        """What is kept of a token, if it is good."""
+        record = await self._find(SecretKind.TOKEN, token, now)
+        return record if record and await self.caller_of(record.principal, SignedBy.TOKEN) else None
 
     async def issue(self, kind: SecretKind, principal: Principal, now: datetime, life: timedelta | None) -> str:
         """A new secret. Durable when it is returned. Those that have expired are swept out on the way."""
+        secret, _ = await self.issue_until(kind, principal, now, now + life if life else None)
+        return secret
+
+    async def issue_until(
+        self,
+        kind: SecretKind,
+        principal: Principal,
+        now: datetime,
+        expires_at: datetime | None,
+        *,
+        methods: str = "",
+        is_domain_scoped: bool = False,
+    ) -> tuple[str, SecretRecord]:
+        """A new secret that is good until then, and what is kept of it."""
         secret = secrets.token_urlsafe(32)
-        expires_at = now + life if life else None
         record = SecretRecord(
-            digest=_digest(secret), kind=kind, principal=principal, created_at=now, expires_at=expires_at
+            digest=digest_of(secret),
+            kind=kind,
+            principal=Principal(user=principal.user, project_id=principal.project_id),
+            created_at=now,
+            expires_at=expires_at,
+            methods=methods,
+            is_domain_scoped=is_domain_scoped,
         )
         await self._store.remove_expired_secrets(now)
         await self._store.add_secret(record)
-        return secret
+        return secret, record
 
     async def revoke_all(self, principal: Principal) -> None:
         """None of this user's tokens, sessions and tickets for this project is good any more."""
         await self._store.remove_secrets_of(principal)
-        self._tokens.clear()
+        self.forget()
+
+    async def revoke_token(self, token: str) -> bool:
+        """The token is no good from now on; whether it was before."""
+        if len(token) > _LONGEST_SECRET:
+            return False
+        taken = await self._store.take_secret(SecretKind.TOKEN, digest_of(token))
+        self.forget()
+        return taken is not None
+
+    def forget(self) -> None:
+        """Look everything up anew: identities have changed."""
+        self._changes += 1
+        self._known.clear()
 
     async def redeem_ticket(self, ticket: str, now: datetime, kind: SecretKind = SecretKind.SESSION) -> str | None:
         """A new session's secret, of this kind, for a ticket to one that has never been used; None otherwise.
@@ -81,7 +141,7 @@ class Gatekeeper:
         """
         if len(ticket) > _LONGEST_SECRET:
             return None
-        record = await self._store.take_secret(_TICKET_TO[kind], _digest(ticket))
+        record = await self._store.take_secret(_TICKET_TO[kind], digest_of(ticket))
         if record is None or _expired(record, now):
             return None
         return await self.issue(kind, record.principal, now, SESSION_LIFE)
@@ -90,24 +150,51 @@ class Gatekeeper:
         """Sign out: the session is no good from now on. Fine if it never was."""
         if len(secret) <= _LONGEST_SECRET:
             for kind in (SecretKind.SESSION, SecretKind.VIEWER_SESSION):
-                await self._store.take_secret(kind, _digest(secret))
+                await self._store.take_secret(kind, digest_of(secret))
+            self.forget()
+
+    async def _caller(self, kind: SecretKind, secret: str, now: datetime) -> Caller | None:
+        """Whose secret this is. Good answers are remembered for a few seconds, bad ones never."""
+        if len(secret) > _LONGEST_SECRET:
+            return None
+        place = kind, digest_of(secret)
+        known = self._known.get(place)
+        if known and now < known[2] and (known[1] is None or now < known[1]):
+            return known[0]
+        self._known.pop(place, None)
+        return await self._look(kind, secret, now)
+
+    async def _look(self, kind: SecretKind, secret: str, now: datetime) -> Caller | None:
+        changes = self._changes
+        record = await self._find(kind, secret, now)
+        caller = await self.caller_of(record.principal, _SIGNED_BY[kind]) if record else None
+        if record and caller and changes == self._changes:  # else it may be what was true before the change
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[kind, record.digest] = caller, record.expires_at, now + REMEMBERED
+        return caller
 
     async def _find(self, kind: SecretKind, secret: str, now: datetime) -> SecretRecord | None:
         if len(secret) > _LONGEST_SECRET:
             return None
-        record = await self._store.find_secret(kind, _digest(secret))
+        record = await self._store.find_secret(kind, digest_of(secret))
         return None if record is None or _expired(record, now) else record
 
 
 def require_project(principal: Principal, project_id: str) -> None:
-    """Raise ProjectMismatch unless the principal may act in the project."""
+    """Raise UnscopedToken or ProjectMismatch unless the principal has signed in for this project."""
+    if principal.project_id == NO_PROJECT:
+        raise UnscopedToken(
+            "Invalid token header because the token does not contain a project. Get one whose scope is a project."
+        )
     if principal.project_id != project_id:
         raise ProjectMismatch("The project id in the request URL does not match the token.")
 
 
+def digest_of(secret: str) -> str:
+    """What is kept of a secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _expired(record: SecretRecord, now: datetime) -> bool:
     return record.expires_at is not None and now >= record.expires_at
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

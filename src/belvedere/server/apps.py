@@ -21,7 +21,6 @@ from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
-from belvedere.server.bootstrap import ADMINISTRATOR
 from belvedere.server.flavors import DEFAULT_CODE, flavors_of
 from belvedere.server.health import health_routes
 from belvedere.server.locating import Locator, resolve, try_store
@@ -90,7 +89,6 @@ def build_log_stores(
         publish=runtime.set_stores,
         try_store=partial(try_store, timeout=settings.source_check_seconds),
         resolve=resolve,
-        is_administrator=lambda who: who.user == ADMINISTRATOR,  # the only user that there is so far
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
+from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind, User
 from belvedere.lifecycle.clock import Clock
 
 ADMINISTRATOR = "admin"
@@ -35,6 +35,7 @@ async def ensure_bootstrap(
     project for its administrator before does so no more: removing the file revokes the token. Mode 0600, atomically.
     """
     project = await _first_project(identities, clock)
+    await _first_user(identities, clock)
     token = await _token_in(path, gatekeeper, project.id, clock)
     if token is None:
         principal = Principal(user=ADMINISTRATOR, project_id=project.id)
@@ -58,6 +59,12 @@ async def _first_project(identities: IdentityStore, clock: Clock) -> Project:
     project = Project(id=secrets.token_hex(16), name="default", created_at=clock())
     await identities.add_project(project)
     return project
+
+
+async def _first_user(identities: IdentityStore, clock: Clock) -> None:
+    """The administrator. Changes nothing about one that is there."""
+    administrator = User(id=secrets.token_hex(16), name=ADMINISTRATOR, created_at=clock(), is_administrator=True)
+    await identities.add_user(administrator)
 
 
 async def _token_in(path: Path, gatekeeper: Gatekeeper, project_id: str, clock: Clock) -> str | None:

@@ -5,6 +5,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.permissions import Permission
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.base import Runtime
 from belvedere.server.metrics import Metrics
@@ -27,7 +28,8 @@ def health_routes(
         return PlainTextResponse("ok\n")
 
     async def show_metrics(request: Request) -> Response:
-        await gatekeeper.principal_of_token(_token(request), clock())
+        who = await gatekeeper.principal_of_token(_token(request), clock())
+        who.require(Permission.READ_METRICS)
         return Response(await metrics.render(store, runtime), media_type="text/plain; version=0.0.4")
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", show_metrics)]

@@ -1,7 +1,7 @@
 """The use cases of the seven operations and of our extensions to them.
 
-Whoever asks is a `Principal` that has been let into its project. A private job of somebody else, a job of another
-project and one that never was are all NotFound alike.
+Whoever asks is a `Caller` that has been let into its project; each use case asks it for its permission. A private job
+of somebody else, a job of another project and one that never was are all NotFound alike.
 """
 
 from collections.abc import Callable, Collection
@@ -13,7 +13,8 @@ from belvedere.contract.listing import ValidList
 from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
 from belvedere.identity.gatekeeper import TICKET_LIFE, Gatekeeper
-from belvedere.identity.records import Principal, SecretKind
+from belvedere.identity.permissions import Permission
+from belvedere.identity.records import Caller, SecretKind
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.jobs import Event, Job, Visibility
 from belvedere.lifecycle.status import Verb
@@ -26,6 +27,12 @@ from belvedere.store.base import JobStore, KeyReused
 _CHANGE_ATTEMPTS = 10  # a job is written by its reconciler at most about once a second
 _EVENTS = 200
 
+_PERMISSION = {
+    Verb.STOP: Permission.STOP,
+    Verb.RESTART: Permission.RESTART,
+    Verb.DELETE: Permission.DELETE,
+    Verb.UPDATE: Permission.UPDATE,
+}
 # What is told of a user's request in the job's history: kind and text.
 _TOLD = {
     Verb.STOP: ("stop-requested", "A user asked for a stop."),
@@ -71,12 +78,13 @@ class JobService:
         """The flavors on offer."""
         return FlavorList(flavors=list(self._rules.flavors))
 
-    async def create(self, who: Principal, request: ValidCreate, key: str | None = None) -> JobCreated:
+    async def create(self, who: Caller, request: ValidCreate, key: str | None = None) -> JobCreated:
         """A new job, durable when this returns; or the one that the same key and body made before.
 
         The log source is asked first, so that a refusal leaves nothing behind. Raises the source check's errors,
         QuotaExceeded, and Conflict for a key that was used for another request.
         """
+        who.require(Permission.CREATE)
         idempotency = requests.idempotency_key(who, request, key)
         checked = await self._places.check(who.project_id, request.train_url, request.store)
         now = self._clock()
@@ -92,12 +100,14 @@ class JobService:
             self._tell(job)
         return views.created(job, self._rules.viewer_origin, checked.reason)
 
-    async def browse(self, who: Principal, request: ValidBrowse) -> LogFolderList:
+    async def browse(self, who: Caller, request: ValidBrowse) -> LogFolderList:
         """The folders below a place that logs may come from."""
+        who.require(Permission.BROWSE)
         return await self._places.browse(who.project_id, request)
 
-    async def list(self, who: Principal, request: ValidList) -> JobList:
+    async def list(self, who: Caller, request: ValidList) -> JobList:
         """A page of the project's jobs."""
+        who.require(Permission.LIST)
         try:
             page = await self._store.query(requests.job_query(who, request))
         except ValueError as error:
@@ -113,39 +123,45 @@ class JobService:
             next_marker=page.next_marker,
         )
 
-    async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
+    async def details(self, who: Caller, job_id: int | None) -> tuple[JobDetails, int]:
         """The job and its revision."""
+        who.require(Permission.GET)
         job = await self._find(who, job_id)
         return self._details(job, self._clock()), job.revision
 
-    async def update(self, who: Principal, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
+    async def update(self, who: Caller, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
         """Change what the request names; the job's revision afterwards."""
+        who.require(Permission.UPDATE)
         return await self._change(
             who, job_id, Verb.UPDATE, revisions, lambda job, now: requests.updated(job, who, update, now)
         )
 
-    async def act(self, who: Principal, job_id: int | None, verb: Verb, revisions: Revisions = None) -> int:
+    async def act(self, who: Caller, job_id: int | None, verb: Verb, revisions: Revisions = None) -> int:
         """`stop`, `restart` or `delete` the job; its revision afterwards. Raises IllegalState."""
+        who.require(_PERMISSION[verb])
         return await self._change(who, job_id, verb, revisions, lambda job, now: apply_verb(verb, job, now))
 
-    async def events(self, who: Principal, job_id: int | None) -> JobEvents:
+    async def events(self, who: Caller, job_id: int | None) -> JobEvents:
         """What happened to the job."""
+        who.require(Permission.GET)
         job = await self._find(who, job_id)
         return JobEvents(events=views.events(await self._store.events(job.id, _EVENTS)))
 
-    async def logs(self, who: Principal, job_id: int | None, tail: int) -> JobLogs:
+    async def logs(self, who: Caller, job_id: int | None, tail: int) -> JobLogs:
         """The viewer's last lines, at most `tail`."""
+        who.require(Permission.GET)
         job = await self._find(who, job_id)
         return JobLogs(lines=list(await self._read_logs(job.id, tail)))
 
-    async def ticket(self, who: Principal, job_id: int | None) -> Ticket:
+    async def ticket(self, who: Caller, job_id: int | None) -> Ticket:
         """A link that opens the job's viewer in a browser, once."""
+        who.require(Permission.GET)
         job = await self._find(who, job_id)
         secret = await self._gatekeeper.issue(SecretKind.VIEWER_TICKET, who, self._clock(), TICKET_LIFE)
         url = f"{views.service_url(job, self._rules.viewer_origin)}?ticket={secret}"
         return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
 
-    async def _find(self, who: Principal, job_id: int | None) -> Job:
+    async def _find(self, who: Caller, job_id: int | None) -> Job:
         job = None if job_id is None else await self._store.get(who.project_id, job_id)
         if job is None or (job.visibility is Visibility.PRIVATE and job.owner != who.user):
             raise NotFound("The job does not exist in this project. List the jobs to see which do.")
@@ -153,7 +169,7 @@ class JobService:
 
     async def _change(
         self,
-        who: Principal,
+        who: Caller,
         job_id: int | None,
         verb: Verb,
         revisions: Revisions,

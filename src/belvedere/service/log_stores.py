@@ -16,7 +16,8 @@ from belvedere.contract.jobs import Success
 from belvedere.contract.log_stores import LogStore, LogStoreList, LogStoreTried
 from belvedere.contract.reasons import Reason
 from belvedere.contract.store_rules import Keys, ValidStore, ValidStoreUpdate
-from belvedere.identity.records import Principal
+from belvedere.identity.permissions import Permission
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.clock import Clock
 from belvedere.service.views import epoch_ms
 from belvedere.sources.stores import Addressing, ObjectStore
@@ -89,7 +90,6 @@ class LogStoreService:
         publish: Publish,
         try_store: TryStore,
         resolve: Resolve,
-        is_administrator: Callable[[Principal], bool],
     ) -> None:
         self._records = records
         self._catalog = catalog
@@ -97,7 +97,6 @@ class LogStoreService:
         self._publish = publish
         self._try_store = try_store
         self._resolve = resolve
-        self._is_administrator = is_administrator
 
     async def start(self) -> list[str]:
         """Renew what is sealed, and publish everything; names of stores whose secrets no key opens."""
@@ -105,8 +104,9 @@ class LogStoreService:
         await self._tell()
         return [record.name for record in lost]
 
-    async def list(self, who: Principal) -> LogStoreList:
+    async def list(self, who: Caller) -> LogStoreList:
         """All stores that the project's jobs may name, the settings' first, then by name."""
+        who.require(Permission.READ_STORES)
         uses = await self._records.uses(who.project_id)
         records = await self._catalog.records(who.project_id)
         stores = [_configured(store, uses) for store in self._catalog.configured.values()]
@@ -114,16 +114,17 @@ class LogStoreService:
         shown = [self._shown(record, uses) for record in records if record.name not in hidden]
         return LogStoreList(log_stores=[*stores, *sorted(shown, key=lambda store: store.name)])
 
-    async def show(self, who: Principal, name: str) -> LogStore:
+    async def show(self, who: Caller, name: str) -> LogStore:
         """One of them. Raises NotFound."""
         found = next((store for store in (await self.list(who)).log_stores if store.name == name), None)
         if found is None:
             raise _no_such(name)
         return found
 
-    async def add(self, who: Principal, request: ValidStore) -> LogStore:
+    async def add(self, who: Caller, request: ValidStore) -> LogStore:
         """Keep a new store. Raises Conflict, PermissionDenied, RequestError."""
-        if request.shared and not self._is_administrator(who):
+        who.require(Permission.CHANGE_STORES)
+        if request.shared and not who.may(Permission.SHARE_STORES):
             raise PermissionDenied("shared: only an administrator may add a store for all projects. Leave it out.")
         await self._check_endpoint(who, request.endpoint)
         now = self._clock()
@@ -144,7 +145,7 @@ class LogStoreService:
         await self._tell()
         return await self.show(who, request.name)
 
-    async def update(self, who: Principal, name: str, update: ValidStoreUpdate) -> LogStore:
+    async def update(self, who: Caller, name: str, update: ValidStoreUpdate) -> LogStore:
         """Change a store: running jobs read with the new keys from now on. Raises as `add`, and NotFound."""
         record = await self._mine(who, name)
         changed = self._changed(record, update, self._clock())
@@ -154,7 +155,7 @@ class LogStoreService:
         await self._tell()
         return await self.show(who, name)
 
-    async def remove(self, who: Principal, name: str) -> Success:
+    async def remove(self, who: Caller, name: str) -> Success:
         """Forget a store that no job names. Raises Conflict, NotFound, PermissionDenied."""
         record = await self._mine(who, name)
         jobs = await self._records.remove(record.project_id, name)
@@ -164,8 +165,9 @@ class LogStoreService:
         await self._tell()
         return Success()
 
-    async def test(self, who: Principal, name: str, bucket: str | None) -> LogStoreTried:
-        """Ask the store, or one of its buckets, now. Raises NotFound."""
+    async def test(self, who: Caller, name: str, bucket: str | None) -> LogStoreTried:
+        """Ask the store, or one of its buckets, now. Raises NotFound, PermissionDenied."""
+        who.require(Permission.TEST_STORES)
         await self.show(who, name)
         store = (await self._catalog.visible(who.project_id)).get(name)
         if store is None:
@@ -174,14 +176,15 @@ class LogStoreService:
         reason = await self._try_store(store, bucket)
         return LogStoreTried(works=reason is None, reason=reason)
 
-    async def _mine(self, who: Principal, name: str) -> LogStoreRecord:
+    async def _mine(self, who: Caller, name: str) -> LogStoreRecord:
         """The record, if the caller may change it."""
+        who.require(Permission.CHANGE_STORES)
         if name in self._catalog.configured:
             raise PermissionDenied(f"The log store {name} is defined in the service's settings. Ask the operator.")
         record = next((each for each in await self._catalog.records(who.project_id) if each.name == name), None)
         if record is None:
             raise _no_such(name)
-        if record.project_id == EVERY_PROJECT and not self._is_administrator(who):
+        if record.project_id == EVERY_PROJECT and not who.may(Permission.SHARE_STORES):
             raise PermissionDenied(f"The log store {name} is shared. Only an administrator may change it.")
         return record
 
@@ -202,9 +205,9 @@ class LogStoreService:
             return changed
         return replace(changed, access_key=update.keys.access_key, sealed_secret=self._catalog.sealed(update.keys))
 
-    async def _check_endpoint(self, who: Principal, address: str, *, configured: bool = False) -> None:
+    async def _check_endpoint(self, who: Caller, address: str, *, configured: bool = False) -> None:
         """Whether this caller may make us ask that address. What the operator wrote, anybody may."""
-        if not configured and not self._is_administrator(who):
+        if not configured and not who.may(Permission.ANY_ADDRESS):
             require_public(address, await self._resolve(host_of(address)))
 
     def _shown(self, record: LogStoreRecord, uses: Mapping[str, int]) -> LogStore:

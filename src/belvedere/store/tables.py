@@ -22,9 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 from belvedere.contract.reasons import Reason
+from belvedere.identity.permissions import Role
 from belvedere.identity.records import SecretKind
 from belvedere.lifecycle.jobs import End, Intent, StopCause, TimeUnit, Visibility
 
@@ -255,7 +257,46 @@ projects = Table(
     Column("id", String, primary_key=True),
     Column("name", String, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
 )
+Index("ix_projects_by_name", projects.c.name, unique=True)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("is_service", Boolean, nullable=False),
+    Column("is_administrator", Boolean, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("password_hash", String, nullable=False),
+    Column("password_changed_at", UtcDateTime),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("project_id", String, ForeignKey("projects.id"), primary_key=True),
+    Column("user", String, ForeignKey("users.name"), primary_key=True),
+    Column("role", Word(Role), nullable=False),
+)
+Index("ix_members_by_user", members.c.user, members.c.project_id)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("access_key", String, primary_key=True),
+    Column("user", String, ForeignKey("users.name"), nullable=False),
+    Column("sealed_secret", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("is_bootstrap", Boolean, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("token_digest", String, nullable=False),
+)
+Index("ix_access_keys_by_user", access_keys.c.user, access_keys.c.created_at)
+Index("ix_access_keys_by_expiry", access_keys.c.expires_at)
 
 secrets = Table(
     "secrets",
@@ -266,5 +307,8 @@ secrets = Table(
     Column("project_id", String, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
+    Column("methods", String, nullable=False, server_default=""),
+    Column("is_domain_scoped", Boolean, nullable=False, server_default=false()),
 )
 Index("ix_secrets_by_expiry", secrets.c.expires_at)
+Index("ix_secrets_by_user", secrets.c.user)

@@ -6,7 +6,7 @@ Each method does its work without awaiting anything, so coroutines never see hal
 import itertools
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,16 @@ import msgspec
 from msgspec.structs import replace
 
 from belvedere.contract.statuses import JobStatus
-from belvedere.identity.records import Principal, Project, SecretKind, SecretRecord
+from belvedere.identity.records import (
+    AccessKey,
+    Member,
+    Principal,
+    Project,
+    SecretKind,
+    SecretRecord,
+    Standing,
+    User,
+)
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import Event, Intent, Job, Visibility
 from belvedere.lifecycle.schedule import running_time
@@ -276,15 +285,88 @@ class MemoryLogStoreRecords:
 class MemoryIdentityStore:
     """Implements `IdentityStore`."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: Iterable[User] = (), members: Iterable[Member] = ()) -> None:
         self._projects: list[Project] = []
+        self._users = {user.name: user for user in users}
+        self._members = {(member.project_id, member.user): member for member in members}
+        self._keys: dict[str, AccessKey] = {}
         self._secrets: dict[tuple[SecretKind, str], SecretRecord] = {}
 
-    async def add_project(self, project: Project) -> None:
+    async def add_project(self, project: Project) -> bool:
+        if any(project.id == each.id or project.name == each.name for each in self._projects):
+            return False
         self._projects.append(project)
+        return True
 
     async def projects(self) -> list[Project]:
         return sorted(self._projects, key=lambda project: (project.created_at, project.id))
+
+    async def change_project(self, project_id: str, *, name: str, description: str) -> bool:
+        found = [each for each in self._projects if each.id == project_id]
+        if not found or any(each.name == name and each.id != project_id for each in self._projects):
+            return False
+        changed = replace(found[0], name=name, description=description)
+        self._projects = [changed if each.id == project_id else each for each in self._projects]
+        return True
+
+    async def add_user(self, user: User) -> bool:
+        return self._users.setdefault(user.name, user) is user
+
+    async def find_user(self, name: str) -> User | None:
+        return self._users.get(name)
+
+    async def users(self) -> list[User]:
+        return [self._users[name] for name in sorted(self._users)]
+
+    async def change_user(self, user: User) -> bool:
+        after = {**self._users, user.name: user}
+        if user.name not in self._users or not any(
+            each.is_administrator and each.is_enabled for each in after.values()
+        ):
+            return False
+        self._users = after
+        return True
+
+    async def put_member(self, member: Member) -> None:
+        self._members[member.project_id, member.user] = member
+
+    async def remove_member(self, project_id: str, user: str) -> bool:
+        await self.remove_secrets_of(Principal(user=user, project_id=project_id))
+        return self._members.pop((project_id, user), None) is not None
+
+    async def members(self, project_id: str) -> list[Member]:
+        return [self._members[place] for place in sorted(self._members) if place[0] == project_id]
+
+    async def memberships(self, user: str) -> list[Member]:
+        return [self._members[place] for place in sorted(self._members) if place[1] == user]
+
+    async def standing(self, principal: Principal) -> Standing | None:
+        user = self._users.get(principal.user)
+        member = self._members.get((principal.project_id, principal.user))
+        return Standing(user=user, role=member.role if member else None) if user else None
+
+    async def add_key(self, key: AccessKey) -> None:
+        self._keys[key.access_key] = key
+
+    async def find_key(self, access_key: str) -> AccessKey | None:
+        return self._keys.get(access_key)
+
+    async def keys(self, user: str | None = None) -> list[AccessKey]:
+        theirs = [key for key in self._keys.values() if user in {None, key.user}]
+        return sorted(theirs, key=lambda key: (key.created_at, key.access_key))
+
+    async def remove_key(self, access_key: str) -> bool:
+        return self._keys.pop(access_key, None) is not None
+
+    async def reseal_key(self, access_key: str, sealed_secret: str) -> None:
+        if access_key in self._keys:
+            self._keys[access_key] = replace(self._keys[access_key], sealed_secret=sealed_secret)
+
+    async def remove_expired_keys(self, now: datetime) -> int:
+        live = {name: key for name, key in self._keys.items() if key.expires_at is None or key.expires_at > now}
+        removed = len(self._keys) - len(live)
+        self._keys = live
+        return removed
 
     async def add_secret(self, record: SecretRecord) -> None:
         self._secrets[record.kind, record.digest] = record
@@ -296,13 +378,16 @@ class MemoryIdentityStore:
         return self._secrets.pop((kind, digest), None)
 
     async def remove_secrets_of(self, principal: Principal) -> int:
-        theirs = [place for place, it in self._secrets.items() if it.principal == principal]
-        for place in theirs:
-            del self._secrets[place]
-        return len(theirs)
+        return self._remove([place for place, it in self._secrets.items() if it.principal == principal])
+
+    async def remove_all_secrets_of(self, user: str) -> int:
+        return self._remove([place for place, it in self._secrets.items() if it.principal.user == user])
 
     async def remove_expired_secrets(self, now: datetime) -> int:
-        live = {place: it for place, it in self._secrets.items() if it.expires_at is None or it.expires_at > now}
-        removed = len(self._secrets) - len(live)
-        self._secrets = live
-        return removed
+        expired = [place for place, it in self._secrets.items() if it.expires_at and it.expires_at <= now]
+        return self._remove(expired)
+
+    def _remove(self, places: Sequence[tuple[SecretKind, str]]) -> int:
+        for place in places:
+            del self._secrets[place]
+        return len(places)
