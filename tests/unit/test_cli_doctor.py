@@ -10,6 +10,7 @@ from belvedere.cli import diagnosis, probes
 from belvedere.cli.diagnosis import DataServer, Disk, Finding, Level, Port
 from belvedere.cli.main import run
 from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.server.settings import Settings
 
 
 def test_an_old_python_fails() -> None:
@@ -79,6 +80,18 @@ def test_no_place_for_logs_is_told_before_the_service_runs(roots: int, runs: boo
     assert diagnosis.of_log_places(roots=roots, stores=0, service_runs=runs).level is level
 
 
+@pytest.mark.parametrize(
+    ("kept_by", "level"), [("cgroup v1", Level.OK), ("cgroup v2", Level.OK), ("watching", Level.INFO)]
+)
+def test_what_keeps_viewers_within_their_memory_is_told(kept_by: str, level: Level) -> None:
+    assert diagnosis.of_memory_limits(kept_by, running=True).level is level
+
+
+def test_without_a_host_the_doctor_says_what_it_would_find(tmp_path: Path) -> None:
+    assert probes.memory_limits_of_host(tmp_path) is None
+    assert probes.memory_limits_here(Settings(control_groups=False)) == "watching"
+
+
 def test_only_a_failure_is_unhealthy() -> None:
     warning = Finding(check="x", level=Level.WARN, text="")
     failure = Finding(check="x", level=Level.FAIL, text="")
@@ -132,8 +145,8 @@ def test_the_service_of_the_data_folder_here_is_found_as_job_finds_it(
     content = {"project_id": "p", "token": "t", "endpoint": "http://127.0.0.1:9"}
     (tmp_path / "data" / "bootstrap.json").write_text(json.dumps(content))
     run(["doctor", "--port", "0", "--viewer-port", "0"])
-    printed = capsys.readouterr().out
-    assert f"data folder    {tmp_path}/data" in printed.replace("data folder  ", "data folder    ")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"data folder {tmp_path}/data" in printed
     assert "http://127.0.0.1:9" in printed
 
 

@@ -144,6 +144,17 @@ def of_kernel(kernel: Kernel) -> Finding:
     return Finding(check="kernel", level=Level.INFO, text=text)
 
 
+def of_memory_limits(kept_by: str, *, running: bool) -> Finding:
+    """What keeps viewers within their flavor's memory: "cgroup v1", "cgroup v2", or "watching" alone."""
+    check, of_whom = "memory limits", "are" if running else "will be"
+    if kept_by != "watching":
+        text = f"viewers {of_whom} kept within their memory by the kernel ({kept_by})"
+        return Finding(check=check, level=Level.OK, text=text)
+    text = f"viewers {of_whom} watched and ended by the service, for it gets no control groups"
+    remedy = "Good enough for most. A service unit can hand them over: see docs/how-to/service.md."
+    return Finding(check=check, level=Level.INFO, text=text, remedy=remedy)
+
+
 def of_chromium(path: str | None) -> Finding:
     """Whether browser tests can run."""
     text = f"{path}, for the tests" if path else "not found; only the tests need it"

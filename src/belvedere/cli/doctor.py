@@ -60,6 +60,7 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
     running = connection is not None and fault is None
     findings = [
         diagnosis.of_disk(probes.disk(folder)),
+        _of_memory_limits(settings, folder),
         diagnosis.of_port(probes.port("port", settings.host, settings.port), running),
         diagnosis.of_port(
             probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running
@@ -75,6 +76,12 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
         fault_there, refused = probes.train_url(location, settings)
         findings.append(diagnosis.of_train_url(location, fault_there, refused=refused))
     return [*findings, diagnosis.of_service(connection.endpoint if connection else None, fault)]
+
+
+def _of_memory_limits(settings: Settings, folder: Path) -> Finding:
+    """What the host that runs says; without one, what the next would find."""
+    told = probes.memory_limits_of_host(folder)
+    return diagnosis.of_memory_limits(told or probes.memory_limits_here(settings), running=bool(told))
 
 
 def _print(found: Diagnosis, output: Format) -> None:

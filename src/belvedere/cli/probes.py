@@ -18,6 +18,8 @@ from belvedere.cli.diagnosis import DataServer, Disk, Kernel, Port
 from belvedere.client import Client, ClientError, ListQuery
 from belvedere.contract.errors import BelvedereError
 from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.host.groups import offered
+from belvedere.runtimes.local import LocalRuntime
 from belvedere.server.settings import Settings
 from belvedere.sources.base import SourceError
 from belvedere.sources.checking import check, locate
@@ -87,6 +89,26 @@ def kernel() -> Kernel:
     allowed = _number(Path("/proc/sys/kernel/unprivileged_userns_clone"), 1)  # Debian's own switch
     restricted = _number(Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"), 0)  # Ubuntu's
     return Kernel(pidfd=_has_pidfd(), user_namespaces=most > 0 and allowed == 1 and restricted == 0)
+
+
+def memory_limits_of_host(data: Path) -> str | None:
+    """What keeps viewers within their memory, as the host of this data folder says; None without one."""
+
+    async def ask() -> str | None:
+        runtime = LocalRuntime(data)
+        try:
+            info = await runtime.host()
+        finally:
+            await runtime.close(end_viewers=False)
+        return info.memory_limits if info else None
+
+    return asyncio.run(ask())
+
+
+def memory_limits_here(settings: Settings) -> str:
+    """What a host started from here would probably say."""
+    version = offered() if settings.control_groups else None
+    return f"cgroup v{version}" if version else "watching"
 
 
 def _has_pidfd() -> bool:

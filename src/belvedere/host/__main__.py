@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--cold", action="store_true", help="keep no warm parent; viewers start slower")
     parser.add_argument("--memory-budget", type=int, metavar="BYTES", help="for all viewers [half of the machine's]")
     parser.add_argument("--viewers-folder", type=Path, metavar="DIR", help="of viewers' own environments")
+    parser.add_argument("--no-control-groups", action="store_true", help="keep viewers within their memory by watching")
     arguments = parser.parse_args()
     return run_host(
         arguments.data,
@@ -24,6 +25,7 @@ def main() -> int:
         warm=not arguments.cold,
         memory_budget=arguments.memory_budget,
         viewers_folder=arguments.viewers_folder,
+        control_groups=not arguments.no_control_groups,
     )
 
 

@@ -12,7 +12,7 @@ from belvedere.host.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 2.0  # seconds; what grows faster meets the fence of `process.confine`
+LOOK_EVERY = 2.0  # seconds; what grows faster meets its control group's limit or the fence of `process.confine`
 WEIGHED_AT_ONCE = 4  # viewers whose exact weight is taken per look: it costs a millisecond or two each
 
 
@@ -50,11 +50,13 @@ class Capacity:
                 await self._look(awake)
 
     async def _look(self, awake: Mapping[int, Supervisor]) -> None:
-        limits = {pid: viewer.memory_limit for pid, viewer in awake.items()}
+        limits = {pid: viewer.watched_limit for pid, viewer in awake.items()}
         found = await asyncio.to_thread(memory.survey, limits, self._some(awake))
         for pid, taken in found.weights.items():
             if awake[pid].pid == pid and awake[pid].settled_at is not None:
                 awake[pid].memory = taken
+        for viewer in awake.values():
+            viewer.look_for_overflow()
         for pid, taken in found.over.items():
             if awake[pid].pid == pid:
                 awake[pid].exceed(taken)

@@ -44,6 +44,11 @@ class Host:
     def __len__(self) -> int:
         return len(self._entries) + sum(map(len, self._leaving.values()))
 
+    @property
+    def memory_limits(self) -> str:
+        """What keeps viewers within their memory."""
+        return f"cgroup v{self._around.groups.version}" if self._around.groups else "watching"
+
     def ensure(self, spec: ViewerSpec) -> Seen:
         """Make a viewer stand for this attempt; what is seen. A lower attempt than the present changes nothing.
 

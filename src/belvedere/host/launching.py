@@ -1,5 +1,6 @@
 """How a viewer's program gets to run: as a new interpreter, or as a fork of a warm one. One small seam."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -16,12 +17,16 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
 
 
 class Descriptors(msgspec.Struct, frozen=True, kw_only=True):
-    """File descriptors that a program gets. The launcher copies them; they stay the caller's."""
+    """File descriptors that a program gets. The launcher copies them; they stay the caller's.
+
+    `group`: the members of a control group, which the program's process joins before it runs.
+    """
 
     listen: int
     stdin: int
     stdout: int
     stderr: int
+    group: int | None = None
 
 
 class Launcher(Protocol):
@@ -86,7 +91,11 @@ class ColdLauncher:
     """A new interpreter each time: always possible, takes most of a second."""
 
     async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
-        return spawn(program, program.module, ["--listen-fd", str(LISTEN_FD)], descriptors)
+        pid = spawn(program, program.module, ["--listen-fd", str(LISTEN_FD)], descriptors)
+        if descriptors.group is not None:
+            with contextlib.suppress(OSError):  # ESRCH: its end is noted elsewhere
+                os.write(descriptors.group, str(pid).encode())
+        return pid
 
 
 class FirstOpenLauncher:

@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from belvedere import __version__
 from belvedere.host.app import ControlApi
 from belvedere.host.children import Children, become_subreaper, kill_recorded
+from belvedere.host.groups import Groups, open_groups
 from belvedere.host.host import Host
 from belvedere.host.launching import ColdLauncher, FirstOpenLauncher
 from belvedere.host.memory import default_budget
@@ -44,6 +46,15 @@ LOG_BYTES = 2 << 20
 GOODBYE = 1.0  # seconds that open requests have to end
 
 
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host has for its viewers."""
+
+    warm: bool
+    memory_budget: int
+    environments: Environments
+    groups: Groups | None
+
+
 def run_host(
     data: Path,
     *,
@@ -52,12 +63,14 @@ def run_host(
     warm: bool = True,
     memory_budget: int | None = None,
     viewers_folder: Path | None = None,
+    control_groups: bool = True,
 ) -> int:
     """Run the host of a data folder until it is told to end or orphaned; an exit status.
 
     0: it ran, or another host of this folder runs already. `poll_seconds`: between two looks at a log source that
     changes. `warm`: keep warm parents. `memory_budget`: bytes for all viewers; None: half of the machine's.
-    `viewers_folder`: where viewers' own environments lie; None: the user's.
+    `viewers_folder`: where viewers' own environments lie; None: the user's. `control_groups`: let the kernel keep
+    viewers within their memory, where it can.
     """
     os.umask(0o077)
     where = places(data)
@@ -69,15 +82,21 @@ def run_host(
             _clear_leftovers(where)
             _raise_file_limit()
             become_subreaper()
-            environments = Environments(viewers_folder or default_viewers_folder(os.environ))
-            asyncio.run(_run(where, orphan_grace, poll_seconds, warm, memory_budget or default_budget(), environments))
+            groups = open_groups(where.name, where.groups) if control_groups else None
+            means = Means(
+                warm=warm,
+                memory_budget=memory_budget or default_budget(),
+                environments=Environments(viewers_folder or default_viewers_folder(os.environ)),
+                groups=groups,
+            )
+            asyncio.run(_run(where, orphan_grace, poll_seconds, means))
+            if groups is not None:
+                groups.close()
             shutil.rmtree(where.run, ignore_errors=True)
     return 0
 
 
-async def _run(
-    where: Places, orphan_grace: float, poll_seconds: float, warm: bool, budget: int, environments: Environments
-) -> None:
+async def _run(where: Places, orphan_grace: float, poll_seconds: float, means: Means) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -89,7 +108,7 @@ async def _run(
         mirrors.renew_sources()
 
     mirrors = _mirrors(where, stores, poll_seconds)
-    async with _host(where, mirrors, warm, budget, environments) as host:
+    async with _host(where, mirrors, means) as host:
         api = ControlApi(host, _introduction(host), put_stores, stop.set)
         server = await _serve(api, where.control_socket)
         log.info("host %s is up, pid %d", __version__, os.getpid())
@@ -99,26 +118,26 @@ async def _run(
 
 
 @contextlib.asynccontextmanager
-async def _host(
-    where: Places, mirrors: Mirrors, warm: bool, budget: int, environments: Environments
-) -> AsyncIterator[Host]:
+async def _host(where: Places, mirrors: Mirrors, means: Means) -> AsyncIterator[Host]:
     """A host with all that it stands on; at the end nothing of it is left."""
     children = Children(where.processes, sweeps=True)
     viewers = viewer_types()
-    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers, environments))
-    if warm:
+    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers, means.environments))
+    if means.warm:
         warm_launcher.start()
     host = Host(
         Surroundings(
             places=where,
             children=children,
-            launcher=FirstOpenLauncher(warm_launcher, ColdLauncher()) if warm else ColdLauncher(),
+            launcher=FirstOpenLauncher(warm_launcher, ColdLauncher()) if means.warm else ColdLauncher(),
             mirrors=mirrors,
             viewer_types=viewers,
-            environments=environments,
-            memory_budget=budget,
+            environments=means.environments,
+            memory_budget=means.memory_budget,
+            groups=means.groups,
         )
     )
+    log.info("viewers are kept within their memory by %s", host.memory_limits)
     watch = asyncio.create_task(host.capacity.keep())
     try:
         yield host
@@ -156,6 +175,7 @@ def _introduction(host: Host) -> Callable[[], HostInfo]:
         pid=os.getpid(),
         started_at=started_at,
         viewers=len(host),
+        memory_limits=host.memory_limits,
     )
 
 

@@ -26,6 +26,16 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         return self.run / "host.sock"
 
     @property
+    def groups(self) -> Path:
+        """A file that names the control group of its viewers."""
+        return self.home / "groups"
+
+    @property
+    def name(self) -> str:
+        """What tells this host from all others of the machine."""
+        return f"belvedere-{_digest(self.home)}"
+
+    @property
     def sockets(self) -> Path:
         """Viewers' sockets."""
         return self.run / "view"
@@ -52,8 +62,11 @@ def run_folder(data: Path) -> Path:
     inside = data / "run"
     if len(os.fsencode(inside)) + LONGEST_INSIDE <= LONGEST_SOCKET_PATH:
         return inside
-    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    return Path(f"/tmp/belvedere-{os.geteuid()}-{digest}")  # noqa: S108 - `make_private` checks that it is ours
+    return Path(f"/tmp/belvedere-{os.geteuid()}-{_digest(data)}")  # noqa: S108 - `make_private` checks that it is ours
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
 
 
 def make_private(folder: Path) -> None:

@@ -79,12 +79,11 @@ def no_room(needed: int, standings: Iterable[Standing], budget: int) -> Reason:
     return Reason(code=ReasonCode.NO_CAPACITY, text=text)
 
 
-def over_limit(taken: int, limit: int) -> Reason:
-    """Why a viewer was ended."""
-    text = (
-        f"The viewer took {_mib(taken)} of memory and was ended: its flavor allows {_mib(limit)}. "
-        "Choose a larger flavor or fewer logs, then restart the job."
-    )
+def over_limit(taken: int | None, limit: int) -> Reason:
+    """Why a viewer was ended. `taken` None: it was kept from taking more than it may."""
+    wanted = "wanted more memory than its flavor allows" if taken is None else f"took {_mib(taken)} of memory"
+    allowed = f"({_mib(limit)}) and was ended" if taken is None else f"and was ended: its flavor allows {_mib(limit)}"
+    text = f"The viewer {wanted} {allowed}. Choose a larger flavor or fewer logs, then restart the job."
     return Reason(code=ReasonCode.MEMORY_LIMIT, text=text)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from belvedere.host.children import Children
+from belvedere.host.groups import Group
 from belvedere.host.launching import Descriptors, Launcher
 from belvedere.viewers.base import Program
 from belvedere.viewers.words import Command, Show
@@ -26,12 +27,30 @@ Hear = Callable[[bytes], None]
 class ViewerProcess:
     """A program that runs. `ended` is done when it and its whole group are gone."""
 
-    def __init__(self, pid: int, stdin: int, ended: asyncio.Future[None], children: Children) -> None:
+    def __init__(
+        self, pid: int, stdin: int, ended: asyncio.Future[None], children: Children, group: Group | None
+    ) -> None:
         self.pid = pid
         self.ended = ended
         self._stdin = stdin
         self._children = children
+        self._group = group
+        self._enclosed = self._overflowed = False
         self._readers: list[_Lines] = []
+
+    @property
+    def enclosed(self) -> bool:
+        """Whether the kernel keeps it within its memory."""
+        if self._group is not None and not self._enclosed:
+            self._enclosed = self._group.has(self.pid)
+        return self._enclosed
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the kernel has ended some of it because it took all that its group may."""
+        if self._group is not None and not self._overflowed:
+            self._overflowed = self._group.overflowed()
+        return self._overflowed
 
     def send(self, message: Show | Command) -> None:
         """Write a line to its standard input. If it is gone or stuck, that shows elsewhere."""
@@ -49,6 +68,7 @@ class ViewerProcess:
             reader.close()
         self._close_stdin()
         await self._children.sweep()
+        self._remove_group()
 
     async def end(self) -> None:
         """End it: by its standard input's end and SIGTERM, after two seconds by SIGKILL."""
@@ -71,6 +91,12 @@ class ViewerProcess:
             pipe = os.fdopen(descriptor, "rb", buffering=0)
             await asyncio.get_running_loop().connect_read_pipe(lambda reader=reader: reader, pipe)  # type: ignore[misc]
 
+    def _remove_group(self) -> None:
+        if self._group is not None:
+            self._overflowed = self.overflowed  # it can't be asked later
+            self._group.remove()
+            self._group = None
+
     def _close_stdin(self) -> None:
         if self._stdin >= 0:
             os.close(self._stdin)
@@ -78,32 +104,53 @@ class ViewerProcess:
 
 
 async def start_process(
-    launcher: Launcher, children: Children, program: Program, listener: socket.socket, on_event: Hear, on_log: Hear
+    launcher: Launcher,
+    children: Children,
+    program: Program,
+    listener: socket.socket,
+    *,
+    group: Group | None,
+    on_event: Hear,
+    on_log: Hear,
 ) -> ViewerProcess:
-    """Launch a program. Raises OSError if it can't be."""
+    """Launch a program, in this control group. Raises OSError if it can't be."""
     with _pipe() as (their_in, our_in), _pipe() as (our_out, their_out), _pipe() as (our_err, their_err):
-        with children.birth():
+        with children.birth(), _entry(group) as entry:
             pid = await launcher.launch(
                 program,
-                Descriptors(listen=listener.fileno(), stdin=their_in, stdout=their_out, stderr=their_err),
+                Descriptors(listen=listener.fileno(), stdin=their_in, stdout=their_out, stderr=their_err, group=entry),
             )
             if pid is None:
                 raise OSError("no way to start a process is open")
             ended = children.adopt(pid)
         os.set_blocking(our_in, False)
-        process = ViewerProcess(pid, os.dup(our_in), ended, children)
+        process = ViewerProcess(pid, os.dup(our_in), ended, children, group)
         await process.listen(os.dup(our_out), os.dup(our_err), on_event, on_log)
     return process
 
 
 def confine(pid: int, memory_limit: int) -> None:
-    """Bound what each of its processes may allocate: the last fence for one that grows faster than it is watched.
+    """Bound what each of its processes may allocate: without a group the last fence for one that grows fast.
 
     Generous, for allocated is more than used; the limit itself is kept by weighing.
     """
     most = 2 * memory_limit + ALLOCATED_UNUSED
     with contextlib.suppress(OSError):  # ProcessLookupError: its end is noted elsewhere
         resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+
+
+@contextlib.contextmanager
+def _entry(group: Group | None) -> Iterator[int | None]:
+    """The way into a group; one that nobody enters is removed."""
+    if group is None:
+        yield None
+        return
+    try:
+        with group.entry() as entry:
+            yield entry
+    except BaseException:
+        group.remove()
+        raise
 
 
 @contextlib.contextmanager

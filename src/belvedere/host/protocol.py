@@ -52,6 +52,7 @@ class HostInfo(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     started_at: datetime
     viewers: int
+    memory_limits: str = ""  # what keeps viewers within their memory: "cgroup v1", "cgroup v2" or "watching"
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host import course, pressure
 from belvedere.host.children import Children
 from belvedere.host.course import Act, Facts, Failure
+from belvedere.host.groups import Groups, group_for
 from belvedere.host.launching import Launcher
 from belvedere.host.liveness import answers
 from belvedere.host.mirroring import Mirror, Mirrors
@@ -52,6 +53,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     environments: Environments
     clock: Clock = utc_now
     memory_budget: int | None = None  # bytes for all viewers; None: no budget
+    groups: Groups | None = None  # by which the kernel keeps each within its limit
 
 
 Admit = Callable[[int], Reason | None]
@@ -130,6 +132,11 @@ class Supervisor:
         return self._process.pid if self._process else None
 
     @property
+    def watched_limit(self) -> int | None:
+        """What it may take, if nobody but us sees to that."""
+        return None if self._process is not None and self._process.enclosed else self.memory_limit
+
+    @property
     def crashes(self) -> int:
         """Processes that ended by themselves."""
         return self._facts.crash_count
@@ -157,13 +164,18 @@ class Supervisor:
         if self._facts.waiting is not None:
             self._note(replace(self._facts, retry_at=None))
 
-    def exceed(self, taken: int) -> None:
-        """Its processes take more than they may: end them at once, for good."""
+    def exceed(self, taken: int | None) -> None:
+        """Its processes take more than they may (None: the kernel kept them from it): end them at once, for good."""
         if self._process is None or self.memory_limit is None or self._facts.failure is not None:
             return
         reason = pressure.over_limit(taken, self.memory_limit)
         self._note(replace(self._facts, failure=Failure(end=End.VIEWER, reason=reason)))
         self._process.kill()
+
+    def look_for_overflow(self) -> None:
+        """The kernel may have ended a part of it for its memory; it would be begun anew for ever."""
+        if self._process is not None and self._process.overflowed:
+            self.exceed(None)
 
     def sleep(self) -> None:
         """Begin to let go of everything, until `wake`."""
@@ -235,8 +247,15 @@ class Supervisor:
         make_private(self._work)
         try:
             program = self._around.environments.program_of(viewer)
+            group = group_for(self._around.groups, self._work.name, self.memory_limit)
             self._process = await start_process(
-                self._around.launcher, self._around.children, program, listener, self._hear_event, self._hear_log
+                self._around.launcher,
+                self._around.children,
+                program,
+                listener,
+                group=group,
+                on_event=self._hear_event,
+                on_log=self._hear_log,
             )
         except NotInstalled as missing:
             self.memory = 0
@@ -247,7 +266,7 @@ class Supervisor:
             self.memory = 0
             self._note(course.refused(self._facts, _refusal(error)))
             return
-        if self.memory_limit is not None:
+        if group is None and self.memory_limit is not None:
             confine(self._process.pid, self.memory_limit)
         show = Show(folder=str(mirror.folder), path_prefix=PREFIX, work=str(self._work))
         self._process.send(show)
@@ -279,6 +298,7 @@ class Supervisor:
     async def _await_end(self, process: ViewerProcess, work: Path) -> None:
         await process.finish()
         shutil.rmtree(work, ignore_errors=True)
+        self.look_for_overflow()
         self._process = None
         self.memory = 0
         if self._facts.stopping or self._facts.failure or self._falling_asleep:

@@ -4,11 +4,13 @@ It imports a viewer's program, prepares what all its viewers share, and then for
 and opens nothing that a fork must not inherit. Each viewer is forked twice, so that it becomes the host's own child and
 neither notices nor minds this parent's death.
 
-On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message with four descriptors (listening
-socket, standard input, output, error) it answers with the viewer's pid. The socket's end is its end.
+On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message with four or five descriptors
+(listening socket, standard input, output, error, and the members of a control group to join) it answers with the
+viewer's pid. The socket's end is its end.
 """
 
 import argparse
+import contextlib
 import gc
 import importlib
 import os
@@ -21,7 +23,7 @@ from typing import NoReturn
 
 READY = b"ready"
 FORK = b"fork"
-DESCRIPTORS = 4
+DESCRIPTORS = 5  # at most
 
 
 def serve(program: ModuleType, control: socket.socket) -> None:
@@ -64,13 +66,22 @@ def _become_viewer(program: ModuleType, control: socket.socket, descriptors: lis
         os.setsid()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         control.close()
-        listen_fd, *standard = descriptors
-        for number, descriptor in enumerate(standard):
+        listen_fd, stdin, stdout, stderr, *groups = descriptors
+        for group in groups:
+            _join(group)
+        for number, descriptor in enumerate((stdin, stdout, stderr)):
             os.dup2(descriptor, number)
             os.close(descriptor)
         program.run(listen_fd)
     finally:
         os._exit(1)  # whatever happens, never return into the parent's loop
+
+
+def _join(group: int) -> None:
+    """Be counted in a control group from now on. Without that the host's weighing has to do."""
+    with contextlib.suppress(OSError):
+        os.write(group, b"0")
+    os.close(group)
 
 
 def main() -> None:

@@ -121,5 +121,6 @@ class _WarmParent:
 
 async def _ask(control: socket.socket, descriptors: Descriptors) -> int:
     handed = [descriptors.listen, descriptors.stdin, descriptors.stdout, descriptors.stderr]
+    handed += [] if descriptors.group is None else [descriptors.group]
     socket.send_fds(control, [FORK], handed)
     return int(await asyncio.get_running_loop().sock_recv(control, 32))

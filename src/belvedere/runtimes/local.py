@@ -62,12 +62,13 @@ class LocalRuntime:
         poll_seconds: float = 5,
         memory_budget: int | None = None,
         viewers_folder: Path | None = None,
+        control_groups: bool = True,
     ) -> None:
         """`orphan_grace`: seconds after which a host that nobody asks ends itself and its viewers.
 
         `poll_seconds`: how often its mirrors look for new logs. `memory_budget`: bytes for all its viewers;
-        None: half of the machine's. `viewers_folder`: where viewers' own environments lie; None: the user's. They count
-        for a host that we start.
+        None: half of the machine's. `viewers_folder`: where viewers' own environments lie; None: the user's.
+        `control_groups`: keep each within its limit by these, where that can be. They count for a host that we start.
         """
         self._data = data.resolve()
         self._places = places(data)
@@ -75,6 +76,7 @@ class LocalRuntime:
         self._options = ["--orphan-grace", str(orphan_grace), "--poll-seconds", str(poll_seconds)]
         self._options += ["--memory-budget", str(memory_budget)] if memory_budget else []
         self._options += ["--viewers-folder", str(viewers_folder)] if viewers_folder else []
+        self._options += [] if control_groups else ["--no-control-groups"]
         self._session: aiohttp.ClientSession | None = None
         self._greeted: str | None = None  # id of the host that we have met
         self._stores_told = False  # whether that host has our stores
@@ -134,6 +136,14 @@ class LocalRuntime:
             await self._meet(start=False)
         except _Fault as fault:
             self._unreachable(fault)
+
+    async def host(self) -> HostInfo | None:
+        """The host that runs now; None if there is none that answers."""
+        try:
+            return await self._introduction()
+        except _Fault as fault:
+            self._unreachable(fault)
+            return None
 
     async def metrics(self) -> HostMetrics | None:
         try:

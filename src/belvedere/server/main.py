@@ -93,6 +93,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         poll_seconds=settings.poll_seconds,
         memory_budget=settings.memory_budget_bytes,
         viewers_folder=settings.environments.folder,
+        control_groups=settings.control_groups,
     )
     reconciler = Reconciler(
         stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER

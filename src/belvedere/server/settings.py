@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
     flavors: dict[str, FlavorSettings] = {}  # by code, beside the default one
     memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
+    control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
     sleep_after: int = 900  # seconds without use until a viewer sleeps, for jobs that don't say; 0: never
