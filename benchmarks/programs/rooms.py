@@ -39,6 +39,7 @@ async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstrea
             data / "bootstrap.json",
             stores.identities,
             parts.gatekeeper,
+            parts.keys,
             clock=utc_now,
             api_origin=settings.api_origin,
             viewer_origin=settings.viewer_origin,

@@ -11,11 +11,14 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
+from belvedere.api.doors import Doors
+from belvedere.api.operations import Services
 from belvedere.contract.jobs import Flavor
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Principal, Project, SecretKind
+from belvedere.identity.keys import KeyRing
+from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
 from belvedere.service.jobs import JobService
@@ -88,9 +91,13 @@ class World:
 class Api:
     """The application with one user in each of two projects, and a client that is signed in as the first's."""
 
-    def __init__(self, app: Starlette, store: JobStore, world: World, board: Board, tokens: dict[str, str]) -> None:
+    def __init__(
+        self, app: Starlette, stores: Stores, world: World, board: Board, tokens: dict[str, str], keys: KeyRing
+    ) -> None:
         self.app = app
-        self.store = store
+        self.store: JobStore = stores.jobs
+        self.identities: IdentityStore = stores.identities
+        self.keys = keys
         self.world = world
         self.board = board
         self.tokens = tokens
@@ -161,12 +168,17 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             hint=world.hinted.append,
             read_logs=world.read_logs,
         )
-        app = create_app(service, _log_stores(stores, world), gatekeeper, world.clock, observe=world.observe)
+        keys = KeyRing(stores.identities, gatekeeper, Sealer([new_key()]), world.now)
+        app = create_app(
+            Services(jobs=service, log_stores=_log_stores(stores, world)),
+            Doors(gatekeeper, keys, world.clock),
+            observe=world.observe,
+        )
         for project_id in (PROJECT, OTHER_PROJECT):
             await stores.identities.add_project(Project(id=project_id, name=project_id[:4], created_at=world.now))
         await enrol(stores.identities, "admin", role=None)
         await enrol(stores.identities, "colleague", PROJECT)
-        api = Api(app, stores.jobs, world, board, await _tokens(gatekeeper, world))
+        api = Api(app, stores, world, board, await _tokens(gatekeeper, world), keys)
         async with api.client:
             yield api
 

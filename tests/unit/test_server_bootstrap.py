@@ -8,10 +8,13 @@ import pytest
 
 from belvedere.contract.errors import InvalidToken
 from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.keys import KeyRing
 from belvedere.server.bootstrap import Bootstrap, ensure_bootstrap
+from belvedere.store.sealing import Sealer, new_key
 from belvedere.testing.store import MemoryIdentityStore
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
+SEALER = Sealer([new_key()])
 
 
 class Service:
@@ -25,6 +28,7 @@ class Service:
             self.file,
             self.store,
             self.gatekeeper,
+            KeyRing(self.store, self.gatekeeper, SEALER, NOW),
             clock=lambda: NOW,
             api_origin="http://a",
             viewer_origin="http://v",

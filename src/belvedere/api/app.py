@@ -16,15 +16,11 @@ from starlette.routing import BaseRoute, Route
 
 from belvedere.api import openapi
 from belvedere.api.answers import error_answer
+from belvedere.api.doors import Doors
 from belvedere.api.envelope import Envelope, Observer
-from belvedere.api.operations import OPERATIONS, Call, Operation
+from belvedere.api.operations import OPERATIONS, Call, Operation, Services
 from belvedere.contract import validation
-from belvedere.contract.errors import BelvedereError, InvalidToken, MethodNotAllowed, NoSuchPath, RequestError
-from belvedere.identity.gatekeeper import Gatekeeper, require_project
-from belvedere.identity.records import Caller
-from belvedere.lifecycle.clock import Clock
-from belvedere.service.jobs import JobService
-from belvedere.service.log_stores import LogStoreService
+from belvedere.contract.errors import BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
 
 OPENAPI_PATH: Final = "/openapi.json"
 
@@ -33,10 +29,8 @@ PageForError = Callable[[str, Mapping[str, str], str, int], Response | None]
 
 
 def create_app(
-    service: JobService,
-    log_stores: LogStoreService,
-    gatekeeper: Gatekeeper,
-    clock: Clock,
+    services: Services,
+    doors: Doors,
     *,
     observe: Observer | None = None,
     routes: Sequence[BaseRoute] = (),
@@ -46,7 +40,7 @@ def create_app(
 
     `page_for_error` may answer a person with a page where the router finds nothing.
     """
-    api = _Api(service, log_stores, gatekeeper, clock)
+    api = _Api(services, doors)
     by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
     return Starlette(
         routes=[
@@ -65,11 +59,9 @@ def create_app(
 class _Api:
     """Lets a request in, and hands it to its operation."""
 
-    def __init__(self, service: JobService, log_stores: LogStoreService, gatekeeper: Gatekeeper, clock: Clock) -> None:
-        self._service = service
-        self._log_stores = log_stores
-        self._gatekeeper = gatekeeper
-        self._clock = clock
+    def __init__(self, services: Services, doors: Doors) -> None:
+        self._services = services
+        self._doors = doors
 
     def route(self, path: str, operations: Sequence[Operation]) -> Route:
         """One route for all methods of a path, so that 405 names them all."""
@@ -83,26 +75,13 @@ class _Api:
         return Route(path, endpoint, methods=list(by_method))
 
     async def _answer(self, request: Request, by_method: Mapping[str, Operation]) -> Response:
-        who = await self._let_in(request)
+        # Nothing is read or told before it is known who asks.
+        who = await self._doors.caller_in(request, validation.project_id(request.path_params["project_id"]))
         text = request.path_params.get("job_id")
         job_id = None if text is None else validation.job_id(text)
         structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)
-        call = Call(service=self._service, log_stores=self._log_stores, who=who, request=request, job_id=job_id)
+        call = Call(services=self._services, who=who, request=request, job_id=job_id)
         return await by_method[request.method].handler(call)
-
-    async def _let_in(self, request: Request) -> Caller:
-        """Who asks. Raises AuthenticationError, InvalidProject, ProjectMismatch; nothing is read or told before."""
-        who = await self._gatekeeper.principal_of_token(_token(request), self._clock())
-        require_project(who, validation.project_id(request.path_params["project_id"]))
-        return who
-
-
-def _token(request: Request) -> str | None:
-    """The one token. Two of them would leave it to chance which counts."""
-    tokens = request.headers.getlist("x-auth-token")
-    if len(tokens) > 1:
-        raise InvalidToken("The request holds several X-Auth-Token headers. Send one.")
-    return tokens[0] if tokens else None
 
 
 async def _openapi(request: Request) -> Response:

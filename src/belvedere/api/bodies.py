@@ -10,8 +10,18 @@ from belvedere.contract.limits import BODY_BYTES
 _DROPPED_BYTES = 64 * 2**20
 
 
+_KEPT = "belvedere.body"  # in the scope: whoever checks a signature reads the body first
+
+
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooLarge past 12 MB; no more than that is ever held."""
+    """The whole body. Raises BodyTooLarge past 12 MB; no more than that is ever held. May be called again."""
+    if _KEPT not in request.scope:
+        request.scope[_KEPT] = await _read(request)
+    body: bytes = request.scope[_KEPT]
+    return body
+
+
+async def _read(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

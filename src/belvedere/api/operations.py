@@ -31,11 +31,17 @@ STORE: Final = STORES + "/{store_name}"
 FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
 
 
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """The use cases behind the operations."""
+
+    jobs: JobService
+    log_stores: LogStoreService
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """An authenticated request. `job_id` is None where the path has none, or one that no job can have."""
 
-    service: JobService
-    log_stores: LogStoreService
+    services: Services
     who: Caller
     request: Request
     job_id: int | None = None
@@ -61,82 +67,82 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _create(call: Call) -> Response:
-    request = validation.create_request(await read_body(call.request), call.service.offer)
-    created = await call.service.create(call.who, request, call.request.headers.get("idempotency-key"))
+    request = validation.create_request(await read_body(call.request), call.services.jobs.offer)
+    created = await call.services.jobs.create(call.who, request, call.request.headers.get("idempotency-key"))
     structlog.contextvars.bind_contextvars(job_id=created.job_id)
     return answer(created)
 
 
 async def _list(call: Call) -> Response:
     request = listing.list_request(call.request.query_params.multi_items())
-    return answer(await call.service.list(call.who, request))
+    return answer(await call.services.jobs.list(call.who, request))
 
 
 async def _details(call: Call) -> Response:
-    details, revision = await call.service.details(call.who, call.job_id)
+    details, revision = await call.services.jobs.details(call.who, call.job_id)
     return answer(details, headers={"ETag": etag(revision)})
 
 
 async def _update(call: Call) -> Response:
     update = validation.update_request(await read_body(call.request))
-    revision = await call.service.update(call.who, call.job_id, update, _revisions(call))
+    revision = await call.services.jobs.update(call.who, call.job_id, update, _revisions(call))
     return answer(jobs.Success(), headers={"ETag": etag(revision)})
 
 
 def _act(verb: Verb) -> Handler:
     async def act(call: Call) -> Response:
-        revision = await call.service.act(call.who, call.job_id, verb, _revisions(call))
+        revision = await call.services.jobs.act(call.who, call.job_id, verb, _revisions(call))
         return answer(jobs.Success(), headers={"ETag": etag(revision)})
 
     return act
 
 
 async def _events(call: Call) -> Response:
-    return answer(await call.service.events(call.who, call.job_id))
+    return answer(await call.services.jobs.events(call.who, call.job_id))
 
 
 async def _logs(call: Call) -> Response:
     tail = listing.tail_request(call.request.query_params.multi_items())
-    return answer(await call.service.logs(call.who, call.job_id, tail))
+    return answer(await call.services.jobs.logs(call.who, call.job_id, tail))
 
 
 async def _ticket(call: Call) -> Response:
-    return answer(await call.service.ticket(call.who, call.job_id))
+    return answer(await call.services.jobs.ticket(call.who, call.job_id))
 
 
 async def _flavors(call: Call) -> Response:
-    return answer(call.service.flavors)
+    return answer(call.services.jobs.flavors)
 
 
 async def _browse(call: Call) -> Response:
     request = log_sources.browse_request(call.request.query_params.multi_items())
-    return answer(await call.service.browse(call.who, request))
+    return answer(await call.services.jobs.browse(call.who, request))
 
 
 async def _list_stores(call: Call) -> Response:
-    return answer(await call.log_stores.list(call.who))
+    return answer(await call.services.log_stores.list(call.who))
 
 
 async def _add_store(call: Call) -> Response:
-    return answer(await call.log_stores.add(call.who, store_rules.add_request(await read_body(call.request))))
+    return answer(await call.services.log_stores.add(call.who, store_rules.add_request(await read_body(call.request))))
 
 
 async def _show_store(call: Call) -> Response:
-    return answer(await call.log_stores.show(call.who, _store_name(call)))
+    return answer(await call.services.log_stores.show(call.who, _store_name(call)))
 
 
 async def _update_store(call: Call) -> Response:
     update = store_rules.update_request(await read_body(call.request))
-    return answer(await call.log_stores.update(call.who, _store_name(call), update))
+    return answer(await call.services.log_stores.update(call.who, _store_name(call), update))
 
 
 async def _remove_store(call: Call) -> Response:
-    return answer(await call.log_stores.remove(call.who, _store_name(call)))
+    return answer(await call.services.log_stores.remove(call.who, _store_name(call)))
 
 
 async def _test_store(call: Call) -> Response:
     bucket = store_rules.trial_request(await read_body(call.request))
-    return answer(await call.log_stores.test(call.who, _store_name(call), bucket))
+    return answer(await call.services.log_stores.test(call.who, _store_name(call), bucket))
 
 
 def _store_name(call: Call) -> str:

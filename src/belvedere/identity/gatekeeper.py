@@ -42,7 +42,7 @@ class Gatekeeper:
         self._store = store
         # By kind and digest: the caller, when the secret expires, and until when it is believed.
         self._known: dict[tuple[SecretKind, str], tuple[Caller, datetime | None, datetime]] = {}
-        self._changes = 0
+        self.changes = 0  # how often `forget` was called: what others remember counts while this stays the same
 
     async def principal_of_token(self, token: str | None, now: datetime) -> Caller:
         """Who sent this X-Auth-Token. Raises AuthenticationError without one, InvalidToken for an unknown one."""
@@ -131,7 +131,7 @@ class Gatekeeper:
 
     def forget(self) -> None:
         """Look everything up anew: identities have changed."""
-        self._changes += 1
+        self.changes += 1
         self._known.clear()
 
     async def redeem_ticket(self, ticket: str, now: datetime, kind: SecretKind = SecretKind.SESSION) -> str | None:
@@ -165,10 +165,10 @@ class Gatekeeper:
         return await self._look(kind, secret, now)
 
     async def _look(self, kind: SecretKind, secret: str, now: datetime) -> Caller | None:
-        changes = self._changes
+        changes = self.changes
         record = await self._find(kind, secret, now)
         caller = await self.caller_of(record.principal, _SIGNED_BY[kind]) if record else None
-        if record and caller and changes == self._changes:  # else it may be what was true before the change
+        if record and caller and changes == self.changes:  # else it may be what was true before the change
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[kind, record.digest] = caller, record.expires_at, now + REMEMBERED

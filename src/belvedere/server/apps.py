@@ -9,6 +9,8 @@ import msgspec
 from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
+from belvedere.api.doors import Doors
+from belvedere.api.operations import Services
 from belvedere.console.desk import Desk
 from belvedere.console.routes import console_routes
 from belvedere.console.rules import ConsoleRules
@@ -16,6 +18,7 @@ from belvedere.gateway.gateway import Gateway, create_gateway
 from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
 from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.keys import KeyRing
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
@@ -44,6 +47,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Runtime
     reconciler: Reconciler
     gatekeeper: Gatekeeper
+    keys: KeyRing
     jobs: JobService
     log_stores: LogStoreService
     metrics: Metrics
@@ -103,10 +107,8 @@ def build_api(parts: Parts) -> Starlette:
     )
     desk = Desk(parts.gatekeeper, utc_now, rules)
     return create_app(
-        parts.jobs,
-        parts.log_stores,
-        parts.gatekeeper,
-        utc_now,
+        Services(jobs=parts.jobs, log_stores=parts.log_stores),
+        Doors(parts.gatekeeper, parts.keys, utc_now),
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,
         routes=[

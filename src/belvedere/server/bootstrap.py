@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.keys import KeyRing
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind, User
 from belvedere.lifecycle.clock import Clock
 
@@ -14,10 +15,12 @@ ADMINISTRATOR = "admin"
 
 
 class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
-    """Content of ``bootstrap.json``: what a script or the CLI needs to begin. Its repr hides the token."""
+    """Content of ``bootstrap.json``: what a script or the CLI needs to begin. Its repr hides the secrets."""
 
     project_id: str
     token: str
+    access_key: str = ""
+    secret_key: str = ""
     console_url: str
     endpoint: str
     viewer_url: str
@@ -27,23 +30,35 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def ensure_bootstrap(
-    path: Path, identities: IdentityStore, gatekeeper: Gatekeeper, *, clock: Clock, api_origin: str, viewer_origin: str
+    path: Path,
+    identities: IdentityStore,
+    gatekeeper: Gatekeeper,
+    keys: KeyRing,
+    *,
+    clock: Clock,
+    api_origin: str,
+    viewer_origin: str,
 ) -> Bootstrap:
-    """Make the first project and its administrator's token, or find them again.
+    """Make the first project and its administrator's token and keys, or find them again.
 
     A file that is lost, damaged or of another database is written anew with a fresh token, and whatever opened the
-    project for its administrator before does so no more: removing the file revokes the token. Mode 0600, atomically.
+    project for its administrator before does so no more: removing the file revokes the token and
+    the keys. Mode 0600, atomically.
     """
     project = await _first_project(identities, clock)
     await _first_user(identities, clock)
-    token = await _token_in(path, gatekeeper, project.id, clock)
+    known = _read(path)
+    token = await _good_token(known, gatekeeper, project.id, clock)
     if token is None:
         principal = Principal(user=ADMINISTRATOR, project_id=project.id)
         await gatekeeper.revoke_all(principal)
         token = await gatekeeper.issue(SecretKind.TOKEN, principal, clock(), None)
+    access_key, secret_key = await _good_pair(known, keys) or await _new_pair(identities, keys, clock)
     bootstrap = Bootstrap(
         project_id=project.id,
         token=token,
+        access_key=access_key,
+        secret_key=secret_key,
         console_url=f"{api_origin}/",
         endpoint=api_origin,
         viewer_url=viewer_origin,
@@ -67,11 +82,26 @@ async def _first_user(identities: IdentityStore, clock: Clock) -> None:
     await identities.add_user(administrator)
 
 
-async def _token_in(path: Path, gatekeeper: Gatekeeper, project_id: str, clock: Clock) -> str | None:
+async def _good_token(known: Bootstrap | None, gatekeeper: Gatekeeper, project_id: str, clock: Clock) -> str | None:
     """The file's token, if it still opens this project."""
-    known = _read(path)
     principal = await gatekeeper.principal_if_valid(known.token, clock()) if known else None
     return known.token if known and principal and principal.project_id == project_id else None
+
+
+async def _good_pair(known: Bootstrap | None, keys: KeyRing) -> tuple[str, str] | None:
+    """The file's keys, if they still are keys."""
+    if known and known.access_key and await keys.is_pair(known.access_key, known.secret_key):
+        return known.access_key, known.secret_key
+    return None
+
+
+async def _new_pair(identities: IdentityStore, keys: KeyRing, clock: Clock) -> tuple[str, str]:
+    """New keys of the administrator's, in place of those that were in a file before."""
+    for key in await identities.keys(ADMINISTRATOR):
+        if key.is_bootstrap:
+            await keys.remove(key.access_key)
+    made = await keys.create(ADMINISTRATOR, clock(), description="bootstrap.json", is_bootstrap=True)
+    return made.key.access_key, made.secret_key
 
 
 def _read(path: Path) -> Bootstrap | None:

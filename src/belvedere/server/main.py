@@ -15,6 +15,7 @@ import uvloop
 
 from belvedere import __version__
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE, Gatekeeper
+from belvedere.identity.keys import KeyRing
 from belvedere.identity.records import Principal, SecretKind
 from belvedere.lifecycle.clock import utc_now
 from belvedere.reconciler.loop import Reconciler
@@ -33,6 +34,8 @@ from belvedere.service.log_stores import StoreCatalog
 from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
+
+_NO_KEY_OPENS = "no key opens its secret; see store_key in the settings"
 
 _log = structlog.get_logger("belvedere.server")
 
@@ -71,8 +74,10 @@ async def _serve(
     async with _stores(data) as stores:
         parts = _parts(settings, data, stores)
         bootstrap = await _bootstrap(settings, data, parts)
+        for access_key in await parts.keys.renew():
+            _log.error("access-key-unusable", access_key=access_key, why=_NO_KEY_OPENS)
         for name in await parts.log_stores.start():
-            _log.error("log-store-unusable", name=name, why="no key opens its secret; see store_key in the settings")
+            _log.error("log-store-unusable", name=name, why=_NO_KEY_OPENS)
         api, gateway = serving_asgi(build_api(parts), api_socket), serving_gateway(build_gateway(parts), viewer_socket)
         async with _working(parts.reconciler.run()), _working(parts.uses.run()), serving_all(api, gateway):
             announce(await _announcement(settings, data, parts, bootstrap))
@@ -85,7 +90,8 @@ async def _serve(
 
 def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
     board = Board()
-    catalog = StoreCatalog(stores.log_stores, open_sealer(settings, data), list(settings.object_stores.values()))
+    sealer = open_sealer(settings, data)
+    catalog = StoreCatalog(stores.log_stores, sealer, list(settings.object_stores.values()))
     locator = Locator(settings, catalog)
     runtime = LocalRuntime(
         data,
@@ -106,6 +112,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         runtime=runtime,
         reconciler=reconciler,
         gatekeeper=gatekeeper,
+        keys=KeyRing(stores.identities, gatekeeper, sealer, utc_now()),
         jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint, locator),
         log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime),
         metrics=Metrics(__version__),
@@ -123,6 +130,7 @@ async def _bootstrap(settings: Settings, data: Path, parts: Parts) -> Bootstrap:
         data / "bootstrap.json",
         parts.stores.identities,
         parts.gatekeeper,
+        parts.keys,
         clock=utc_now,
         api_origin=settings.api_origin,
         viewer_origin=settings.viewer_origin,
