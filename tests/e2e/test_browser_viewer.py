@@ -76,7 +76,7 @@ async def test_a_ticket_opens_the_board_and_a_rising_curve_is_drawn(
     tenth = len(heights) // 10
     assert sum(heights[-tenth:]) > 2 * sum(heights[:tenth])
     assert complaints == []
-    assert page.url == f"{job['service_url']}#timeseries"
+    assert page.url == f"{store_service.browser_url(job)}#timeseries"
 
 
 async def test_the_scalars_images_and_histograms_dashboards_show(
@@ -90,7 +90,7 @@ async def test_the_scalars_images_and_histograms_dashboards_show(
         ("images", "tf-image-loader img"),
         ("histograms", "vz-histogram-timeseries svg path"),
     ):
-        await page.goto(f"{job['service_url']}#{dashboard}")
+        await page.goto(f"{store_service.browser_url(job)}#{dashboard}")
         await expect(page.locator(drawing).first).to_be_visible(timeout=PATIENCE)
         await page.wait_for_load_state("networkidle")
         await save(page, dashboard)
@@ -118,7 +118,7 @@ async def test_a_used_ticket_opens_nothing(
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=PATIENCE)
 
 
-async def test_a_token_pasted_once_opens_every_job(
+async def test_a_token_pasted_once_opens_every_job_at_its_service_url(
     store_service: BelvedereProcess, job: dict[str, Any], chromium: BrowserContext
 ) -> None:
     page = await chromium.new_page()

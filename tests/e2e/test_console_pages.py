@@ -38,16 +38,16 @@ async def test_a_job_is_stopped_restarted_and_deleted_from_its_page(
         await expect(page.get_by_role("link", name="by-hand", exact=True)).to_have_count(0, timeout=PATIENCE)
 
 
-async def test_who_is_signed_in_at_the_console_needs_no_token_at_the_viewers(
+async def test_who_is_signed_in_at_the_console_is_led_to_the_job_at_its_own_origin(
     service: BelvedereProcess, folder: Path
 ) -> None:
     created = service.run("shared", folder)
     async with browser() as chromium:
         page = await signed_in(chromium, service, "/")
         await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
-        await page.goto(created["service_url"])
-        await page.get_by_role("link", name="Open it from the console").click()
+        await page.goto(f"{created['service_url']}?tag=a%26b")
         await expect(page.get_by_role("heading", name="Nothing to show yet")).to_be_visible(timeout=PATIENCE)
+        assert page.url == f"{service.browser_url(created)}?tag=a%26b"
     service.delete(created["job_id"])
 
 

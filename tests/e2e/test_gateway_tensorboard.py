@@ -10,7 +10,6 @@ import pytest
 from msgspec.structs import replace
 from playwright.async_api import Page, Response, expect
 
-from belvedere.identity.records import SecretKind
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.viewers.tensorboard import TensorBoard
 from tests.support.chromium import browser, look_away, needs_chromium
@@ -39,7 +38,7 @@ async def tensorboard(folder: Path) -> AsyncIterator[Stage]:
 
 
 async def enter(page: Page, made: Stage, rest: str = "", job_id: int = 1) -> None:
-    ticket = await made.secret(SecretKind.VIEWER_TICKET)
+    ticket = await made.ticket(job_id)
     await page.goto(str(made.url(f"/?ticket={ticket}{rest}", job_id)))
     await expect(page.locator("tb-webapp header, tb-webapp app-header")).to_be_visible(timeout=PATIENCE)
 

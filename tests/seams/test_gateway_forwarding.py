@@ -8,7 +8,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from belvedere.identity.records import SecretKind
 from tests.support.gateway import Handler, Stage, job, stage, upstream
 
 
@@ -78,7 +77,7 @@ async def test_a_body_streams_up_while_its_answer_streams_down() -> None:
 
 async def test_our_secrets_never_reach_the_viewer() -> None:
     async with viewer(echo) as made:
-        session = await made.secret(SecretKind.VIEWER_SESSION)
+        session = await made.session()
         headers = {
             "Authorization": "Bearer x",
             "Cookie": f"_xsrf=1; belvedere_viewer={session}; belvedere_console=c; theme=dark",

@@ -24,7 +24,7 @@ async def sleeping(*, hold: float = 30, linger: float = 0.05) -> AsyncIterator[S
     async with stage(hold=hold, linger=linger) as made, upstream(made.folder / "viewer.sock", hello):
         made.put(job())
         made.asleep()
-        made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.VIEWER_SESSION)}"
+        made.client.headers["Cookie"] = f"belvedere_viewer={await made.session()}"
         yield made
 
 

@@ -15,9 +15,11 @@ from belvedere.api.doors import Doors
 from belvedere.api.operations import Services
 from belvedere.contract.jobs import Flavor
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.keys import KeyRing
+from belvedere.identity.passes import Passes
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
@@ -161,9 +163,9 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
         service = JobService(
             store=stores.jobs,
             board=board,
-            gatekeeper=gatekeeper,
+            passes=Passes(stores.passes, gatekeeper),
             clock=world.clock,
-            rules=ServiceRules(quota=quota, viewer_origin=VIEWERS, flavors=_FLAVORS, job_types=_TYPES),
+            rules=ServiceRules(quota=quota, origins=ViewerOrigins(shared=VIEWERS), flavors=_FLAVORS, job_types=_TYPES),
             places=world,
             hint=world.hinted.append,
             read_logs=world.read_logs,

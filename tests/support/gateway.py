@@ -12,20 +12,25 @@ from msgspec.structs import replace
 from yarl import URL
 
 from belvedere.contract.jobs import SourceProgress
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.gateway.gateway import create_gateway
 from belvedere.gateway.rules import GatewayRules
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Principal, SecretKind, SecretRecord
+from belvedere.identity.passes import Pass, Passes, PassKind
+from belvedere.identity.records import Basis, Principal, SecretKind, SecretRecord
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.runtimes.board import Board
+from belvedere.testing.passes import MemoryPassStore
 from belvedere.testing.store import MemoryIdentityStore
 from tests.support.identities import enrol
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PROJECT = "a" * 32
 OTHER_PROJECT = "b" * 32
+ANN = Principal(user="ann", project_id=PROJECT)
+ONE_ORIGIN = ViewerOrigins(shared="http://view.example:8081")
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -39,6 +44,18 @@ class Identities(MemoryIdentityStore):
     async def find_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
         self.looks += 1
         return await super().find_secret(kind, digest)
+
+
+class PassLooks(MemoryPassStore):
+    """Passes that count, together with the identities, how often they are asked."""
+
+    def __init__(self, identities: Identities) -> None:
+        super().__init__()
+        self._identities = identities
+
+    async def find_pass(self, kind: PassKind, digest: str) -> Pass | None:
+        self._identities.looks += 1
+        return await super().find_pass(kind, digest)
 
 
 def job(job_id: int = 1, *, project_id: str = PROJECT, run: Run | None = None, intent: Intent = Intent.RUN) -> Job:
@@ -88,6 +105,7 @@ class Stage:
         self.board = board
         self.identities = identities
         self.gatekeeper = Gatekeeper(identities)
+        self.passes = Passes(PassLooks(identities), self.gatekeeper)
         self.client = client
         self.now = NOW
         self.jobs: dict[int, Job] = {}
@@ -101,6 +119,16 @@ class Stage:
     def url(self, rest: str = "/", job_id: int = 1, project_id: str = PROJECT) -> URL:
         """A job's URL, byte for byte."""
         return URL(f"{self.origin}/modelarts2/tensorboard/{project_id}/{job_id}{rest}", encoded=True)
+
+    async def ticket(self, job_id: int = 1, basis: Basis | None = None) -> str:
+        """A new ticket of ann's to a job's viewer."""
+        return await self.passes.ticket(ANN, job_id, self.now, basis)
+
+    async def session(self, job_id: int = 1, basis: Basis | None = None) -> str:
+        """A new session of ann's for a job's viewer."""
+        session = await self.passes.redeem(await self.ticket(job_id, basis), job_id, self.now)
+        assert session is not None
+        return session
 
     async def secret(self, kind: SecretKind, project_id: str = PROJECT, life: timedelta | None = None) -> str:
         """A new secret of a user called ann."""
@@ -136,7 +164,12 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage(
-    *, patience: float = 30.0, poll: float = 25.0, hold: float = 1.0, linger: float = 2.0
+    *,
+    patience: float = 30.0,
+    poll: float = 25.0,
+    hold: float = 1.0,
+    linger: float = 2.0,
+    origins: ViewerOrigins = ONE_ORIGIN,
 ) -> AsyncIterator[Stage]:
     """A gateway that serves while the context lasts."""
     board, identities = Board(), Identities()
@@ -154,11 +187,11 @@ async def stage(
 
         gateway = create_gateway(
             board=board,
-            gatekeeper=made.gatekeeper,
+            passes=made.passes,
             find_job=find_job,
             clock=lambda: made.now,
             rules=GatewayRules(
-                public_origin="http://view.example:8081",
+                origins=origins,
                 console_origin="http://console.example:8080",
                 patience=patience,
                 poll=poll,

@@ -68,6 +68,11 @@ class BelvedereProcess:
     def viewer_url(self) -> str:
         return f"http://127.0.0.1:{self.viewer_port}"
 
+    def browser_url(self, job: Mapping[str, Any]) -> str:
+        """Where browsers see the job: its service URL on an origin of its own."""
+        own = f"http://job-{job['job_id']}.localhost:{self.viewer_port}"
+        return str(job["service_url"]).replace(self.viewer_url, own)
+
     @property
     def bootstrap(self) -> dict[str, str]:
         loaded: dict[str, str] = json.loads((self.data / "bootstrap.json").read_text())

@@ -19,20 +19,22 @@ from belvedere.console.rules import ConsoleRules
 from belvedere.contract.errors import Conflict, NotFound
 from belvedere.contract.jobs import JobDetails, JobEvent, JobEvents, JobList, JobLogs, Ticket
 from belvedere.contract.listing import ValidList
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Principal, SecretKind
+from belvedere.identity.records import Basis, Principal, SecretKind
 from belvedere.lifecycle.jobs import AutoStop, Job, Run, TimeUnit
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
-from belvedere.service.views import details
+from belvedere.service.views import details, with_ticket
 from tests.support.gateway import NO_BUCKET, NOW, PROJECT, job
 from tests.support.identities import owners
 
 ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
-RULES = ConsoleRules(public_origin=ORIGIN, viewer_origin=VIEWERS, data_folder="/srv/belvedere")
+ORIGINS = ViewerOrigins(shared=VIEWERS)
+RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, data_folder="/srv/belvedere")
 OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -43,10 +45,11 @@ class SomeJobs:
         self.jobs = jobs
         self.acted: list[tuple[int | None, Verb]] = []
         self.lines: list[str] = []
+        self.bases: list[Basis | None] = []
         self.is_busy = False
 
     async def list(self, who: Principal, request: ValidList) -> JobList:
-        mine = [details(a_job, None, NOW, VIEWERS) for a_job in self.jobs if a_job.project_id == who.project_id]
+        mine = [details(a_job, None, NOW, ORIGINS) for a_job in self.jobs if a_job.project_id == who.project_id]
         return JobList(job_total_count=len(mine), job_count_limit=1, quotas=100, jobs=mine[: request.per_page])
 
     def find(self, who: Principal, job_id: int | None) -> Job:
@@ -56,7 +59,7 @@ class SomeJobs:
         raise NotFound("No such job.")
 
     async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
-        return details(self.find(who, job_id), None, NOW, VIEWERS), 1
+        return details(self.find(who, job_id), None, NOW, ORIGINS), 1
 
     async def act(self, who: Principal, job_id: int | None, verb: Verb) -> int:
         require(verb, self.find(who, job_id))
@@ -74,9 +77,13 @@ class SomeJobs:
         self.find(who, job_id)
         return JobLogs(lines=self.lines[-tail:])
 
-    async def ticket(self, who: Principal, job_id: int | None) -> Ticket:
+    async def ticket(
+        self, who: Principal, job_id: int | None, *, basis: Basis | None = None, rest: str = "/"
+    ) -> Ticket:
         self.find(who, job_id)
-        return Ticket(url=f"{VIEWERS}/modelarts2/tensorboard/{PROJECT}/{job_id}/?ticket=t", expires_in=120)
+        self.bases.append(basis)
+        url = with_ticket(f"{VIEWERS}/modelarts2/tensorboard/{PROJECT}/{job_id}", rest, "t")
+        return Ticket(url=url, expires_in=120)
 
 
 class Stage:

@@ -130,25 +130,6 @@ def test_a_principal_acts_in_its_own_project_alone() -> None:
     assert refusal.value.error_code == "ModelArts.0210"
 
 
-async def test_a_viewers_session_opens_no_console_and_ends_with_it(gatekeeper: Gatekeeper) -> None:
-    session = await gatekeeper.issue(SecretKind.VIEWER_SESSION, ANN, NOW, SESSION_LIFE)
-    assert await gatekeeper.principal_of_session(session, NOW) is None
-    assert principal(await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION)) == ANN
-    await gatekeeper.end_session(session)
-    assert await gatekeeper.principal_of_session(session, NOW, SecretKind.VIEWER_SESSION) is None
-
-
-@pytest.mark.parametrize(
-    ("ticket_kind", "other"),
-    [(SecretKind.VIEWER_TICKET, SecretKind.SESSION), (SecretKind.TICKET, SecretKind.VIEWER_SESSION)],
-)
-async def test_a_ticket_opens_no_session_on_the_other_origin(
-    gatekeeper: Gatekeeper, ticket_kind: SecretKind, other: SecretKind
-) -> None:
-    ticket = await gatekeeper.issue(ticket_kind, ANN, NOW, TICKET_LIFE)
-    assert await gatekeeper.redeem_ticket(ticket, NOW, other) is None
-
-
 async def test_a_token_of_somebody_disabled_is_refused() -> None:
     store = owners(ANN)
     gatekeeper = Gatekeeper(store)

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from belvedere.contract.errors import IllegalState, PermissionDenied
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.validation import ValidCreate, ValidSchedule, ValidUpdate
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.jobs import AutoStop, End, Intent, Job, Run, TimeUnit, Visibility
@@ -37,8 +38,46 @@ CREATE = ValidCreate(
 )
 
 
-def test_the_service_url_is_below_the_viewers_origin() -> None:
-    assert views.service_url(JOB, "https://v.example") == "https://v.example/modelarts2/tensorboard/p1/7/"
+ORIGINS = ViewerOrigins(shared="https://v.example")
+
+
+@pytest.mark.parametrize(
+    ("origins", "url"),
+    [
+        (ORIGINS, "https://v.example/modelarts2/tensorboard/p1/7/"),
+        (
+            ViewerOrigins(shared="https://v.example", each="https://*.v.example", is_known=True),
+            "https://job-7.v.example/modelarts2/tensorboard/p1/7/",
+        ),
+        (
+            ViewerOrigins(shared="http://127.0.0.1:1", each="http://*.localhost:1"),
+            "http://127.0.0.1:1/modelarts2/tensorboard/p1/7/",
+        ),
+    ],
+)
+def test_the_service_url_bears_a_name_that_every_program_can_resolve(origins: ViewerOrigins, url: str) -> None:
+    assert views.service_url(JOB, origins) == url
+
+
+@pytest.mark.parametrize(
+    ("rest", "link"),
+    [
+        ("/", "https://v/p/?ticket=t"),
+        ("/?tag=a%26b", "https://v/p/?tag=a%26b&ticket=t"),
+        ("/data/x.y/?", "https://v/p/data/x.y/?ticket=t"),
+        ("", "https://v/p/?ticket=t"),
+        ("//evil.example", "https://v/p/?ticket=t"),
+        ("/../2/", "https://v/p/?ticket=t"),
+        ("/..", "https://v/p/?ticket=t"),
+        ("/a/./b", "https://v/p/?ticket=t"),
+        ("/\\evil", "https://v/p/?ticket=t"),
+        ("@evil.example/", "https://v/p/?ticket=t"),
+        ("/\r\nSet-Cookie: a", "https://v/p/?ticket=t"),
+        ("/#x", "https://v/p/?ticket=t"),
+    ],
+)
+def test_a_ticket_leads_to_a_place_within_the_viewer_alone(rest: str, link: str) -> None:
+    assert views.with_ticket("https://v/p", rest, "t") == link
 
 
 def test_times_are_whole_milliseconds() -> None:
@@ -48,7 +87,7 @@ def test_times_are_whole_milliseconds() -> None:
 def test_an_ended_job_keeps_its_running_time_and_has_none_left() -> None:
     run = Run(ran_before=timedelta(seconds=90), end=End.USER, ended_at=NOW)
     job = replace(JOB, intent=Intent.STOP, run=run, auto_stop=AutoStop(duration=1))
-    details = views.details(job, None, NOW + timedelta(hours=9), "https://v.example")
+    details = views.details(job, None, NOW + timedelta(hours=9), ORIGINS)
     assert (details.status, details.duration, details.remaining_duration) == (12, 90_000, None)
     assert details.allowed == ["delete", "restart", "update"]
 
@@ -59,7 +98,7 @@ def test_a_job_without_auto_stop_has_an_empty_schedule() -> None:
 
 def test_progress_is_unknown_before_anything_was_seen() -> None:
     sighting = Sighting(job=JOB, seen=ABSENT)
-    assert views.details(JOB, sighting, NOW, "https://v.example").source is None
+    assert views.details(JOB, sighting, NOW, ORIGINS).source is None
 
 
 def test_an_update_counts_as_a_revision() -> None:

@@ -121,6 +121,15 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({"log_root": ("/does/not/exist",)}, {}, "", "/does/not/exist"),
         ({}, {"BELVEDERE_STORE_ENDPOINT": "http://obs.example"}, "", "allow_http"),
         ({"public_url": "https://a.example", "viewer_url": "https://a.example/"}, {}, "", "two origins"),
+        ({"viewer_url": "https://a.*.example"}, {}, "", "viewer_url must be like https://"),
+        ({"viewer_url": "https://*"}, {}, "", "viewer_url must be like https://"),
+        ({"public_url": "https://*.a.example"}, {}, "", "public_url must be like https://"),
+        (
+            {"public_url": "https://job-1.v.example", "viewer_url": "https://*.v.example"},
+            {},
+            "",
+            "must not be one of the jobs' own names",
+        ),
         ({}, {"BELVEDERE_SLEEP_AFTER": "9"}, "", "sleep_after must be 10 to 86400"),
         ({}, {}, "sleep_after = -1\n", "sleep_after"),
         ({}, {}, "sleep_after = 31536000\n", "0 for never"),
@@ -178,6 +187,21 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_origins_follow_addresses_unless_said(tmp_path: Path) -> None:
     assert Settings(host="::1", port=1).api_origin == "http://[::1]:1"
     assert Settings(viewer_url="https://v.example/").viewer_origin == "https://v.example"
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "linked"),
+    [
+        (Settings(viewer_port=1), "http://job-7.localhost:1", "http://127.0.0.1:1"),
+        (Settings(host="::1", viewer_port=1), "http://job-7.localhost:1", "http://[::1]:1"),
+        (Settings(host="0.0.0.0", viewer_port=1), "http://127.0.0.1:1", "http://127.0.0.1:1"),
+        (Settings(public_url="http://gpu1:8080", viewer_port=1), "http://127.0.0.1:1", "http://127.0.0.1:1"),
+        (Settings(viewer_url="http://127.0.0.1:1"), "http://127.0.0.1:1", "http://127.0.0.1:1"),
+        (Settings(viewer_url="https://*.v.example:1/"), "https://job-7.v.example:1", "https://job-7.v.example:1"),
+    ],
+)
+def test_each_job_has_an_origin_where_its_name_can_be_found(settings: Settings, own: str, linked: str) -> None:
+    assert (settings.viewer_origins.of(7), settings.viewer_origins.linked(7)) == (own, linked)
 
 
 def test_the_default_data_folder_is_the_users() -> None:

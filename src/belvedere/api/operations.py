@@ -18,7 +18,8 @@ from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LI
 from belvedere.api.preconditions import etag, revisions
 from belvedere.contract import errors, jobs, listing, log_sources, log_stores, store_rules, validation
 from belvedere.contract.errors import BelvedereError
-from belvedere.identity.records import Caller
+from belvedere.identity.gatekeeper import digest_of
+from belvedere.identity.records import Basis, Caller, SecretKind
 from belvedere.lifecycle.status import Verb
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService
@@ -107,7 +108,9 @@ async def _logs(call: Call) -> Response:
 
 
 async def _ticket(call: Call) -> Response:
-    return answer(await call.services.jobs.ticket(call.who, call.job_id))
+    token = call.request.headers.get("x-auth-token")
+    basis = Basis(kind=SecretKind.TOKEN, digest=digest_of(token)) if token else None
+    return answer(await call.services.jobs.ticket(call.who, call.job_id, basis=basis))
 
 
 async def _flavors(call: Call) -> Response:

@@ -10,12 +10,13 @@ from belvedere.console.forms import is_same_origin
 from belvedere.console.pages import page_headers, render
 from belvedere.console.rules import ConsoleRules
 from belvedere.contract.limits import JOB_ID
-from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Caller
+from belvedere.identity.gatekeeper import Gatekeeper, digest_of
+from belvedere.identity.records import Basis, Caller, SecretKind
 from belvedere.lifecycle.clock import Clock
 
 STATIC = "/static/"
-RETURNS = re.compile(r"/(?:jobs/[1-9][0-9]{0,18}(?:/open|/delete)?)?")  # where a sign-in may lead back to
+# Where a sign-in may lead back to. What stands behind `to` is a place within the job's viewer, percent-encoded.
+RETURNS = re.compile(r"/(?:jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]{1,2000})?|/delete)?)?")
 
 
 class Desk:
@@ -28,7 +29,15 @@ class Desk:
 
     async def who(self, request: Request) -> Caller | None:
         """Who is signed in in this browser."""
-        return await self.gatekeeper.principal_of_session(request.cookies.get(self.rules.cookie), self.clock())
+        return await self.gatekeeper.principal_of_session(self._session(request), self.clock())
+
+    def basis(self, request: Request) -> Basis | None:
+        """The session that what is given to this browser depends on."""
+        session = self._session(request)
+        return Basis(kind=SecretKind.SESSION, digest=digest_of(session)) if session else None
+
+    def _session(self, request: Request) -> str | None:
+        return request.cookies.get(self.rules.cookie.name)
 
     def ask(self, target: str, *, status: int, error: str = "") -> Response:
         """The sign-in page, which leads to `target`."""
@@ -39,8 +48,6 @@ class Desk:
             action="/sign-in",
             next=target if RETURNS.fullmatch(target) else "/",
             error=error,
-            job_id=None,
-            opener="",
         )
 
     def refused(self) -> Response:
@@ -58,7 +65,7 @@ class Desk:
     def page(self, template: str, *, status: int = 200, **values: object) -> Response:
         """A page."""
         # Signing in may lead on to a viewer, and browsers hold redirects of a form to the form's policy.
-        headers = page_headers(form_targets=f"'self' {self.rules.viewer_origin}")
+        headers = page_headers(form_targets=f"'self' {self.rules.viewers}")
         text = render(template, static=STATIC, console="/", **values)
         return HTMLResponse(text, status_code=status, headers=headers)
 

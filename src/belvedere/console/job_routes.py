@@ -1,6 +1,7 @@
 """A job's own page, its buttons, and the way over to its viewer."""
 
-from typing import Protocol
+from typing import Final, Protocol
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,10 +12,11 @@ from belvedere.console.desk import Desk, is_from_our_page, job_id_of, see_other
 from belvedere.console.job_facts import LOG_LINES, happenings, job_facts, log_text, refusal_text
 from belvedere.contract.errors import Conflict, IllegalState, NotFound
 from belvedere.contract.jobs import JobDetails, JobEvents, JobLogs, Ticket
-from belvedere.identity.records import Caller
+from belvedere.identity.records import Basis, Caller
 from belvedere.lifecycle.status import Verb
 from belvedere.runtimes.board import Board
 
+USED_LINK: Final = "That link has been used, or its time is up. Sign in instead."
 _BUTTONS = frozenset({Verb.STOP, Verb.RESTART, Verb.DELETE})
 
 
@@ -29,7 +31,9 @@ class JobActions(Protocol):
 
     async def logs(self, who: Caller, job_id: int | None, tail: int) -> JobLogs: ...
 
-    async def ticket(self, who: Caller, job_id: int | None) -> Ticket: ...
+    async def ticket(
+        self, who: Caller, job_id: int | None, *, basis: Basis | None = None, rest: str = "/"
+    ) -> Ticket: ...
 
 
 def job_routes(jobs: JobActions, board: Board, desk: Desk) -> list[Route]:
@@ -57,12 +61,18 @@ class _JobPages:
         return await self._page(who, job_id_of(request))
 
     async def open(self, request: Request) -> Response:
-        """Over to the viewers' origin, with a ticket, so that the person is signed in there as well."""
+        """Over to the job's own origin, with a ticket, so that the person is signed in there as well.
+
+        `to` is the place in the viewer that they wanted to see; `link=used`: they came by a ticket that is no good.
+        """
+        rest = request.query_params.get("to", "/")
         who = await self._desk.who(request)
         if who is None:
-            return self._desk.ask(request.url.path, status=401)
+            target = request.url.path if rest == "/" else f"{request.url.path}?to={quote(rest, safe='')}"
+            error = USED_LINK if request.query_params.get("link") == "used" else ""
+            return self._desk.ask(target, status=401, error=error)
         try:
-            ticket = await self._jobs.ticket(who, job_id_of(request))
+            ticket = await self._jobs.ticket(who, job_id_of(request), basis=self._desk.basis(request), rest=rest)
         except NotFound:
             return self._desk.no_such_job()
         return see_other(ticket.url)

@@ -1,6 +1,7 @@
 """Pages from templates, and the headers that each of them carries. Pure, but for reading the templates."""
 
 from functools import lru_cache
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -22,10 +23,18 @@ def page_headers(*, ancestors: str = "'none'", form_targets: str = "'self'") -> 
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
+        **ISOLATED,
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cache-Control": "no-store",
     }
+
+
+# Nothing of ours is for other origins to read, to hold a handle of, or to share a process with.
+ISOLATED: Final = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
+}
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from belvedere.console.desk import RETURNS, STATIC, Desk, is_from_our_page, see_
 from belvedere.console.forms import LARGEST_FORM, form_fields
 from belvedere.console.home import count_text, job_row
 from belvedere.console.job_routes import JobActions, job_routes
-from belvedere.console.sessions import OURS, delete_cookie, set_cookie
+from belvedere.console.sessions import OURS, delete_cookie
 from belvedere.contract.jobs import JobList
 from belvedere.contract.listing import ValidList
 from belvedere.identity.gatekeeper import SESSION_LIFE
@@ -99,7 +99,7 @@ class _Console:
         return self._welcome(session, target)
 
     async def sign_out(self, request: Request) -> Response:
-        """End this browser's sessions: the console's, and the viewers' where they share the host name."""
+        """End this browser's session on the console. What it opened of viewers ends with it, within seconds."""
         if not is_from_our_page(request):
             return self._desk.refused()
         response = see_other("/")
@@ -111,9 +111,7 @@ class _Console:
 
     def _welcome(self, session: str, target: str) -> Response:
         response = see_other(target)
-        # Lax: a link to a job opens for who is signed in, also from the viewers' origin where that is another site.
-        # What changes something is a form, and needs our own page anyway (`desk.is_from_our_page`).
-        response.headers["Set-Cookie"] = set_cookie(self._desk.rules.cookie, session, same_site="Lax")
+        response.headers["Set-Cookie"] = self._desk.rules.cookie.setting(session)
         return response
 
 

@@ -2,18 +2,18 @@
 
 import msgspec
 
-from belvedere.console.sessions import console_cookie
+from belvedere.console.sessions import Cookie, console_cookie
 
 
 class ConsoleRules(msgspec.Struct, frozen=True, kw_only=True):
-    """Origins as browsers see them, ``scheme://host[:port]``; the rest is shown to people who are signed in."""
+    """What the console is told. `public_origin` is ``scheme://host[:port]``, as browsers see it."""
 
     public_origin: str
-    viewer_origin: str
+    viewers: str  # their origins, as a Content-Security-Policy spells them
     data_folder: str  # where bootstrap.json lies, for commands that work as they stand
     example_logs: str = ""  # a train_url that this service could read; "" where it can read none
 
     @property
-    def cookie(self) -> str:
-        """The session cookie's name."""
+    def cookie(self) -> Cookie:
+        """The session cookie."""
         return console_cookie(secure=self.public_origin.startswith("https://"))

@@ -1,42 +1,56 @@
-"""The cookies that hold browser sessions: one for the console's origin, another for the viewers'."""
+"""The cookies that hold browser sessions: the console's, and one for each job that is looked at."""
 
 from typing import Final
 
+import msgspec
+
 from belvedere.identity.gatekeeper import SESSION_LIFE
 
-OURS: Final = "belvedere"  # every cookie of ours, on either origin, has this in its name
+OURS: Final = "belvedere"  # every cookie of ours, on any origin, has this in its name
 
 
-def console_cookie(*, secure: bool) -> str:
-    """Name of the console's session cookie."""
-    return f"{_host_prefix(secure)}{OURS}_console"
+class Cookie(msgspec.Struct, frozen=True, kw_only=True):
+    """A session cookie's name, and the paths that it is sent to."""
+
+    name: str
+    path: str = "/"
+
+    def setting(self, secret: str) -> str:
+        """Set-Cookie for a new session: for this host alone, out of scripts' reach, for as long as the session lives.
+
+        Lax: a link in a chat or a wiki opens for who is signed in. Whatever changes something has to come from our own
+        page anyway, which browsers tell by Sec-Fetch-Site and Origin.
+        """
+        return f"{self.name}={secret}; Path={self.path}; HttpOnly; SameSite=Lax; Max-Age={_LIFE}{_secure(self.name)}"
 
 
-def viewer_cookie(*, secure: bool) -> str:
-    """Name of the session cookie of the viewers' origin.
+def console_cookie(*, secure: bool) -> Cookie:
+    """The console's."""
+    return Cookie(name=f"{_HOST if secure else ''}{OURS}_console")
+
+
+def own_origin_cookie(*, secure: bool) -> Cookie:
+    """A job's on an origin of its own: there is nothing else there that a path could keep it from."""
+    return Cookie(name=f"{_HOST if secure else ''}{OURS}_viewer")
+
+
+def shared_origin_cookie(path: str, *, secure: bool) -> Cookie:
+    """A job's on the origin that all jobs share: for the job's `path` alone.
 
     Cookies ignore ports, so a console and viewers on one host name see each other's: hence two names.
     """
-    return f"{_host_prefix(secure)}{OURS}_viewer"
-
-
-def set_cookie(name: str, secret: str, *, same_site: str) -> str:
-    """Set-Cookie for a new session: out of scripts' reach, for as long as the session lives."""
-    return f"{name}={secret}; Path=/; HttpOnly; SameSite={same_site}; Max-Age={_LIFE}{_secure(name)}"
+    return Cookie(name=f"{_SECURE if secure else ''}{OURS}_viewer", path=path)
 
 
 def delete_cookie(name: str) -> str:
-    """Set-Cookie that takes it away."""
+    """Set-Cookie that takes away one whose path is the whole origin."""
     return f"{name}=; Path=/; HttpOnly; Max-Age=0{_secure(name)}"
 
 
 _LIFE = int(SESSION_LIFE.total_seconds())
-
-
-def _host_prefix(secure: bool) -> str:
-    # Browsers take a cookie of such a name from this very host, by https, for all its paths, and in no other way.
-    return "__Host-" if secure else ""
+_HOST = "__Host-"  # browsers take such a cookie from this very host, by https, for all its paths, or not at all
+_SECURE = "__Secure-"  # … by https
 
 
 def _secure(name: str) -> str:
-    return "; Secure" if name.startswith("__Host-") else ""
+    return "; Secure" if name.startswith((_HOST, _SECURE)) else ""

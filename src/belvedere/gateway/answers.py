@@ -13,7 +13,7 @@ from belvedere.console.tones import tone_of
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.statuses import JobStatus
 from belvedere.gateway.documents import accepts_gzip
-from belvedere.gateway.headers import Headers
+from belvedere.gateway.headers import SAFE, Headers
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
 from belvedere.gateway.shelf import plain
@@ -23,7 +23,6 @@ from belvedere.viewers.base import AssetFile
 
 OWN: Final = "/_belvedere/"
 STATIC: Final = f"{OWN}static/"
-SIGN_IN: Final = f"{OWN}sign-in"
 
 # Waiting is 503, so that whoever reads statuses knows that the same request may do later. An ended job is 409: the
 # request is at odds with the job's state, and asking again changes nothing until somebody restarts it.
@@ -48,7 +47,7 @@ def problem(status: int, code: str, message: str, *, retry_after: float | None =
     """An error in the API's words, for scripts."""
     request_id = secrets.token_hex(16)
     body = ErrorBody(error_code=code, error_message=message, error_msg=message, message=message, request_id=request_id)
-    headers = _signed({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id})
+    headers = _signed({"Cache-Control": "no-store", "X-Request-Id": request_id})
     if retry_after is not None:
         headers["Retry-After"] = str(ceil(retry_after))
     if status == 401:
@@ -58,7 +57,7 @@ def problem(status: int, code: str, message: str, *, retry_after: float | None =
 
 def data(value: object) -> web.Response:
     """A value as JSON, never kept."""
-    headers = _signed({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+    headers = _signed({"Cache-Control": "no-store"})
     return web.Response(headers=headers, body=msgspec.json.encode(value), content_type="application/json")
 
 
@@ -79,19 +78,17 @@ def moved(location: str) -> web.Response:
 
 
 def static_file(asset: Asset) -> web.Response:
-    """A file of our own pages; the only thing on this origin that anybody may read."""
-    headers = {"Content-Type": asset.content_type, "Cache-Control": LONG_CACHING, "X-Content-Type-Options": "nosniff"}
+    """A file of our own pages."""
+    headers = {"Content-Type": asset.content_type, "Cache-Control": LONG_CACHING}
     return web.Response(body=asset.body, headers=_signed(headers))
 
 
 def asset(file: AssetFile, asked: Headers, *, kept: bool) -> web.Response:
-    """A viewer's file. `kept`: by this browser alone, for ever, as the path names the content."""
+    """A viewer's file. `kept`: for ever, as the path names the content."""
     headers = {
         "Content-Type": file.content_type,
-        "Cache-Control": "private, max-age=31536000, immutable" if kept else "private, no-cache",
+        "Cache-Control": LONG_CACHING if kept else "private, no-cache",
         "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",
         # Should a file be a page, nobody has to see it as such.
         "Content-Security-Policy": "sandbox; frame-ancestors 'none'",
     }
@@ -105,17 +102,15 @@ def elsewhere(location: str) -> web.Response:
     return web.Response(status=307, headers=_signed({"Location": location, "Cache-Control": "private, no-cache"}))
 
 
-def sign_in_page(rules: GatewayRules, *, target: str, job_id: int | None, error: str = "") -> web.Response:
-    """The page that asks who it is, and leads back to `target` (empty: to the console)."""
+def stranger_page(rules: GatewayRules, opener: str) -> web.Response:
+    """In a frame: who it is can be said in a tab alone. `opener` is the console's way in."""
     values: dict[str, object] = {
-        "purpose": "Paste this service’s token once; this browser then stays signed in for a week.",
-        "action": SIGN_IN,
-        "next": target,
-        "error": error,
-        "job_id": job_id,
-        "opener": f"{rules.console_origin}/jobs/{job_id}/open" if job_id else "",
+        "title": "You are not signed in here",
+        "text": "Open this job from the console, where you are signed in or can do so.",
+        "link": opener,
+        "link_text": "Open it from the console",
     }
-    return page(rules, "sign-in.html", status=401, values=values)
+    return page(rules, "message.html", status=401, values=values)
 
 
 def not_found_page(rules: GatewayRules) -> web.Response:
@@ -145,4 +140,4 @@ def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch) ->
 
 
 def _signed(headers: dict[str, str]) -> dict[str, str]:
-    return headers | {"Server": "belvedere"}
+    return SAFE | headers

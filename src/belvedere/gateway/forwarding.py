@@ -10,7 +10,7 @@ from aiohttp import web
 
 from belvedere.gateway.connection import Broken
 from belvedere.gateway.documents import Documents, is_document, may_be_document
-from belvedere.gateway.headers import forward_headers, return_headers
+from belvedere.gateway.headers import HTTPS_ONLY, forward_headers, return_headers
 from belvedere.gateway.sending import send, send_document, send_environment
 from belvedere.gateway.upstream import IDLE, Answer, Away, Line
 
@@ -33,6 +33,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str  # the job's public one
     inner: str | None  # what the viewer expects in its place; None: the same
     console_origin: str
+    is_secure: bool  # whether browsers see the viewers by https
     main_of: str  # the kind of viewer, if this asks for its main page, or else nothing
     train_url: str  # shown in place of the folder that the viewer reads
 
@@ -95,6 +96,8 @@ class Forwarder:
     ) -> web.StreamResponse:
         host = request.headers["Host"]
         headers = return_headers(answer.headers, passage.prefix, host, passage.console_origin, passage.inner)
+        if passage.is_secure:
+            headers.update(HTTPS_ONLY)
         if hides:
             return await send_environment(answer, headers, passage.train_url)
         if is_page and is_document(answer.status, answer.headers):

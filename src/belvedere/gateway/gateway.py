@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from aiohttp import web
@@ -19,18 +19,28 @@ from belvedere.contract.errors import (
 )
 from belvedere.gateway import answers
 from belvedere.gateway.documents import Documents
+from belvedere.gateway.entering import Entering, opener, ticket_of
 from belvedere.gateway.forwarding import Forwarder
+from belvedere.gateway.headers import HTTPS_ONLY
 from belvedere.gateway.routes import RouteMatch, match_route
-from belvedere.gateway.rules import METHODS, GatewayRules, is_allowed_host, is_navigation, may_act
+from belvedere.gateway.rules import (
+    METHODS,
+    GatewayRules,
+    Place,
+    is_embedded,
+    is_navigation,
+    is_service_worker,
+    may_act,
+    place_of,
+)
 from belvedere.gateway.shelf import ASSETS, Shelf
-from belvedere.gateway.signing_in import SigningIn, ticket_of
 from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
-from belvedere.gateway.visitors import Visitor, Visitors
-from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.gateway.visitors import Visitors
+from belvedere.identity.passes import Passes
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
-from belvedere.viewers.base import ViewerType
+from belvedere.viewers.base import AssetFile, ViewerType
 from belvedere.viewers.registry import viewer_types
 
 _log = structlog.get_logger("belvedere.gateway")
@@ -45,7 +55,7 @@ class Observer(Protocol):
 def create_gateway(
     *,
     board: Board,
-    gatekeeper: Gatekeeper,
+    passes: Passes,
     find_job: FindJob,
     clock: Clock,
     rules: GatewayRules,
@@ -61,8 +71,8 @@ def create_gateway(
     forwarder = Forwarder(Documents(answers.STATIC, shelf.shared))
     return Gateway(
         viewing=Viewing(board=board, find_job=find_job, forwarder=forwarder, shelf=shelf, rules=rules, use=use),
-        visitors=Visitors(gatekeeper, clock, rules),
-        signing_in=SigningIn(gatekeeper, clock, rules),
+        visitors=Visitors(passes, clock, rules),
+        entering=Entering(passes, clock, rules),
         forwarder=forwarder,
         shelf=shelf,
         rules=rules,
@@ -71,14 +81,14 @@ def create_gateway(
 
 
 class Gateway:
-    """Everything behind the viewers' origin."""
+    """Everything behind the viewers' origins."""
 
     def __init__(
         self,
         *,
         viewing: Viewing,
         visitors: Visitors,
-        signing_in: SigningIn,
+        entering: Entering,
         forwarder: Forwarder,
         shelf: Shelf,
         rules: GatewayRules,
@@ -86,7 +96,7 @@ class Gateway:
     ) -> None:
         self._viewing = viewing
         self._visitors = visitors
-        self._signing_in = signing_in
+        self._entering = entering
         self._forwarder = forwarder
         self._shelf = shelf
         self._rules = rules
@@ -125,80 +135,98 @@ class Gateway:
             response = answers.problem(
                 500, InternalError.code, "This service failed at it. Ask the operator for the log."
             )
+        if self._rules.origins.is_secure and not response.prepared:
+            response.headers.update(HTTPS_ONLY)
         if self._observer is not None:
             self._observer(route.job_id if route else None, response.status, time.perf_counter() - began)
         return response
 
     async def _answer(self, request: web.BaseRequest, route: RouteMatch | None) -> web.StreamResponse:
-        return _refusal(request, self._rules) or await self._public(request) or await self._inside(request, route)
+        place = place_of(request.headers, self._rules)
+        if place is None:
+            return answers.problem(421, RequestError.code, _NOT_OUR_NAME)
+        if refusal := _refusal(request, route, place):
+            return refusal
+        if route is None:
+            return await self._outside(request, place)
+        return await self._inside(request, route, place)
 
-    async def _public(self, request: web.BaseRequest) -> web.Response | None:
-        """What needs no session: our own style sheets and scripts, and the sign-in form's target."""
+    async def _outside(self, request: web.BaseRequest, place: Place) -> web.Response:
+        """What belongs to no job: files of ours and of viewers, which are the same for everybody."""
         path = request.raw_path.partition("?")[0]
-        if path == answers.SIGN_IN and request.method == "POST":
-            return await self._signing_in.by_form(request)
-        if path.startswith(answers.STATIC) and request.method in {"GET", "HEAD"}:
-            asset = asset_named(path.removeprefix(answers.STATIC))
-            return answers.static_file(asset) if asset else None
-        return None
+        if request.method in {"GET", "HEAD"}:
+            if path.startswith(answers.STATIC) and (own := asset_named(path.removeprefix(answers.STATIC))):
+                return answers.static_file(own)
+            if is_navigation(request.method, request.headers):
+                return self._lead_away(path, place)
+            if file := await self._file(path):
+                return answers.asset(file, request.headers, kept=True)
+        if await self._visitors.identify(request.headers, None) is None:
+            return _unknown(request)
+        return answers.problem(404, NoSuchPath.code, "Nothing is at this path.")
 
-    async def _inside(self, request: web.BaseRequest, route: RouteMatch | None) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
-        ticket, target = ticket_of(request.method, path, query) if route else (None, "")
-        if ticket is not None and (welcome := await self._signing_in.by_ticket(ticket, target)):
-            return welcome
-        visitor = await self._visitors.identify(request.headers)
-        if visitor is None:
-            return self._stranger(request, route, target, used_ticket=ticket is not None)
-        if ticket is not None:
-            return answers.see_other(target)
-        return await self._known(request, route, visitor)
+    def _lead_away(self, path: str, place: Place) -> web.Response:
+        if path != "/":
+            return answers.not_found_page(self._rules)
+        page = f"jobs/{place.job_id}" if place.job_id else ""
+        return answers.see_other(f"{self._rules.console_origin}/{page}")
 
-    async def _known(self, request: web.BaseRequest, route: RouteMatch | None, visitor: Visitor) -> web.StreamResponse:
-        if visitor.by_cookie and not may_act(request.method, request.headers):
-            return answers.problem(
-                403, PermissionDenied.code, "This was sent by another site's page. Send it from the viewer's own."
-            )
-        if route:
-            return await self._viewing.answer(request, route, visitor)
-        if is_navigation(request.method, request.headers):
-            at_root = request.raw_path == "/"
-            return answers.see_other(f"{self._rules.console_origin}/") if at_root else self._viewing.absent(request)
-        return await self._file(request) or answers.problem(404, NoSuchPath.code, "Nothing is at this path.")
-
-    async def _file(self, request: web.BaseRequest) -> web.Response | None:
-        if request.method not in {"GET", "HEAD"}:
-            return None
-        path = request.raw_path.partition("?")[0]
+    async def _file(self, path: str) -> AssetFile | None:
         await self._shelf.loaded()
-        is_shared = path.startswith(ASSETS)
-        file = self._shelf.at(path) if is_shared else self._shelf.at_root(path)
-        return answers.asset(file, request.headers, kept=True) if file else None
+        return self._shelf.at(path) if path.startswith(ASSETS) else self._shelf.at_root(path)
+
+    async def _inside(self, request: web.BaseRequest, route: RouteMatch, place: Place) -> web.StreamResponse:
+        takes_sessions = self._rules.takes_sessions(place)
+        visitor = await self._visitors.identify(request.headers, route if takes_sessions else None)
+        path, _, query = request.raw_path.partition("?")
+        ticket, target = ticket_of(request.method, path, query)
+        if takes_sessions and ticket is not None:
+            welcome = await self._entering.by_ticket(ticket, route, target)
+            if welcome or visitor:
+                return welcome or answers.see_other(target)
+        if visitor is None:
+            return self._stranger(request, route, target, place, used_link=ticket is not None)
+        if visitor.by_cookie and not may_act(request.method, request.headers):
+            return answers.problem(403, PermissionDenied.code, _FROM_ANOTHER_SITE)
+        return await self._viewing.answer(request, route, visitor)
 
     def _stranger(
-        self, request: web.BaseRequest, route: RouteMatch | None, target: str, *, used_ticket: bool
+        self, request: web.BaseRequest, route: RouteMatch, target: str, place: Place, *, used_link: bool
     ) -> web.Response:
-        if is_navigation(request.method, request.headers):
-            error = "This link has been used, or its time is up. Sign in here instead." if used_ticket else ""
-            job_id = route.job_id if route else None
-            return answers.sign_in_page(self._rules, target=target, job_id=job_id, error=error)
-        if "X-Auth-Token" in request.headers:
-            return answers.problem(401, InvalidToken.code, "The token in the X-Auth-Token header is not valid here.")
-        return answers.problem(
-            401, AuthenticationError.code, "Nobody is signed in: send a token in the X-Auth-Token header."
-        )
+        """Who is nobody yet: people are led to where they can say who they are, scripts are told."""
+        if not is_navigation(request.method, request.headers) or "X-Auth-Token" in request.headers:
+            return _unknown(request)
+        if not self._rules.takes_sessions(place):
+            return answers.see_other(f"{self._rules.origins.of(route.job_id)}{request.raw_path}")
+        if is_embedded(request.headers):
+            return answers.stranger_page(self._rules, opener(self._rules.console_origin, route, target))
+        return self._entering.by_console(route, target, used_link=used_link)
 
 
-def _refusal(request: web.BaseRequest, rules: GatewayRules) -> web.Response | None:
+_NOT_OUR_NAME: Final = (
+    "This service does not go by the name in the Host header. Use its public URL, "
+    "or add the name to the allowed hosts in its settings."
+)
+_NOT_THIS_JOBS: Final = "This is the origin of another job. Ask for each job at its own origin, or at the shared one."
+_FROM_ANOTHER_SITE: Final = "This was sent by another site's page. Send it from the viewer's own."
+
+
+def _refusal(request: web.BaseRequest, route: RouteMatch | None, place: Place) -> web.Response | None:
     """An answer to what nobody may send."""
     if request.method not in METHODS:
         return answers.problem(405, MethodNotAllowed.code, "No viewer is asked with this method.")
-    if not is_allowed_host(request.headers, rules):
-        message = (
-            "This service does not go by the name in the Host header. Use its public URL, "
-            "or add the name to the allowed hosts in its settings."
-        )
-        return answers.problem(421, RequestError.code, message)
+    if route is not None and place.job_id not in {None, route.job_id}:
+        return answers.problem(421, RequestError.code, _NOT_THIS_JOBS)
     if not request.raw_path.startswith("/") or request.headers.get("Upgrade", "").lower() == "websocket":
         return answers.problem(400, RequestError.code, "Ask for a plain path, by plain HTTP.")
+    if is_service_worker(request.headers):
+        return answers.problem(403, PermissionDenied.code, "No service worker is installed here.")
     return None
+
+
+def _unknown(request: web.BaseRequest) -> web.Response:
+    if "X-Auth-Token" in request.headers:
+        return answers.problem(401, InvalidToken.code, "The token in the X-Auth-Token header is not valid here.")
+    return answers.problem(
+        401, AuthenticationError.code, "Nobody is signed in: send a token in the X-Auth-Token header."
+    )

@@ -1,10 +1,12 @@
 """Headers on their way through: what a viewer may see of a request, and what a browser may see of its answer. Pure."""
 
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from belvedere.console.pages import ISOLATED
 from belvedere.console.sessions import OURS
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
@@ -18,11 +20,27 @@ _NOT_FOR_VIEWERS = _HOP_BY_HOP | {
     "x-auth-token", "authorization", "cookie", "expect", "forwarded", "x-forwarded-for", "x-forwarded-host",
     "x-forwarded-proto", "x-forwarded-prefix", "x-real-ip", "x-sdk-date", "x-security-token",
 }  # fmt: skip
-# What a viewer must not decide for the whole origin, and what we say ourselves.
+# What a viewer must not decide: for the whole origin, about who else may read it, where the browser goes, or what a
+# proxy in front of us does; and what we say ourselves.
 _NOT_FOR_BROWSERS = _HOP_BY_HOP | {
     "x-frame-options", "clear-site-data", "service-worker-allowed", "strict-transport-security", "server",
-    "location", "set-cookie", "referrer-policy", "x-content-type-options",
+    "location", "set-cookie", "referrer-policy", "x-content-type-options", "permissions-policy", "origin-agent-cluster",
+    "cross-origin-opener-policy", "cross-origin-resource-policy", "cross-origin-embedder-policy",
+    "access-control-allow-origin", "access-control-allow-credentials", "access-control-allow-methods",
+    "access-control-allow-headers", "access-control-expose-headers", "access-control-allow-private-network",
+    "refresh", "alt-svc", "reporting-endpoints", "report-to", "nel", "speculation-rules",
+    "x-sendfile", "x-lighttpd-send-file", "x-reproxy-url", "x-accel-redirect", "x-accel-buffering", "x-accel-expires",
+    "x-accel-charset", "x-accel-limit-rate",
 }  # fmt: skip
+# What every answer of the viewers' origins says: it is for pages of the same origin alone.
+SAFE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Server": "belvedere",
+    **ISOLATED,
+}
+HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def forward_headers(headers: Headers) -> CIMultiDict[str]:
@@ -63,9 +81,7 @@ def return_headers(
         if confined := confined_cookie(cookie, prefix, inner):
             kept.add("Set-Cookie", confined)
     kept.add("Content-Security-Policy", f"frame-ancestors {_ancestors(console_origin)}")
-    kept["X-Content-Type-Options"] = "nosniff"
-    kept["Referrer-Policy"] = "same-origin"
-    kept["Server"] = "belvedere"
+    kept.update(SAFE)
     return kept
 
 

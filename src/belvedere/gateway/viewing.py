@@ -178,6 +178,7 @@ class Viewing:
             inner=endpoint.prefix,
             main_of=route.job_type if route.rest in _MAIN else "",
             console_origin=self._rules.console_origin,
+            is_secure=self._rules.origins.is_secure,
             train_url=job.train_url,
         )
         if passage.main_of:

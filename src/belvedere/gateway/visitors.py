@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from belvedere.gateway.headers import Headers, own_cookie
+from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
-from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.records import Caller, SecretKind
+from belvedere.identity.passes import Passes
+from belvedere.identity.records import Caller
 from belvedere.lifecycle.clock import Clock
 
 _MOST_REMEMBERED = 4096
-_TOKEN, _COOKIE = b"token:", b"cookie:"
+_Key = tuple[int, bytes]  # the job that a session is for, or 0 for a token; and the secret's digest
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,27 +26,31 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 class Visitors:
     """Answers who sent a request. Only good answers are remembered, by their secrets' digests."""
 
-    def __init__(self, gatekeeper: Gatekeeper, clock: Clock, rules: GatewayRules) -> None:
-        self._gatekeeper = gatekeeper
+    def __init__(self, passes: Passes, clock: Clock, rules: GatewayRules) -> None:
+        self._gatekeeper = passes.gatekeeper
+        self._passes = passes
         self._clock = clock
         self._rules = rules
-        self._known: dict[bytes, tuple[Visitor, datetime]] = {}
+        self._known: dict[_Key, tuple[Visitor, datetime]] = {}
 
-    async def identify(self, headers: Headers) -> Visitor | None:
-        """Who sent these headers; None for nobody we know. A token decides alone, even beside a good cookie."""
+    async def identify(self, headers: Headers, route: RouteMatch | None) -> Visitor | None:
+        """Who sent these headers; None for nobody we know. A token decides alone, even beside a good cookie.
+
+        `route`: the job whose session counts; None where none does.
+        """
         tokens = headers.getall("X-Auth-Token", ())
         if tokens:
-            return await self._remembered(_TOKEN, tokens[0]) if len(tokens) == 1 else None
-        cookie = own_cookie(headers, self._rules.cookie)
-        return await self._remembered(_COOKIE, cookie) if cookie else None
+            return await self._remembered(0, tokens[0]) if len(tokens) == 1 else None
+        cookie = own_cookie(headers, self._rules.cookie(route.prefix).name) if route else None
+        return await self._remembered(route.job_id, cookie) if route and cookie else None
 
-    async def _remembered(self, kind: bytes, secret: str) -> Visitor | None:
-        key = hashlib.sha256(kind + secret.encode("utf-8", "surrogatepass")).digest()
+    async def _remembered(self, job_id: int, secret: str) -> Visitor | None:
+        key = job_id, hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
         now = self._clock()
         visitor, until = self._known.get(key, (None, now))
         if visitor is not None and now < until:
             return visitor
-        visitor = await self._look(kind, secret)
+        visitor = await self._look(job_id, secret)
         if visitor is None:
             self._known.pop(key, None)
             return None
@@ -54,10 +59,9 @@ class Visitors:
         self._known[key] = (visitor, now + timedelta(seconds=self._rules.remember))
         return visitor
 
-    async def _look(self, kind: bytes, secret: str) -> Visitor | None:
-        by_cookie = kind == _COOKIE
-        if by_cookie:
-            principal = await self._gatekeeper.principal_of_session(secret, self._clock(), SecretKind.VIEWER_SESSION)
-        else:
+    async def _look(self, job_id: int, secret: str) -> Visitor | None:
+        if not job_id:
             principal = await self._gatekeeper.principal_if_valid(secret, self._clock())
-        return Visitor(principal=principal, by_cookie=by_cookie) if principal else None
+            return Visitor(principal=principal, by_cookie=False) if principal else None
+        held = await self._passes.holder(secret, job_id, self._clock())
+        return Visitor(principal=held, by_cookie=True) if held else None

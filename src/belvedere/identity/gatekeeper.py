@@ -8,6 +8,7 @@ from belvedere.contract.errors import AuthenticationError, InvalidToken, Project
 from belvedere.identity.permissions import permissions_of
 from belvedere.identity.records import (
     NO_PROJECT,
+    Basis,
     Caller,
     IdentityStore,
     Principal,
@@ -23,14 +24,9 @@ SIGN_IN_TICKET_LIFE = timedelta(hours=1)  # the one that `serve` prints, for a p
 # counts at once (`forget`); this is for what another process has changed.
 REMEMBERED = timedelta(seconds=3)
 _MOST_REMEMBERED = 4096
-_TICKET_TO = {
-    SecretKind.SESSION: SecretKind.TICKET,
-    SecretKind.VIEWER_SESSION: SecretKind.VIEWER_TICKET,
-}
 _SIGNED_BY = {
     SecretKind.TOKEN: SignedBy.TOKEN,
     SecretKind.SESSION: SignedBy.SESSION,
-    SecretKind.VIEWER_SESSION: SignedBy.VIEWER_SESSION,
 }
 _LONGEST_SECRET = 512  # characters; ours have 43
 
@@ -57,11 +53,17 @@ class Gatekeeper:
         """Whose token this is, or None."""
         return await self._caller(SecretKind.TOKEN, token, now)
 
-    async def principal_of_session(
-        self, secret: str | None, now: datetime, kind: SecretKind = SecretKind.SESSION
-    ) -> Caller | None:
-        """Whose browser session of this kind this is, or None."""
-        return await self._caller(kind, secret, now) if secret else None
+    async def principal_of_session(self, secret: str | None, now: datetime) -> Caller | None:
+        """Whose session on the console this is, or None."""
+        return await self._caller(SecretKind.SESSION, secret, now) if secret else None
+
+    async def caller_on(self, basis: Basis | None, principal: Principal, now: datetime) -> Caller | None:
+        """Who looks at a viewer, if what was given to them on this basis is still good; None: on none that can end."""
+        if basis is not None:
+            record = await self._store.find_secret(basis.kind, basis.digest)
+            if record is None or _expired(record, now) or record.principal != principal:
+                return None
+        return await self.caller_of(principal, SignedBy.VIEWER_SESSION)
 
     async def caller_of(self, principal: Principal, signed_by: SignedBy) -> Caller | None:
         """What a user may do in a project; None if they are unknown, disabled, or nothing to the project."""
@@ -102,7 +104,7 @@ class Gatekeeper:
         is_domain_scoped: bool = False,
     ) -> tuple[str, SecretRecord]:
         """A new secret that is good until then, and what is kept of it."""
-        secret = secrets.token_urlsafe(32)
+        secret = new_secret()
         record = SecretRecord(
             digest=digest_of(secret),
             kind=kind,
@@ -134,23 +136,19 @@ class Gatekeeper:
         self.changes += 1
         self._known.clear()
 
-    async def redeem_ticket(self, ticket: str, now: datetime, kind: SecretKind = SecretKind.SESSION) -> str | None:
-        """A new session's secret, of this kind, for a ticket to one that has never been used; None otherwise.
-
-        A viewer's page can see its own address, and so a ticket that is in it: it must never open the console.
-        """
+    async def redeem_ticket(self, ticket: str, now: datetime) -> str | None:
+        """A new session's secret for a ticket to the console that has never been used; None otherwise."""
         if len(ticket) > _LONGEST_SECRET:
             return None
-        record = await self._store.take_secret(_TICKET_TO[kind], digest_of(ticket))
+        record = await self._store.take_secret(SecretKind.TICKET, digest_of(ticket))
         if record is None or _expired(record, now):
             return None
-        return await self.issue(kind, record.principal, now, SESSION_LIFE)
+        return await self.issue(SecretKind.SESSION, record.principal, now, SESSION_LIFE)
 
     async def end_session(self, secret: str) -> None:
-        """Sign out: the session is no good from now on. Fine if it never was."""
+        """Sign out: the session is no good from now on, nor what was given on its basis. Fine if it never was."""
         if len(secret) <= _LONGEST_SECRET:
-            for kind in (SecretKind.SESSION, SecretKind.VIEWER_SESSION):
-                await self._store.take_secret(kind, digest_of(secret))
+            await self._store.take_secret(SecretKind.SESSION, digest_of(secret))
             self.forget()
 
     async def _caller(self, kind: SecretKind, secret: str, now: datetime) -> Caller | None:
@@ -194,6 +192,11 @@ def require_project(principal: Principal, project_id: str) -> None:
 def digest_of(secret: str) -> str:
     """What is kept of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def new_secret() -> str:
+    """256 random bits, as text that fits into a URL, a header and a cookie."""
+    return secrets.token_urlsafe(32)
 
 
 def _expired(record: SecretRecord, now: datetime) -> bool:

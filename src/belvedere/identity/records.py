@@ -56,9 +56,14 @@ class SecretKind(StrEnum):
 
     TOKEN = "token"  # noqa: S105 - X-Auth-Token; the word, no secret
     SESSION = "session"  # a browser's cookie on the console's origin
-    VIEWER_SESSION = "viewer-session"  # a browser's cookie on the viewers' origin; opens no console
     TICKET = "ticket"  # opens a session on the console's origin, once
-    VIEWER_TICKET = "viewer-ticket"  # opens one on the viewers' origin, once
+
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """The secret on whose strength something was given: what was given ends with it."""
+
+    kind: SecretKind
+    digest: str
 
 
 class SecretRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.keys import KeyRing
+from belvedere.identity.passes import Passes
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
@@ -48,6 +49,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     reconciler: Reconciler
     gatekeeper: Gatekeeper
     keys: KeyRing
+    passes: Passes
     jobs: JobService
     log_stores: LogStoreService
     metrics: Metrics
@@ -59,21 +61,21 @@ def build_jobs(
     jobs: JobStore,
     runtime: Runtime,
     board: Board,
-    gatekeeper: Gatekeeper,
+    passes: Passes,
     hint: Hint,
     locator: Locator,
 ) -> JobService:
     """The use cases, with everything they need."""
     rules = ServiceRules(
         quota=settings.job_quota,
-        viewer_origin=settings.viewer_origin,
+        origins=settings.viewer_origins,
         flavors=flavors_of(settings.flavors),
         job_types=tuple(viewer_types()),
     )
     return JobService(
         store=jobs,
         board=board,
-        gatekeeper=gatekeeper,
+        passes=passes,
         clock=utc_now,
         rules=rules,
         places=locator,
@@ -101,7 +103,7 @@ def build_api(parts: Parts) -> Starlette:
     settings = parts.settings
     rules = ConsoleRules(
         public_origin=settings.api_origin,
-        viewer_origin=settings.viewer_origin,
+        viewers=settings.viewer_origins.sources,
         data_folder=str(settings.data_folder),
         example_logs=_example_logs(settings),
     )
@@ -128,15 +130,15 @@ def _example_logs(settings: Settings) -> str:
 def build_gateway(parts: Parts) -> Gateway:
     """The viewers' origin."""
     settings = parts.settings
-    ours = {name for origin in (settings.api_origin, settings.viewer_origin) if (name := urlsplit(origin).hostname)}
+    names = {name for origin in (settings.api_origin, settings.viewer_origin) if (name := urlsplit(origin).hostname)}
     rules = GatewayRules(
-        public_origin=settings.viewer_origin,
+        origins=settings.viewer_origins,
         console_origin=settings.api_origin,
-        allowed_hosts=frozenset(settings.allowed_hosts) | ours,
+        allowed_hosts=frozenset(settings.allowed_hosts) | names,
     )
     return create_gateway(
         board=parts.board,
-        gatekeeper=parts.gatekeeper,
+        passes=parts.passes,
         find_job=parts.stores.jobs.find,
         clock=utc_now,
         rules=rules,

@@ -16,6 +16,7 @@ import uvloop
 from belvedere import __version__
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE, Gatekeeper
 from belvedere.identity.keys import KeyRing
+from belvedere.identity.passes import Passes
 from belvedere.identity.records import Principal, SecretKind
 from belvedere.lifecycle.clock import utc_now
 from belvedere.reconciler.loop import Reconciler
@@ -105,6 +106,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER
     )
     gatekeeper = Gatekeeper(stores.identities)
+    passes = Passes(stores.passes, gatekeeper)
     return Parts(
         settings=settings,
         stores=stores,
@@ -113,7 +115,8 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         reconciler=reconciler,
         gatekeeper=gatekeeper,
         keys=KeyRing(stores.identities, gatekeeper, sealer, utc_now()),
-        jobs=build_jobs(settings, stores.jobs, runtime, board, gatekeeper, reconciler.hint, locator),
+        passes=passes,
+        jobs=build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator),
         log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime),
         metrics=Metrics(__version__),
         uses=Uses(runtime, board),

@@ -17,6 +17,7 @@ from belvedere.contract import limits
 from belvedere.contract.endpoints import endpoint
 from belvedere.contract.errors import RequestError
 from belvedere.contract.log_stores import NAME_PATTERN
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
 from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
@@ -54,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     viewer_host: str = ""  # address of the gateway; "" is `host`
     viewer_port: int = 8081
     public_url: str = ""  # origin of API and console as browsers see it; "" is http://host:port
-    viewer_url: str = ""  # origin of the viewers as browsers see it; must be another than `public_url`
+    viewer_url: str = ""  # origin of the viewers as browsers see it; with ``*.`` each job has its own
     allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
     flavors: dict[str, FlavorSettings] = {}  # by code, beside the default one
     memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
@@ -92,8 +93,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def viewer_origin(self) -> str:
-        """Origin of the viewers, without a trailing slash."""
-        return self.viewer_url.rstrip("/") or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
+        """The origin that all viewers share, without a trailing slash: scripts may ask it for any job."""
+        url = self.viewer_url.rstrip("/").replace(_WILDCARD, "", 1)
+        return url or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
+
+    @property
+    def viewer_origins(self) -> ViewerOrigins:
+        """Where viewers are found: with nothing said, browsers on this machine see each job below ``*.localhost``."""
+        url = self.viewer_url.rstrip("/")
+        if _WILDCARD in url:
+            return ViewerOrigins(shared=self.viewer_origin, each=url, is_known=True)
+        if url or self.public_url or (self.viewer_host or self.host) not in _LOOPBACK:
+            return ViewerOrigins(shared=self.viewer_origin)
+        return ViewerOrigins(shared=self.viewer_origin, each=f"http://*.localhost:{self.viewer_port}")
 
     @property
     def is_open_without_name(self) -> bool:
@@ -242,10 +254,7 @@ def _checked(settings: Settings) -> Settings:
     for name, port in (("port", settings.port), ("viewer_port", settings.viewer_port)):
         if not 0 <= port <= 65535:
             raise SettingsError(f"{name} must be 0 to 65535, not {port}.")
-    for name, url in (("public_url", settings.public_url), ("viewer_url", settings.viewer_url)):
-        _check_origin(name, url)
-    if settings.api_origin == settings.viewer_origin and settings.port:
-        raise SettingsError("public_url and viewer_url must be two origins: viewer pages must not reach the console's.")
+    _check_origins(settings)
     for root in settings.log_root:
         if not Path(root).expanduser().is_dir():
             raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
@@ -254,6 +263,16 @@ def _checked(settings: Settings) -> Settings:
     _check_seconds(settings)
     _check_jobs(settings)
     return settings
+
+
+def _check_origins(settings: Settings) -> None:
+    _check_origin("public_url", settings.public_url)
+    scheme, _, rest = settings.viewer_url.partition("://")
+    _check_origin("viewer_url", f"{scheme}://{rest.removeprefix(_WILDCARD)}" if rest else settings.viewer_url)
+    if settings.api_origin == settings.viewer_origin and settings.port:
+        raise SettingsError("public_url and viewer_url must be two origins: viewer pages must not reach the console's.")
+    if settings.viewer_origins.job_at(urlsplit(settings.api_origin).hostname or "") is not None:
+        raise SettingsError("public_url must not be one of the jobs' own names, which are below that of viewer_url.")
 
 
 def _check_origin(name: str, url: str) -> None:
@@ -265,7 +284,7 @@ def _check_origin(name: str, url: str) -> None:
         usable = parts.port != 0 and parts.username is None
     except ValueError:
         parts, usable = urlsplit(""), False
-    if not usable or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", url):
+    if not usable or "*" in url or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", url):
         raise SettingsError(f"{name} must be like https://belvedere.example.org, not {url!r}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise SettingsError(f"{name} must end after host and port: {parts.scheme}://{parts.netloc}, not {url!r}.")
@@ -356,6 +375,8 @@ def _is_loopback(store: StoreSettings) -> bool:
     return authority.startswith(("127.", "localhost", "[::1]"))
 
 
+_WILDCARD = "*."
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 
 

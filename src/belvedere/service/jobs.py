@@ -12,9 +12,10 @@ from belvedere.contract.jobs import FlavorList, JobCreated, JobDetails, JobEvent
 from belvedere.contract.listing import ValidList
 from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
-from belvedere.identity.gatekeeper import TICKET_LIFE, Gatekeeper
+from belvedere.identity.gatekeeper import TICKET_LIFE
+from belvedere.identity.passes import Passes
 from belvedere.identity.permissions import Permission
-from belvedere.identity.records import Caller, SecretKind
+from belvedere.identity.records import Basis, Caller
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.jobs import Event, Job, Visibility
 from belvedere.lifecycle.status import Verb
@@ -52,7 +53,7 @@ class JobService:
         *,
         store: JobStore,
         board: Board,
-        gatekeeper: Gatekeeper,
+        passes: Passes,
         clock: Clock,
         rules: ServiceRules,
         places: LogPlaces,
@@ -61,7 +62,7 @@ class JobService:
     ) -> None:
         self._store = store
         self._board = board
-        self._gatekeeper = gatekeeper
+        self._passes = passes
         self._clock = clock
         self._rules = rules
         self._places = places
@@ -98,7 +99,7 @@ class JobService:
             ) from error
         if is_new:
             self._tell(job)
-        return views.created(job, self._rules.viewer_origin, checked.reason)
+        return views.created(job, self._rules.origins, checked.reason)
 
     async def browse(self, who: Caller, request: ValidBrowse) -> LogFolderList:
         """The folders below a place that logs may come from."""
@@ -153,12 +154,15 @@ class JobService:
         job = await self._find(who, job_id)
         return JobLogs(lines=list(await self._read_logs(job.id, tail)))
 
-    async def ticket(self, who: Caller, job_id: int | None) -> Ticket:
-        """A link that opens the job's viewer in a browser, once."""
+    async def ticket(self, who: Caller, job_id: int | None, *, basis: Basis | None = None, rest: str = "/") -> Ticket:
+        """A link that opens the job's viewer in a browser, once; what it opens is good as long as `basis` is.
+
+        `rest`: the place within the viewer; "/" if it is none that a viewer can have.
+        """
         who.require(Permission.GET)
         job = await self._find(who, job_id)
-        secret = await self._gatekeeper.issue(SecretKind.VIEWER_TICKET, who, self._clock(), TICKET_LIFE)
-        url = f"{views.service_url(job, self._rules.viewer_origin)}?ticket={secret}"
+        secret = await self._passes.ticket(who, job.id, self._clock(), basis)
+        url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", rest, secret)
         return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
 
     async def _find(self, who: Caller, job_id: int | None) -> Job:
@@ -195,7 +199,7 @@ class JobService:
         self._hint(job.id)
 
     def _details(self, job: Job, now: datetime) -> JobDetails:
-        return views.details(job, self._board.get(job.id), now, self._rules.viewer_origin)
+        return views.details(job, self._board.get(job.id), now, self._rules.origins)
 
 
 def _require_revision(job: Job, revisions: Revisions) -> None:

@@ -7,15 +7,16 @@ import msgspec
 
 from belvedere.contract.jobs import Flavor
 from belvedere.contract.log_sources import LogFolderList, ValidBrowse
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason
 from belvedere.contract.validation import Offer
 
 
 class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
-    """`quota`: jobs a project may have. `viewer_origin`: scheme, host and port of the gateway, without a slash."""
+    """`quota`: jobs a project may have. `origins`: where viewers are found."""
 
     quota: int
-    viewer_origin: str
+    origins: ViewerOrigins
     flavors: tuple[Flavor, ...]  # the first is the default
     job_types: tuple[str, ...] = ("tensorboard",)
 

@@ -1,36 +1,52 @@
 """From a job and what is seen of it to the answers of the contract. Pure."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from belvedere.contract.jobs import FlavorRef, JobCreated, JobDetails, JobEvent, ScheduleItem, SourceProgress
+from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason
 from belvedere.lifecycle.jobs import AutoStop, Event, Job
 from belvedere.lifecycle.schedule import remaining_time, running_time
 from belvedere.lifecycle.status import allowed_verbs, reason_of, status_of
 from belvedere.runtimes.board import Sighting
 
+# A path and a query, without empty or dot segments.
+_LETTERS = r"A-Za-z0-9._~!$&'()*+,;=:@%-"
+_WITHIN = re.compile(rf"(?:/(?!/|\.{{1,2}}(?:[/?]|$))[{_LETTERS}]*)+(?:\?[{_LETTERS}/?]*)?")
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def service_url(job: Job, viewer_origin: str) -> str:
+def service_url(job: Job, origins: ViewerOrigins) -> str:
     """Where the job's viewer stands: the same for the job's whole life."""
-    return f"{viewer_origin}/modelarts2/{job.job_type}/{job.project_id}/{job.id}/"
+    return f"{origins.linked(job.id)}{viewer_path(job)}/"
 
 
-def created(job: Job, viewer_origin: str, reason: Reason | None) -> JobCreated:
+def viewer_path(job: Job) -> str:
+    """The path of the job's viewer on any origin, without a slash at the end."""
+    return f"/modelarts2/{job.job_type}/{job.project_id}/{job.id}"
+
+
+def with_ticket(url: str, rest: str, ticket: str) -> str:
+    """A link below `url` to the place `rest`, with the ticket in its query; nothing in `rest` leads anywhere else."""
+    path, mark, query = (rest if _WITHIN.fullmatch(rest) else "/").partition("?")
+    return f"{url}{path}?{query}{'&' if mark and query else ''}ticket={ticket}"
+
+
+def created(job: Job, origins: ViewerOrigins, reason: Reason | None) -> JobCreated:
     """The answer of create; `reason` is what the check of the log source found."""
     return JobCreated(
         job_id=job.id,
         job_name=job.name,
         status=int(status_of(job)),
         create_time=epoch_ms(job.created_at),
-        service_url=service_url(job, viewer_origin),
+        service_url=service_url(job, origins),
         reason=reason,
     )
 
 
-def details(job: Job, sighting: Sighting | None, now: datetime, viewer_origin: str) -> JobDetails:
+def details(job: Job, sighting: Sighting | None, now: datetime, origins: ViewerOrigins) -> JobDetails:
     """The answer of details, and a row of a list."""
     status = status_of(job)
     remaining = remaining_time(job, now)
@@ -43,7 +59,7 @@ def details(job: Job, sighting: Sighting | None, now: datetime, viewer_origin: s
         create_time=epoch_ms(job.created_at),
         duration=running_time(job, now) // _MILLISECOND,
         remaining_duration=None if remaining is None else remaining // _MILLISECOND,
-        service_url=service_url(job, viewer_origin),
+        service_url=service_url(job, origins),
         train_url=job.train_url,
         resource_id=job.resource_id,
         schedule=schedule_items(job.auto_stop),

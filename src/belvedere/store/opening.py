@@ -15,6 +15,7 @@ from belvedere.store.identities import SqlIdentityStore
 from belvedere.store.jobs import SqlJobStore
 from belvedere.store.log_stores import SqlLogStoreRecords
 from belvedere.store.migrations.running import SchemaTooNew, bring_up_to_date
+from belvedere.store.passes import SqlPassStore
 
 
 class StoreError(Exception):
@@ -29,6 +30,7 @@ class Stores:
         self.jobs = SqlJobStore(database, clock)
         self.log_stores = SqlLogStoreRecords(database)
         self.identities = SqlIdentityStore(database)
+        self.passes = SqlPassStore(database)
 
     def close(self) -> None:
         """Finish the transactions that have begun, then let the file go. May be called again."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from belvedere.contract.reasons import Reason
+from belvedere.identity.passes import PassKind
 from belvedere.identity.permissions import Role
 from belvedere.identity.records import SecretKind
 from belvedere.lifecycle.jobs import End, Intent, StopCause, TimeUnit, Visibility
@@ -312,3 +313,19 @@ secrets = Table(
 )
 Index("ix_secrets_by_expiry", secrets.c.expires_at)
 Index("ix_secrets_by_user", secrets.c.user)
+
+passes = Table(
+    "passes",
+    metadata,
+    Column("kind", Word(PassKind), primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("job_id", RowId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("user", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("basis_kind", Word(SecretKind)),
+    Column("basis_digest", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+Index("ix_passes_by_job", passes.c.job_id)
+Index("ix_passes_by_expiry", passes.c.expires_at)

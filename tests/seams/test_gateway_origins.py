@@ -1,0 +1,84 @@
+"""Each job on an origin of its own: what is answered where."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+from aiohttp import web
+
+from belvedere.contract.origins import ViewerOrigins
+from tests.support.gateway import Stage, job, stage, upstream
+
+ORIGINS: Final = ViewerOrigins(shared="https://view.example", each="https://*.view.example", is_known=True)
+PERSON = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
+COOKIE = "__Host-belvedere_viewer"
+
+
+async def hello(request: web.BaseRequest) -> web.Response:
+    return web.Response(text=request.headers["Host"])
+
+
+@contextlib.asynccontextmanager
+async def open_stage() -> AsyncIterator[Stage]:
+    async with stage(patience=0.2, origins=ORIGINS) as made, upstream(made.folder / "viewer.sock", hello):
+        made.ready()
+        made.ready(job(2))
+        yield made
+
+
+def at(job_id: int) -> dict[str, str]:
+    return {"Host": f"job-{job_id}.view.example"}
+
+
+async def test_a_person_at_the_shared_origin_is_led_to_the_jobs_own() -> None:
+    async with open_stage() as made:
+        headers = {**PERSON, "Host": "view.example"}
+        async with made.client.get(made.url("/?a=1"), headers=headers, allow_redirects=False) as answer:
+            own = f"https://job-1.view.example{made.url('/?a=1').raw_path_qs}"
+            assert (answer.status, answer.headers["Location"]) == (303, own)
+
+
+async def test_a_script_with_a_token_is_served_at_the_shared_origin() -> None:
+    async with open_stage() as made:
+        headers = {"Host": "view.example", "X-Auth-Token": made.token, "Accept": "text/html"}
+        async with made.client.get(made.url("/x"), headers=headers) as answer:
+            assert answer.status == 200
+
+
+async def test_a_ticket_opens_a_session_that_is_good_at_the_jobs_own_origin_alone() -> None:
+    async with open_stage() as made:
+        url = made.url(f"/?ticket={await made.ticket()}")
+        async with made.client.get(url, headers=at(1), allow_redirects=False) as answer:
+            cookie = answer.headers["Set-Cookie"]
+            assert all(word in cookie for word in (f"{COOKIE}=", "Secure", "HttpOnly", "Path=/;"))
+        secret = cookie.partition(";")[0]
+        seen = []
+        for host in ("job-1.view.example", "view.example", "127.0.0.1"):
+            async with made.client.get(made.url("/x"), headers={"Host": host, "Cookie": secret}) as answer:
+                seen.append(answer.status)
+        assert seen == [200, 401, 401]
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+async def test_another_jobs_path_is_refused_at_a_jobs_own_origin(with_token: bool) -> None:
+    async with open_stage() as made:
+        headers = at(2) | ({"X-Auth-Token": made.token} if with_token else {})
+        async with made.client.get(made.url("/x", job_id=1), headers=headers) as answer:
+            assert answer.status == 421
+
+
+@pytest.mark.parametrize(("job_id", "leads_to"), [(1, "/jobs/1"), (99, "/jobs/99")])
+async def test_the_root_of_a_jobs_origin_leads_to_its_page_on_the_console(job_id: int, leads_to: str) -> None:
+    async with open_stage() as made:
+        headers = {**PERSON, **at(job_id)}
+        async with made.client.get(f"{made.origin}/", headers=headers, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == f"http://console.example:8080{leads_to}"
+
+
+@pytest.mark.parametrize("rest", ["/x", "/nothing/at/all", "/_belvedere/state"])
+async def test_browsers_are_told_to_come_by_https_alone(rest: str) -> None:
+    async with open_stage() as made:
+        headers = {**at(1), "Cookie": f"{COOKIE}={await made.session()}"}
+        async with made.client.get(made.url(rest), headers=headers) as answer:
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
