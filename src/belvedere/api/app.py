@@ -76,7 +76,7 @@ class _Api:
 
     async def _answer(self, request: Request, by_method: Mapping[str, Operation]) -> Response:
         # Nothing is read or told before it is known who asks.
-        who = await self._doors.caller_in(request, validation.project_id(request.path_params["project_id"]))
+        who = await self._doors.caller_in(request, request.path_params["project_id"])
         text = request.path_params.get("job_id")
         job_id = None if text is None else validation.job_id(text)
         structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)

@@ -5,6 +5,7 @@ from functools import partial
 from starlette.requests import Request
 
 from belvedere.api.bodies import read_body
+from belvedere.contract import validation
 from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch
 from belvedere.identity.gatekeeper import Gatekeeper, require_project
 from belvedere.identity.keys import KeyRing
@@ -29,15 +30,16 @@ class Doors:
         return await self._by_token(authorization, token)
 
     async def caller_in(self, request: Request, project_id: str) -> Caller:
-        """Who sent it, let into the project. Raises ProjectMismatch and UnscopedToken too."""
+        """Who sent it, let into the project. Raises InvalidProject, ProjectMismatch and UnscopedToken too."""
+        authorization, token = _the_one(request, "authorization"), _the_one(request, "x-auth-token")
+        if authorization is not None and is_signed(authorization):
+            who = await self._by_signature(request, authorization, token, project_id)
+        else:
+            who = await self._by_token(authorization, token)
+        require_project(who, validation.project_id(project_id))
         named = _the_one(request, "x-project-id")
         if named is not None and named != project_id:
             raise ProjectMismatch("The project id in the request URL does not match the X-Project-Id header.")
-        authorization, token = _the_one(request, "authorization"), _the_one(request, "x-auth-token")
-        if authorization is not None and is_signed(authorization):
-            return await self._by_signature(request, authorization, token, project_id)
-        who = await self._by_token(authorization, token)
-        require_project(who, project_id)
         return who
 
     async def _by_token(self, authorization: str | None, token: str | None) -> Caller:
@@ -55,7 +57,7 @@ class Doors:
         signed = SignedRequest(
             method=request.method, path=scope["raw_path"], query=scope["query_string"], headers=scope["headers"]
         )
-        return await self._keys.caller_of(
+        who = await self._keys.caller_of(
             authorization,
             signed,
             partial(read_body, request),
@@ -63,6 +65,10 @@ class Doors:
             now=self._clock(),
             connection=scope.get("client"),
         )
+        if who is None:
+            validation.project_id(project_id)  # one that can't be any is told so
+            raise ProjectMismatch("The project id in the request URL is not one that the access key may use.")
+        return who
 
 
 def _the_one(request: Request, name: str) -> str | None:

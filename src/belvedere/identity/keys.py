@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from belvedere.contract.errors import InvalidSignature, ProjectMismatch
+from belvedere.contract.errors import InvalidSignature
 from belvedere.identity.gatekeeper import REMEMBERED, Gatekeeper, digest_of
 from belvedere.identity.records import AccessKey, Caller, IdentityStore, Principal, SignedBy
 from belvedere.identity.replays import Replays
@@ -90,8 +90,8 @@ class KeyRing:
         project_id: str,
         now: datetime,
         connection: Hashable,
-    ) -> Caller:
-        """Who signed this, asking for that project. Raises InvalidSignature and ProjectMismatch.
+    ) -> Caller | None:
+        """Who signed this, asking for that project; None if they may not enter it. Raises InvalidSignature.
 
         The body is read only once all else is well.
         """
@@ -109,8 +109,6 @@ class KeyRing:
         if not self._replays.use(signature.signature, signature.signed_at, now, connection=twin_of):
             raise refused("this signature was used before; sign each request anew")
         self._failures.pop(signature.access_key, None)
-        if known.caller is None:
-            raise ProjectMismatch("The project id in the request URL is not one that the access key may use.")
         return known.caller
 
     async def create(
