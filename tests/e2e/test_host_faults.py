@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from belvedere.contract.reasons import ReasonCode
+from belvedere.host.children import children_of
 from belvedere.host.places import run_folder
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase, Seen
@@ -106,6 +107,57 @@ async def test_a_killed_warm_parent_is_rebuilt(runtime: LocalRuntime) -> None:
     before = await warm_parent(runtime)
     end(before, signal.SIGKILL)
     assert await warm_parent(runtime, other_than=before) != before
+
+
+async def test_a_viewer_is_the_fork_that_was_made_ahead(runtime: LocalRuntime) -> None:
+    (spare,) = spares(await warm_parent(runtime))
+    await stand_up(runtime, viewer_spec(1))
+    assert await viewer_pid(runtime) == spare
+
+
+async def test_the_next_fork_is_made_ahead_when_one_is_used(runtime: LocalRuntime) -> None:
+    parent = await warm_parent(runtime)
+    used = spares(parent)
+    await stand_up(runtime, viewer_spec(1))
+    await until(lambda: spares(parent) not in ([], used))
+
+
+async def test_viewers_start_though_the_fork_that_was_made_ahead_was_killed(runtime: LocalRuntime) -> None:
+    (spare,) = spares(await warm_parent(runtime))
+    end(spare, signal.SIGKILL)
+    assert (await stand_up(runtime, viewer_spec(1))).phase is Phase.READY
+
+
+async def test_a_killed_warm_parent_leaves_no_fork_behind(runtime: LocalRuntime) -> None:
+    parent = await warm_parent(runtime)
+    family = Roll(descendants(parent))
+    end(parent, signal.SIGKILL)
+    await until(lambda: not family.present())
+    new = await warm_parent(runtime, other_than=parent)
+    assert children_of(await host_pid(runtime)) == [new]
+
+
+async def test_a_viewer_that_nobody_asks_has_no_process_for_requests(runtime: LocalRuntime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    viewer = await viewer_pid(runtime)
+    await until(lambda: children_of(viewer) == running(DATA_SERVER, children_of(viewer)))
+
+
+async def test_it_answers_all_the_same(runtime: LocalRuntime) -> None:
+    seen = await stand_up(runtime, viewer_spec(1))
+    viewer = await viewer_pid(runtime)
+    await until(lambda: children_of(viewer) == running(DATA_SERVER, children_of(viewer)))
+    assert await runs(seen)
+
+
+async def test_a_killed_process_for_requests_is_replaced_under_the_viewer(runtime: LocalRuntime) -> None:
+    seen = await stand_up(runtime, viewer_spec(1))
+    viewer = await viewer_pid(runtime)
+    assert await runs(seen)
+    for worker in set(children_of(viewer)) - set(running(DATA_SERVER, children_of(viewer))):
+        end(worker, signal.SIGKILL)
+    assert await runs(seen)
+    assert await viewer_pid(runtime) == viewer
 
 
 async def test_viewers_start_while_there_is_no_warm_parent(runtime: LocalRuntime) -> None:
@@ -243,17 +295,22 @@ async def viewer_pid(runtime: LocalRuntime) -> int:
 
 
 async def warm_parent(runtime: LocalRuntime, *, other_than: int = 0) -> int:
-    """The warm parent once it is there: the host says so in its log when it is ready."""
+    """The warm parent once it is there and has a fork ahead."""
     await runtime._meet(start=True)
     host = await host_pid(runtime)
     found: list[int] = []
 
     def appeared() -> bool:
-        found[:] = [pid for pid in running(WARM_PARENT, descendants(host)) if pid != other_than]
+        found[:] = [pid for pid in running(WARM_PARENT, children_of(host)) if pid != other_than and spares(pid)]
         return bool(found)
 
     await until(appeared)
     return found[0]
+
+
+def spares(parent: int) -> list[int]:
+    """The fork that a warm parent has made ahead: below another process, which holds it."""
+    return [pid for middle in children_of(parent) for pid in children_of(middle)]
 
 
 async def runs(seen: Seen) -> object:

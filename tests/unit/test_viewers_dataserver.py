@@ -1,64 +1,92 @@
 """The keeper of the data server, with a shell script in its place."""
 
-import queue
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from belvedere.viewers.tensorboard.dataserver import DataServer
+from belvedere.viewers.tensorboard.loop import Loop
 
 SAYS_ALL = 'echo "listening on 127.0.0.1:$$" >&2; echo "Finished load cycle (1ms)" >&2; exec cat'
 DIES = 'echo "no room left" >&2; exit 1'
+PATIENCE = 30.0  # seconds
 
 
 class Board:
     """Notes what it is told."""
 
     def __init__(self, script: str) -> None:
-        self.ports: queue.Queue[int | None] = queue.Queue()
-        self.loaded: queue.Queue[None] = queue.Queue()
-        self.given_up: queue.Queue[str] = queue.Queue()
-        self.server = DataServer(
-            ["/bin/sh", "-c", script],
-            self,
-            on_loaded=lambda: self.loaded.put(None),
-            on_given_up=self.given_up.put,
-        )
+        self.ports: list[int | None] = []
+        self.loads = 0
+        self.last_words = ""
+        self.loop = Loop()
+        self.server = DataServer(["/bin/sh", "-c", script], self.loop, self)
 
     def point_to(self, port: int | None) -> None:
-        self.ports.put(port)
+        self.ports.append(port)
+
+    def loaded(self) -> None:
+        self.loads += 1
+
+    def given_up(self, text: str) -> None:
+        self.last_words = text
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline
+            self.loop.step(1.0)
+
+
+def ended(board: Board) -> None:
+    board.server.close()
+    board.until(lambda: not board.server.is_ending)
+    board.loop.close()
 
 
 @pytest.fixture
 def board() -> Iterator[Board]:
     board = Board(SAYS_ALL)
     yield board
-    board.server.close()
+    ended(board)
 
 
 def test_nothing_starts_before_it_is_told_to_load(board: Board) -> None:
-    assert board.ports.empty()
+    board.loop.step(0.0)
+    assert board.ports == []
 
 
 def test_requests_go_to_the_port_it_listens_on(board: Board) -> None:
     board.server.load()
-    assert board.ports.get(timeout=30) is not None
+    board.until(lambda: len(board.ports) == 1)
+    assert board.ports[0] is not None
 
 
 def test_it_says_when_everything_is_loaded(board: Board) -> None:
     board.server.load()
-    board.loaded.get(timeout=30)
+    board.until(lambda: board.loads == 1)
 
 
 def test_loading_again_moves_to_a_new_process(board: Board) -> None:
     board.server.load()
-    first = board.ports.get(timeout=30)
-    board.loaded.get(timeout=30)
+    board.until(lambda: board.loads == 1)
     board.server.load()
-    assert board.ports.get(timeout=30) not in {first, None}
+    board.until(lambda: board.loads == 2)
+    first, second = board.ports
+    assert first != second
+
+
+def test_the_one_that_was_replaced_ends(board: Board) -> None:
+    board.server.load()
+    board.until(lambda: board.loads == 1)
+    board.server.load()
+    board.until(lambda: board.loads == 2 and not board.server.is_ending)
 
 
 def test_one_that_dies_again_and_again_is_given_up_with_its_last_words() -> None:
     board = Board(DIES)
     board.server.load()
-    assert "no room left" in board.given_up.get(timeout=60)
+    board.until(lambda: bool(board.last_words))
+    assert "no room left" in board.last_words
+    ended(board)

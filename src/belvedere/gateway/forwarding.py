@@ -14,7 +14,7 @@ from belvedere.gateway.headers import HTTPS_ONLY, forward_headers, return_header
 from belvedere.gateway.sending import send, send_document, send_environment
 from belvedere.gateway.upstream import IDLE, Answer, Away, Line
 
-_SWEEP = 15.0  # seconds between two looks for idle connections, while there are any
+_SWEEP = 1.0  # seconds between two looks for idle connections, while there are any
 _HIDDEN_FROM_VALIDATION = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
 ENVIRONMENT: Final = "/data/environment"
 

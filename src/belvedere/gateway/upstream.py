@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from belvedere.gateway.connection import Broken, Connection
 
 MOST: Final = 64  # connections to one viewer; more requests wait their turn
-IDLE: Final = 30.0  # seconds after which an unused connection is given up
+IDLE: Final = 1.0  # seconds after which an unused connection is given up; viewers weigh less without any
 CONNECT_LIMIT: Final = 5.0  # seconds
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 

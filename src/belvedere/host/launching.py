@@ -11,6 +11,7 @@ import msgspec
 from belvedere.viewers import guest
 from belvedere.viewers.base import Program
 
+_SPARING = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}  # neither threads nor memory for each that answers
 LISTEN_FD = 3  # the listening socket's number in a program that is started cold
 # What a viewer may know of its surroundings: no secret has one of these names.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
@@ -43,7 +44,7 @@ class Launcher(Protocol):
 def viewer_environment(surroundings: Mapping[str, str]) -> dict[str, str]:
     """The environment of a viewer's process. HOME and TMPDIR it sets to its own work folder."""
     environment = {name: surroundings[name] for name in PASSED_ON if name in surroundings}
-    return environment | {"OPENBLAS_NUM_THREADS": "1", "HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
+    return environment | _SPARING | {"HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
 
 
 def spawn(program: Program, module: str, arguments: list[str], descriptors: Descriptors) -> int:

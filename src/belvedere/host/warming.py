@@ -67,6 +67,7 @@ class _WarmParent:
         delay = FIRST_RETRY
         while True:
             lived = await self._live()
+            await self._children.sweep()  # what it had forked ahead
             delay = FIRST_RETRY if lived else min(delay * 2, SLOWEST_RETRY)
             log.warning("warm parent of %s ended; a new one in %.1f s", self._program.module, delay)
             await asyncio.sleep(delay)

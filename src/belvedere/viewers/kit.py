@@ -25,7 +25,7 @@ def run_program(listen_fd: int, show_it: Callable[[int, Say, Show], None]) -> No
     os.umask(0o077)
     say = announcer()
     try:
-        show = read_show(sys.stdin.readline())
+        show = read_show(_first_line())
         enter(show)
         show_it(listen_fd, say, show)
     except Exception as error:  # noqa: BLE001 - the last chance to say why
@@ -72,7 +72,20 @@ def go_private() -> None:
 def commands() -> Iterator[Do]:
     """What the host asks for, until standard input ends. Raises ValueError for what is no command."""
     for line in sys.stdin:
-        yield Command(do=Do(_object(line)["do"])).do
+        yield read_command(line)
+
+
+def read_command(line: str) -> Do:
+    """What a line after the first asks for. Raises ValueError for what is no command."""
+    return Command(do=Do(str(_object(line).get("do")))).do
+
+
+def _first_line() -> str:
+    """Of standard input, and not a byte more: what follows may be read in another way."""
+    line = b""
+    while (letter := os.read(0, 1)) not in {b"\n", b""}:
+        line += letter
+    return line.decode()
 
 
 def read_show(line: str) -> Show:

@@ -5,30 +5,41 @@ beside the old one and takes over when it has loaded, so the board is never empt
 """
 
 import contextlib
+import os
 import re
-import subprocess
+import signal
 import sys
-import threading
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 import tensorboard_data_server  # type: ignore[import-untyped]
 
-LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
-CYCLE_STARTED = "Starting load cycle"
-CYCLE_FINISHED = "Finished load cycle"
+from belvedere.viewers.tensorboard.loop import Loop
+
+LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
+CYCLE_STARTED = b"Starting load cycle"
+CYCLE_FINISHED = b"Finished load cycle"
 SETTLED = 10.0  # seconds of life after which an exit counts as the first again
 EXITS = 5  # quick exits in a row, and it is given up
 HELD_BACK = 10.0  # seconds that requests wait for the successor of one that died to load, rather than see a part
 SLOWEST_RETRY = 5.0  # seconds
+CHUNK = 1 << 16  # bytes read at once of what it says
+LONGEST_LINE = 1 << 12
 
 
-class Router(Protocol):
-    """Where requests to the data server go in."""
+class Owner(Protocol):
+    """Hears of what becomes of the data server."""
 
     def point_to(self, port: int | None) -> None:
-        """Send new connections to this loopback port."""
+        """Requests go to this loopback port from now on; None: they have to wait."""
+        ...
+
+    def loaded(self) -> None:
+        """Everything that was in the folder when it was told to load is there."""
+        ...
+
+    def given_up(self, text: str) -> None:
+        """It can't be kept alive."""
         ...
 
 
@@ -52,105 +63,104 @@ def command_line(binary: str, folder: str, reload_seconds: float) -> list[str]:
 
 
 class DataServer:
-    """Keeps one data server running from the first `load` on. Its callbacks come from other threads."""
+    """Keeps one data server running from the first `load` on."""
 
-    def __init__(
-        self, command: list[str], router: Router, *, on_loaded: Callable[[], None], on_given_up: Callable[[str], None]
-    ) -> None:
+    def __init__(self, command: list[str], loop: Loop, owner: Owner) -> None:
         self._command = command
-        self._router = router
-        self._on_loaded = on_loaded
-        self._on_given_up = on_given_up
-        self._lock = threading.RLock()
+        self._loop = loop
+        self._owner = owner
         self._serving: _Process | None = None
         self._loading: _Process | None = None
         self._exits = 0
         self._has_loaded = False
-        self._closed = False
+        self._processes = 0
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a process is left, though none is wanted."""
+        return self._processes > len(self._present())
 
     def load(self) -> None:
         """Start one, or a fresh one beside the one that serves."""
-        with self._lock:
-            if self._closed:
-                return
-            if self._loading is not None and self._loading is not self._serving:
-                self._loading.kill()
-            self._loading = _Process(self._command, self)
+        if self._loading is not None and self._loading is not self._serving:
+            self._loading.kill()
+        self._loading = _Process(self._command, self._loop, self)
+        self._processes += 1
 
     def close(self) -> None:
-        """End it."""
-        with self._lock:
-            self._closed = True
-            for process in {self._serving, self._loading} - {None}:
-                process.kill()  # type: ignore[union-attr]
+        """End it. What it still says is not heard."""
+        for process in self._present():
+            process.kill()
+        self._serving = self._loading = None
+
+    def let_go(self) -> None:
+        """Close a fork's copies of what holds it, and touch nothing else."""
+        for process in self._present():
+            process.close_pipes()
 
     def listening(self, process: "_Process") -> None:
         """It has its port."""
-        if not self._has_loaded:
+        if self._has_loaded:
+            self._loop.after(HELD_BACK, lambda: self._take_over_empty(process))
+        else:
             self._take_over_empty(process)
-            return
-        late = threading.Timer(HELD_BACK, self._take_over_empty, [process])
-        late.daemon = True
-        late.start()
 
     def cycle_finished(self, process: "_Process") -> None:
         """It has read everything."""
-        with self._lock:
-            if process is not self._loading:
-                return
-            if process is not self._serving:
-                self._take_over(process)
-            self._loading = None
-            self._has_loaded = True
-        self._on_loaded()
+        if process is not self._loading:
+            return
+        if process is not self._serving:
+            self._take_over(process)
+        self._loading = None
+        self._has_loaded = True
+        self._owner.loaded()
 
     def ended(self, process: "_Process", last_line: str) -> None:
         """It has exited."""
-        with self._lock:
-            if self._closed or process not in {self._serving, self._loading}:
-                return
-            if process is self._serving:
-                self._serving = None
-                self._router.point_to(None)
-            self._exits = 1 if process.age > SETTLED else self._exits + 1
-            given_up = self._exits >= EXITS
-        if given_up:
-            self._on_given_up(f"The data server ended {EXITS} times in a row. Its last words: {last_line or 'none'}")
+        self._processes -= 1
+        if process not in self._present():
             return
-        time.sleep(min(0.05 * 4 ** (self._exits - 1), SLOWEST_RETRY))
-        with self._lock:
-            if self._loading is process or (self._loading is None and self._serving is None):
-                self.load()
+        if process is self._serving:
+            self._serving = None
+            self._owner.point_to(None)
+        self._exits = 1 if process.age > SETTLED else self._exits + 1
+        if self._exits >= EXITS:
+            words = f"The data server ended {EXITS} times in a row. Its last words: {last_line or 'none'}"
+            self._owner.given_up(words)
+            return
+        pause = min(0.05 * 4 ** (self._exits - 1), SLOWEST_RETRY)
+        self._loop.after(pause, lambda: self._start_again(process))
+
+    def _start_again(self, ended: "_Process") -> None:
+        if self._loading is ended or (self._loading is None and self._serving is None):
+            self.load()
 
     def _take_over_empty(self, process: "_Process") -> None:
         """Let one serve that is still loading, if nothing else does."""
-        with self._lock:
-            if self._serving is None and process is self._loading:
-                self._take_over(process)
+        if self._serving is None and process is self._loading:
+            self._take_over(process)
 
     def _take_over(self, process: "_Process") -> None:
         before, self._serving = self._serving, process
-        self._router.point_to(process.port)
+        self._owner.point_to(process.port)
         if before is not None:
             before.kill()
 
+    def _present(self) -> set["_Process"]:
+        return {process for process in (self._serving, self._loading) if process is not None}
+
 
 class _Process:
-    """One data server process and the thread that reads what it says."""
+    """One data server process, and what it says."""
 
-    def __init__(self, command: list[str], owner: DataServer) -> None:
+    def __init__(self, command: list[str], loop: Loop, owner: DataServer) -> None:
         self.port: int | None = None
         self._owner = owner
+        self._loop = loop
         self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._partial = self._last_line = b""
+        self._pid, self._stdin, self._stderr = _spawn(command)
+        loop.watch(self._stderr, self._hear)
 
     @property
     def age(self) -> float:
@@ -158,23 +168,62 @@ class _Process:
         return time.monotonic() - self._started
 
     def kill(self) -> None:
-        """End it at once; it has nothing to lose."""
+        """End it at once; it has nothing to lose. Its end is noted when its last words have been heard."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            os.kill(self._pid, signal.SIGKILL)
 
-    def _listen(self) -> None:
-        last_line = ""
-        for line in self._process.stderr or ():
-            if match := LISTENING.search(line):
-                self.port = int(match[1])
-                self._owner.listening(self)
-            elif CYCLE_FINISHED in line:
-                self._owner.cycle_finished(self)
-            elif CYCLE_STARTED not in line:
-                last_line = line.strip()
-                sys.stderr.write(line)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
-        self._owner.ended(self, last_line)
+    def close_pipes(self) -> None:
+        os.close(self._stdin)
+        os.close(self._stderr)
+
+    def _hear(self) -> None:
+        data = os.read(self._stderr, CHUNK)
+        *lines, rest = (self._partial + data).split(b"\n")
+        self._partial = rest[:LONGEST_LINE]
+        for line in lines:
+            self._note(line)
+        if not data:
+            self._end()
+
+    def _note(self, line: bytes) -> None:
+        if match := LISTENING.search(line):
+            self.port = int(match[1])
+            self._owner.listening(self)
+        elif CYCLE_FINISHED in line:
+            self._owner.cycle_finished(self)
+        elif CYCLE_STARTED not in line:
+            self._last_line = line.strip()
+            sys.stderr.buffer.write(line + b"\n")
+            sys.stderr.flush()
+
+    def _end(self) -> None:
+        self._loop.forget(self._stderr)
+        self.close_pipes()
+        self.kill()  # one that has only closed its standard error is of no use either
+        os.waitpid(self._pid, 0)
+        self._owner.ended(self, self._last_line.decode(errors="replace"))
+
+
+def _spawn(command: list[str]) -> tuple[int, int, int]:
+    """Pid, and our ends of its standard input and error. Raises OSError."""
+    their_stdin, our_stdin = os.pipe()
+    our_stderr, their_stderr = os.pipe()
+    try:
+        pid = os.posix_spawn(
+            command[0],
+            command,
+            os.environ | {"MALLOC_ARENA_MAX": "2"},  # with one, its threads would get in each other's way
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, their_stdin, 0),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, their_stderr, 2),
+            ],
+        )
+    except OSError:
+        os.close(our_stdin)
+        os.close(our_stderr)
+        raise
+    finally:
+        os.close(their_stdin)
+        os.close(their_stderr)
+    return pid, our_stdin, our_stderr

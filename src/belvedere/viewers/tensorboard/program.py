@@ -14,15 +14,17 @@ from typing import NoReturn
 from belvedere.viewers import kit
 from belvedere.viewers.kit import Say
 from belvedere.viewers.network import can_leave_network
-from belvedere.viewers.tensorboard import webapp
+from belvedere.viewers.tensorboard import keeper, rehearsal, webapp
 from belvedere.viewers.tensorboard.dataserver import data_server_binary
-from belvedere.viewers.tensorboard.loaders import Loader, PythonLoader, RustLoader
-from belvedere.viewers.words import Do, Show, Told
+from belvedere.viewers.tensorboard.loaders import PythonLoader
+from belvedere.viewers.words import SLOW_LOADER, Do, Show, Told
 
 
 def prepare() -> None:
     """Import and warm everything that does not depend on a job. Starts no thread."""
     webapp.prepare()
+    if binary := data_server_binary():
+        rehearsal.rehearse(binary)
     can_leave_network()
 
 
@@ -33,43 +35,35 @@ def run(listen_fd: int, *, slow: bool = False) -> NoReturn:
 
 def _show(listen_fd: int, say: Say, show: Show, *, slow: bool) -> None:
     kit.go_private()
-    loader, flags = _loader(show, say, slow=slow)
-    signal.signal(signal.SIGTERM, lambda *_: _end(loader))
-    say(Told.LOADER, loader.name)
+    binary = None if slow else data_server_binary()
+    if binary is None:
+        _show_slowly(listen_fd, say, show)
+    else:
+        say(Told.LOADER, "rust")
+        keeper.keep(listen_fd, say, show, binary)
+
+
+def _show_slowly(listen_fd: int, say: Say, show: Show) -> None:
+    """With TensorBoard's own loader, all in one process."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    say(Told.LOADER, SLOW_LOADER)
+    flags = webapp.flags_for(show.folder, show.path_prefix, show.reload_seconds)
+    loader = PythonLoader(flags, on_loaded=lambda: say(Told.LOADED, ""))
     threading.Thread(target=_obey, args=(loader, say), daemon=True).start()
-    app = webapp.build_app(flags, loader.provider, loader.multiplexer)
-    threading.Thread(target=webapp.first_request, args=(app,), daemon=True).start()
-    server = webapp.Server(app, listen_fd)
+    server = webapp.Server(webapp.build_app(flags, loader.provider, loader.multiplexer), listen_fd)
     os.close(listen_fd)
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look
 
 
-def _loader(show: Show, say: Say, *, slow: bool) -> tuple[Loader, object]:
-    def loaded() -> None:
-        say(Told.LOADED, "")
-
-    flags = webapp.flags_for(show.folder, show.path_prefix, show.reload_seconds)
-    binary = None if slow else data_server_binary()
-    if binary is None:
-        return PythonLoader(flags, on_loaded=loaded), flags
-    return RustLoader(binary, show, on_loaded=loaded, on_given_up=lambda text: kit.fail(say, text)), flags
-
-
-def _obey(loader: Loader, say: Say) -> None:
+def _obey(loader: PythonLoader, say: Say) -> NoReturn:
     try:
         for do in kit.commands():
             match do:
                 case Do.LOAD:
                     loader.load()
     except Exception as error:  # noqa: BLE001 - the last chance to say why
-        loader.close()
         kit.fail(say, f"{type(error).__name__}: {error}")
-    _end(loader)
-
-
-def _end(loader: Loader) -> NoReturn:
-    loader.close()
     os._exit(0)
 
 

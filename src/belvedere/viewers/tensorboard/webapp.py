@@ -7,26 +7,27 @@ not public: its version is pinned, and a test compares every answer with the sto
 
 import functools
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from tensorboard import assets, default, main_lib, program
 from tensorboard.backend import application
-from tensorboard.backend.event_processing import data_ingester
+from tensorboard.data import grpc_provider
 from tensorboard.plugins.core import core_plugin
 from tensorboard.plugins.projector import projector_plugin
 from werkzeug import serving
 from werkzeug.test import Client
 
+from belvedere.viewers.tensorboard.channel import Channel, Port
 from belvedere.viewers.tensorboard.confinement import asset_below
 
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 INDEX = "index.html"
-# Not the list of plug-ins: the projector would start a thread to look for embeddings.
 FIRST = "/data/environment"
-WARMED_BY = ("/", FIRST, "/data/runs", "/data/plugin/scalars/tags")
+LOGS = "logs"  # the name, in a viewer's work folder, of a link to what it shows
+PORT = Port()
+CHANNEL = Channel(PORT)
 
 
 class _CoreLoader(core_plugin.CorePluginLoader):  # type: ignore[misc]
@@ -42,15 +43,21 @@ class _CoreLoader(core_plugin.CorePluginLoader):  # type: ignore[misc]
 
 
 def prepare() -> None:
-    """Do once what each viewer would have to do: set-up, lazy imports, compressed assets. Starts no thread."""
+    """Do once what each viewer would have to do: set-up, compressed assets, the application. Starts no thread."""
     for path in _asset_names():
         _asset(path)
-    with tempfile.TemporaryDirectory() as empty:
-        flags = flags_for(empty, "", 1.0)
-        ingester = data_ingester.LocalDataIngester(flags)  # reads nothing unless started
-        client = Client(build_app(flags, ingester.data_provider, ingester.deprecated_multiplexer))
-        for path in WARMED_BY:
-            client.get(path)
+    fast_app("")
+
+
+@functools.cache
+def fast_app(path_prefix: str) -> WsgiApp:
+    """The application on the data server that listens on `PORT`.
+
+    It shows the folder that `LOGS` leads to from where its process is. So it is the same for all jobs, and a fork finds
+    it ready.
+    """
+    stub = grpc_provider.make_stub(CHANNEL)
+    return build_app(flags_for(LOGS, path_prefix, 1.0), grpc_provider.GrpcDataProvider("localhost", stub))
 
 
 def flags_for(folder: str, path_prefix: str, reload_seconds: float) -> Any:
@@ -74,9 +81,9 @@ def build_app(flags: Any, provider: Any, multiplexer: Any = None) -> WsgiApp:
 
 
 def first_request(app: WsgiApp) -> None:
-    """Ask for something that goes through to the data, so that whoever comes next finds the channel to it open.
+    """Ask for something that goes through to the data, so that whoever comes next finds all pages that it takes copied.
 
-    It waits until there is a data server, which opens the channel while the logs load; that takes 7 ms.
+    It waits until there is a data server, and is answered while that loads the logs.
     """
     Client(app).get(FIRST)
 

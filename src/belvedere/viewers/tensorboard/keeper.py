@@ -1,0 +1,82 @@
+"""The process that a TensorBoard viewer is: it hears its host, and keeps a data server and a worker.
+
+It has one thread, so that it can fork, and does little, so that it weighs little: most viewers are asked nothing most
+of the time.
+"""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import NoReturn
+
+from belvedere.viewers import kit
+from belvedere.viewers.kit import Say
+from belvedere.viewers.tensorboard import webapp
+from belvedere.viewers.tensorboard.dataserver import DataServer, command_line
+from belvedere.viewers.tensorboard.loop import Loop
+from belvedere.viewers.tensorboard.worker import Workers
+from belvedere.viewers.words import Do, Show, Told
+
+STDIN = 0
+CHUNK = 1 << 12
+
+
+def keep(listen_fd: int, say: Say, show: Show, binary: str) -> NoReturn:
+    """Show it on the listening socket until standard input ends."""
+    Path(webapp.LOGS).symlink_to(show.folder)  # in the work folder, where we are
+    Keeper(listen_fd, say, show, binary).run()
+
+
+class Keeper:
+    """Implements `dataserver.Owner`."""
+
+    def __init__(self, listen_fd: int, say: Say, show: Show, binary: str) -> None:
+        self._say = say
+        self._loop = Loop()
+        self._partial = b""
+        webapp.PORT.own()
+        self._data_server = DataServer(command_line(binary, show.folder, show.reload_seconds), self._loop, self)
+        app = webapp.fast_app(show.path_prefix)
+        self._workers = Workers(self._loop, listen_fd, app, self._data_server.let_go)
+
+    def run(self) -> NoReturn:
+        """Until standard input ends."""
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        self._loop.watch(STDIN, self._obey)
+        self._workers.start(ahead=True)
+        self._say(Told.SERVING, "")
+        while True:
+            self._loop.step()
+
+    def point_to(self, port: int | None) -> None:
+        webapp.PORT.put(port)
+
+    def loaded(self) -> None:
+        self._say(Told.LOADED, "")
+
+    def given_up(self, text: str) -> None:
+        self._close()
+        kit.fail(self._say, text)
+
+    def _obey(self) -> None:
+        data = os.read(STDIN, CHUNK)
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        try:
+            for line in lines:
+                match kit.read_command(line.decode()):
+                    case Do.LOAD:
+                        self._data_server.load()
+        except (ValueError, OSError) as error:
+            self.given_up(f"{type(error).__name__}: {error}")
+        if not data:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        self._close()
+        os._exit(0)
+
+    def _close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._workers.close()
+        self._data_server.close()

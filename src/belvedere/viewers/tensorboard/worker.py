@@ -1,0 +1,112 @@
+"""The process that answers requests, for as long as there are any.
+
+A viewer that nobody asks for a second has none: what serving a request has touched, some megabytes, is given back, and
+its keeper forks another one when the next connection comes, which takes it two milliseconds.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from belvedere.viewers.tensorboard import webapp
+from belvedere.viewers.tensorboard.loop import Loop
+
+REST: Final = 1.0  # seconds without a connection after which it ends
+GRACE: Final = 0.5  # seconds before another one, if one broke down
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Workers:
+    """The keeper's side: has a worker while there is a connection, and for a while after that. Never two."""
+
+    def __init__(self, loop: Loop, listen_fd: int, app: webapp.WsgiApp, let_go: Callable[[], None]) -> None:
+        """`let_go` is called in each worker, for what is the keeper's alone."""
+        self._loop = loop
+        self._listen_fd = listen_fd
+        self._app = app
+        self._let_go = let_go
+        self._pid: int | None = None
+
+    def start(self, *, ahead: bool = False) -> None:
+        """Have one. `ahead`: nobody has asked yet, and it gets ready for whoever does."""
+        keeper = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._loop.close()
+                self._let_go()
+                _work(self._listen_fd, self._app, keeper, ahead=ahead)
+            finally:
+                os._exit(1)
+        self._pid, pidfd = pid, os.pidfd_open(pid)
+        self._loop.watch(pidfd, lambda: self._ended(pidfd))
+
+    def close(self) -> None:
+        """End it."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+
+    def await_connection(self) -> None:
+        """Start one as soon as somebody comes."""
+        self._loop.watch(self._listen_fd, self._wanted)
+
+    def _wanted(self) -> None:
+        self._loop.forget(self._listen_fd)
+        self.start()
+
+    def _ended(self, pidfd: int) -> None:
+        self._loop.forget(pidfd)
+        os.close(pidfd)
+        assert self._pid is not None  # noqa: S101 - it was watched
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = None
+        if status:
+            sys.stderr.write(f"the process that answers requests broke down: {os.waitstatus_to_exitcode(status)}\n")
+        self._loop.after(GRACE if status else 0.0, self.await_connection)
+
+
+def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, *, ahead: bool) -> NoReturn:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != keeper:
+        os._exit(0)  # it has just ended
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if ahead:
+        threading.Thread(target=webapp.first_request, args=(app,), daemon=True).start()
+    server = _RestingServer(app, listen_fd)
+    os.close(listen_fd)
+    server.serve_forever(poll_interval=REST / 4)
+    os._exit(0)
+
+
+class _RestingServer(webapp.Server):
+    """Ends its process when there has been no connection for a while."""
+
+    def __init__(self, app: webapp.WsgiApp, listen_fd: int) -> None:
+        super().__init__(app, listen_fd)
+        self._lock = threading.Lock()
+        self._open = 0
+        self._idle_since = time.monotonic()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._open += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open -= 1
+                self._idle_since = time.monotonic()
+
+    def service_actions(self) -> None:
+        """Called again and again by the thread that takes connections: no other can come between look and end."""
+        with self._lock:
+            if not self._open and time.monotonic() - self._idle_since >= REST:
+                os._exit(0)
