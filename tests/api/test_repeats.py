@@ -65,6 +65,14 @@ async def test_of_the_same_verb_at_the_same_moment_one_wins(api: Api, verb: str)
     assert {answer.json().get("error_code") for answer in answers} == {None, "ModelArts.0105"}
 
 
+async def test_many_updates_at_the_same_moment_are_all_made(api: Api) -> None:
+    job_id = await api.running()
+    path = f"/visualization-jobs/{job_id}"
+    answers = await asyncio.gather(*[api.client.put(path, json={"job_desc": f"{n}"}) for n in range(40)])
+    assert {answer.status_code for answer in answers} == {200}
+    assert (await api.client.get(path)).headers["ETag"] == '"41"'
+
+
 async def test_a_write_in_between_does_not_lose_a_request(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = await api.running()
     read = api.store.get

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.sources.stores import ObjectStore
 from belvedere.testing.runtime import FakeRuntime
-from tests.support.viewers import PATIENCE, stand_up, until_phase, viewer_spec
+from tests.support.viewers import PATIENCE, end, stand_up, until_phase, viewer_spec
 
 
 @pytest.fixture(params=["fake", "local"])
@@ -152,10 +153,32 @@ async def test_changes_name_a_job_that_was_ensured(runtime: Runtime) -> None:
     await asyncio.sleep(0)
     await runtime.ensure(viewer_spec(7))
     async with asyncio.timeout(PATIENCE):
-        while 7 not in await hint:
+        while 7 not in (await hint or ()):
             hint = asyncio.ensure_future(anext(changes))
     with contextlib.suppress(AttributeError):
         await changes.aclose()  # type: ignore[attr-defined]
+
+
+async def test_when_the_engine_is_lost_any_job_may_have_changed(runtime: Runtime) -> None:
+    await stand_up(runtime, viewer_spec(7))
+    changes = runtime.changes()
+    hint = await anext(changes)
+    await lose_all(runtime)
+    async with asyncio.timeout(PATIENCE):
+        while hint is not None:
+            hint = await anext(changes)
+    assert await runtime.look_at_all() == {}
+    with contextlib.suppress(AttributeError):
+        await changes.aclose()  # type: ignore[attr-defined]
+
+
+async def lose_all(runtime: Runtime) -> None:
+    if isinstance(runtime, LocalRuntime):
+        info = await runtime.host()
+        assert info is not None
+        end(info.pid, signal.SIGKILL)
+    elif isinstance(runtime, FakeRuntime):
+        runtime.lose_all()
 
 
 async def test_a_closed_runtime_knows_nothing_and_raises_nothing(runtime: Runtime) -> None:

@@ -7,6 +7,7 @@ with what was there after that.
 
 import asyncio
 import contextlib
+import http.client
 import random
 import signal
 import sys
@@ -25,6 +26,7 @@ from tests.support.viewers import LOGS, command, descendants, end, get, running,
 
 CYCLES = 5000
 JOBS = 8
+LIMITS = (None, 1 << 30, 1 << 30, 2 << 20)  # bytes; the last is less than a viewer needs
 FOLDERS = (LOGS, LOGS / "exp_0", LOGS / "missing")
 MEMORY_GROWTH = 12 << 20  # bytes: allocators keep some
 WARM = 3  # processes of a host without viewers: a warm parent, its spare fork, and one between the two
@@ -38,6 +40,7 @@ class Remains(msgspec.Struct, frozen=True, kw_only=True):
     processes: int
     descriptors: int
     tasks: int
+    groups: int  # control groups of viewers
     tracebacks: int
     files: tuple[str, ...]
 
@@ -97,7 +100,8 @@ class Soak:
         self._attempts[job_id] = self._attempts.get(job_id, 0) + 1
         spec = viewer_spec(job_id, attempt=self._attempts[job_id], folder=self._random.choice(FOLDERS))
         drowsy = self._random.choice((None, 0.05, 1.0))
-        await self._runtime.ensure(replace(spec, sleep_after=drowsy, asleep=self._random.random() < 0.2))
+        asleep, limit = self._random.random() < 0.2, self._random.choice(LIMITS)
+        await self._runtime.ensure(replace(spec, sleep_after=drowsy, asleep=asleep, memory_bytes=limit))
 
     async def _use(self) -> None:
         await self._runtime.use([self._job(), self._job()])
@@ -105,7 +109,7 @@ class Soak:
     async def _open(self) -> None:
         seen = (await self._runtime.look([job_id := self._job()]))[job_id]
         if seen.phase is Phase.READY and seen.endpoint:
-            with contextlib.suppress(OSError):  # it may fall asleep or be killed at any moment
+            with contextlib.suppress(OSError, http.client.HTTPException):  # it may fall asleep or be killed any time
                 await asyncio.to_thread(get, seen.endpoint.socket, "/data/runs", patience=5)
 
     async def _let_sleep(self) -> None:
@@ -155,9 +159,15 @@ class Soak:
             processes=len(descendants(host)),
             descriptors=len(list(Path(f"/proc/{host}/fd").iterdir())),
             tasks=metrics.tasks,
+            groups=_groups(places(self._data).groups),
             tracebacks=sum(file.read_text().count("Traceback") for file in log.parent.glob("host.log*")),
             files=tuple(str(file.relative_to(run)) for file in run.rglob("*") if file.parent.name != "processes"),
         ), memory.weigh([host])
+
+
+def _groups(record: Path) -> int:
+    """How many there are of those that this file names the parent of; without control groups there is no such file."""
+    return len([each for each in Path(record.read_text()).iterdir() if each.is_dir()]) if record.exists() else 0
 
 
 def _parent(pid: int) -> int:

@@ -189,6 +189,19 @@ async def test_an_unreachable_runtime_is_waited_for() -> None:
         await world.reaches(job.id, JobStatus.RUNNING)
 
 
+async def test_jobs_of_an_engine_that_was_lost_come_back_without_waiting_for_a_comparison(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconciler_loop, "COMPARE_EVERY", 3600)
+    world = World()
+    job = await world.create()
+    async with world.reconciling():
+        await world.reaches(job.id, JobStatus.RUNNING)
+        world.runtime.lose_all()
+        await until(lambda: world.happened(job.id, "vanished"))
+        await world.reaches(job.id, JobStatus.RUNNING)
+
+
 class Killed:
     """Passes calls on to a store or a runtime until its budget is spent; from then on nothing ever returns.
 

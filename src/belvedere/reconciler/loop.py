@@ -186,7 +186,10 @@ class Reconciler:
 
     async def _listen(self) -> None:
         async for job_ids in self._runtime.changes():
-            await self._look_again(job_ids)
+            if job_ids is None:
+                await self.compare()
+            else:
+                await self._look_again(job_ids)
 
     async def _look_again(self, job_ids: Collection[int]) -> None:
         before = [sighting for job_id in job_ids if (sighting := self._board.get(job_id))]

@@ -50,8 +50,11 @@ class Runtime(Protocol):
         """Counters of the engine, if it can be asked."""
         ...
 
-    def changes(self) -> AsyncIterator[Collection[int]]:
-        """Hints: ids of jobs whose viewers changed. Endless; may miss some; survives faults of the engine."""
+    def changes(self) -> AsyncIterator[Collection[int] | None]:
+        """Hints: ids of jobs whose viewers changed; None: any may have, for the engine itself was lost and is back.
+
+        Endless; may miss some; survives faults of the engine.
+        """
         ...
 
     async def close(self, *, end_viewers: bool) -> None:

@@ -152,17 +152,21 @@ class LocalRuntime:
             self._unreachable(fault)
             return None
 
-    async def changes(self) -> AsyncIterator[Collection[int]]:
-        """Also keeps a host running, so that its warm parent is ready before the first job comes."""
-        after = 0
+    async def changes(self) -> AsyncIterator[Collection[int] | None]:
+        """Also keeps a host running, so that its warm parent is ready before the first job comes.
+
+        One that dies breaks the question that waits there, so its successor is started at once.
+        """
+        after, before = 0, self._greeted
         while True:
             try:
                 path = f"/v1/changes?after={after}"
                 changes = await self._call("GET", path, Changes, start=True, limit=CHANGES_LIMIT)
                 if changes is not None:
-                    after = changes.cursor
-                    if changes.job_ids:
-                        yield changes.job_ids
+                    is_successor = before not in {None, self._greeted}
+                    after, before = changes.cursor, self._greeted
+                    if changes.job_ids or is_successor:
+                        yield None if is_successor else changes.job_ids
                     continue
             except _Fault as fault:
                 self._unreachable(fault)

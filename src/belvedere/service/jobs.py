@@ -4,8 +4,10 @@ Whoever asks is a `Caller` that has been let into its project; each use case ask
 of somebody else, a job of another project and one that never was are all NotFound alike.
 """
 
+import asyncio
 from collections.abc import Callable, Collection
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
 from belvedere.contract.jobs import FlavorList, JobCreated, JobDetails, JobEvents, JobList, JobLogs, Ticket
@@ -25,7 +27,7 @@ from belvedere.service import requests, views
 from belvedere.service.rules import Hint, LogPlaces, ReadLogs, ServiceRules
 from belvedere.store.base import JobStore, KeyReused
 
-_CHANGE_ATTEMPTS = 10  # a job is written by its reconciler at most about once a second
+_CHANGE_ATTEMPTS = 10  # a job is written by its reconciler at most about once a second, by other replicas hardly more
 _EVENTS = 200
 
 _PERMISSION = {
@@ -68,6 +70,7 @@ class JobService:
         self._places = places
         self._hint = hint
         self._read_logs = read_logs
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by job, while somebody changes it
 
     @property
     def offer(self) -> Offer:
@@ -179,7 +182,20 @@ class JobService:
         revisions: Revisions,
         change: Callable[[Job, datetime], Job],
     ) -> int:
-        """Read, change and write guarded; again if the reconciler or somebody else wrote in between."""
+        """Change the job when those who came before have; the revision afterwards."""
+        turn = self._turns.setdefault(job_id or 0, asyncio.Lock())
+        async with turn:
+            return await self._change_now(who, job_id, verb, revisions, change)
+
+    async def _change_now(
+        self,
+        who: Caller,
+        job_id: int | None,
+        verb: Verb,
+        revisions: Revisions,
+        change: Callable[[Job, datetime], Job],
+    ) -> int:
+        """Read, change and write guarded; again if the reconciler or another replica wrote in between."""
         for _ in range(_CHANGE_ATTEMPTS):
             job, now = await self._find(who, job_id), self._clock()
             _require_revision(job, revisions)

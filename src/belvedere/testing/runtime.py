@@ -19,7 +19,7 @@ class FakeRuntime:
     """Viewers that are words. Each starts when it is ensured and, unless `hold` is set, is ready at the next look.
 
     Script it: `hold` keeps viewers starting and endings pending; `break_down` makes it unreachable and `mend` ends
-    that; `put` makes a viewer look as you like; `lose` makes one vanish.
+    that; `put` makes a viewer look as you like; `lose` makes one vanish, `lose_all` the engine with all of them.
     """
 
     def __init__(self, *, clock: Clock = utc_now, hold: bool = False) -> None:
@@ -34,7 +34,7 @@ class FakeRuntime:
         self._logs: dict[int, list[str]] = {}
         self._broken = False
         self._starts = 0
-        self._queues: set[asyncio.Queue[int]] = set()
+        self._queues: set[asyncio.Queue[int | None]] = set()
 
     def break_down(self) -> None:
         """Nothing can be asked from now on."""
@@ -53,6 +53,11 @@ class FakeRuntime:
         """The viewer vanishes."""
         self._viewers.pop(job_id, None)
         self._tell(job_id)
+
+    def lose_all(self) -> None:
+        """The engine ends with all viewers, and is there again."""
+        self._viewers.clear()
+        self._tell(None)
 
     def say(self, job_id: int, line: str) -> None:
         """The viewer logs a line."""
@@ -109,14 +114,15 @@ class FakeRuntime:
     async def metrics(self) -> HostMetrics | None:
         return None if self._broken else HostMetrics(viewer_starts=self._starts)
 
-    async def changes(self) -> AsyncIterator[Collection[int]]:
-        queue: asyncio.Queue[int] = asyncio.Queue()
+    async def changes(self) -> AsyncIterator[Collection[int] | None]:
+        queue: asyncio.Queue[int | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
             if self._viewers:
                 yield list(self._viewers)
             while True:
-                yield [await queue.get()]
+                job_id = await queue.get()
+                yield None if job_id is None else [job_id]
         finally:
             self._queues.discard(queue)
 
@@ -141,7 +147,7 @@ class FakeRuntime:
     def _unknown(self) -> Seen:
         return Seen(phase=Phase.UNKNOWN, reason=UNREACHABLE)
 
-    def _tell(self, job_id: int) -> None:
+    def _tell(self, job_id: int | None) -> None:
         for queue in self._queues:
             queue.put_nowait(job_id)
 
