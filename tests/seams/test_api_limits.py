@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from belvedere.server import bounded
 from belvedere.server.bounded import HEAD_BYTES
 from belvedere.server.serving import listen, serving_asgi
 
@@ -20,13 +21,21 @@ ENDLESS = {
 }
 
 
+GOOD = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
 @pytest.fixture
 async def address() -> AsyncIterator[tuple[str, int]]:
     async def length(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
 
+    async def slowly(request: Request) -> PlainTextResponse:
+        await asyncio.sleep(0.3)
+        return await length(request)
+
     listener = listen("127.0.0.1", 0, "port")
-    async with serving_asgi(Starlette(routes=[Route("/", length, methods=["GET", "POST"])]), listener):
+    routes = [Route("/", length, methods=["GET", "POST"]), Route("/slow", slowly, methods=["POST"])]
+    async with serving_asgi(Starlette(routes=routes), listener):
         yield listener.getsockname()
 
 
@@ -48,6 +57,22 @@ async def answer(address: tuple[str, int], request: bytes) -> bytes:
 @pytest.mark.parametrize("part", ENDLESS)
 async def test_a_request_without_an_end_is_given_up(address: tuple[str, int], part: str) -> None:
     assert not (await answer(address, ENDLESS[part])).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("part", [b"", b"GET / HTTP/1.1\r\nHost: h\r\nX: ", GOOD + b"GET / HT"])
+async def test_half_a_request_is_not_waited_for_for_ever(
+    address: tuple[str, int], part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "HEAD_SECONDS", 0.1)
+    assert (await answer(address, part)).count(b"HTTP/1.1 200") == part.count(GOOD)
+
+
+async def test_a_slow_answer_outlasts_the_patience_with_heads(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "HEAD_SECONDS", 0.1)
+    head = b"POST /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
+    assert (await answer(address, head)).endswith(b"2")
 
 
 async def test_a_long_body_is_taken(address: tuple[str, int]) -> None:

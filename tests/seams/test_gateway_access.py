@@ -285,6 +285,27 @@ async def test_twisted_requests_never_reach_a_viewer(head: str) -> None:
         assert int(answer.split(b" ")[1]) in {400, 401, 404, 405, 421}
 
 
+@pytest.mark.parametrize("part", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
+async def test_half_a_request_is_not_waited_for_for_ever(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("belvedere.gateway.gateway.IDLE_SECONDS", 0.1)
+    async with open_stage() as made:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(made.origin.rpartition(":")[2]))
+        writer.write(part)
+        assert await asyncio.wait_for(reader.read(), timeout=30) == b""
+        writer.close()
+
+
+async def test_a_browsers_connection_is_kept() -> None:
+    async with open_stage() as made:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(made.origin.rpartition(":")[2]))
+        for _ in range(3):
+            head = f"HEAD /x HTTP/1.1\r\n{RAW_HOST}\r\n"
+            writer.write(head.encode())
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), timeout=30)
+            assert answer.startswith(b"HTTP/1.1 401")
+        writer.close()
+
+
 async def test_a_consoles_session_opens_no_viewer() -> None:
     async with open_stage() as made:
         made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.SESSION)}"

@@ -43,6 +43,10 @@ from belvedere.runtimes.board import Board
 from belvedere.viewers.base import AssetFile, ViewerType
 from belvedere.viewers.registry import viewer_types
 
+IDLE_SECONDS = (
+    75.0  # until a request is whole, from the connection's beginning or the last answer; proxies keep theirs 60
+)
+
 _log = structlog.get_logger("belvedere.gateway")
 
 
@@ -106,9 +110,16 @@ class Gateway:
         """A runner to `setup`, put sites on and `cleanup`.
 
         aiohttp's plain server, without its router, which costs time and takes paths apart in its own way. Bodies pass
-        as they are encoded, and a browser that hangs up cancels its request.
+        as they are encoded, and a browser that hangs up cancels its request. Who says nothing, or half of a request, is
+        hung up on.
         """
-        server = web.Server(self.handle, handler_cancellation=True, auto_decompress=False, access_log=None)
+        server = web.Server(
+            self.handle,
+            handler_cancellation=True,
+            auto_decompress=False,
+            access_log=None,
+            keepalive_timeout=IDLE_SECONDS,
+        )
         return web.ServerRunner(server, shutdown_timeout=shutdown_timeout)
 
     async def loaded(self) -> None:

@@ -1,10 +1,14 @@
-"""HTTP parsing that gives up on requests whose head, or trailers, have no end: uvicorn's fast parser has no limit."""
+"""HTTP parsing that gives up on requests whose head, or trailers, have no end: uvicorn's fast parser has no limit.
+
+Neither has its patience: without one, whoever sends half a head holds a connection for ever.
+"""
 
 import asyncio
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+HEAD_SECONDS = 30.0  # until a head is whole, from the connection's beginning or the head's own
 HEAD_BYTES: Final = 2**16  # of a request line and its headers; the longest real ones have a few KiB
 
 
@@ -14,6 +18,15 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._barren = 0  # bytes since something was complete
+        self._patience: asyncio.TimerHandle | None = None  # while a head is awaited
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._barren += len(data)
@@ -21,8 +34,13 @@ class BoundedHttp(HttpToolsProtocol):
         if self._barren > HEAD_BYTES and not self.transport.is_closing():
             _hang_up(self.transport)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
     def on_headers_complete(self) -> None:
         self._barren = 0
+        self._stop_waiting()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -32,6 +50,15 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._barren = 0
         super().on_message_complete()
+
+    def _await_head(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 def _hang_up(transport: asyncio.Transport) -> None:
