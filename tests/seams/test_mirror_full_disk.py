@@ -1,7 +1,5 @@
 """A mirror on a disk of four megabytes. It takes a superuser to make one."""
 
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from belvedere.contract.reasons import ReasonCode
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.sources.location import ObjectLocation
 from belvedere.testing.source import MemorySource
+from tests.support.disks import small_disk
 
 from .mirroring import EventsViewer, content, has_note, is_complete, until, until_content
 
@@ -19,14 +18,9 @@ FIRST, SECOND = "a.tfevents", "b.tfevents"
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("only a superuser may mount a disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)], check=False)
-    if mounted.returncode:
-        pytest.skip("this machine lets nobody mount a disk")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, "4m") as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -35,16 +29,16 @@ def source() -> MemorySource:
 
 
 @pytest.fixture
-async def mirrors(small_disk: Path, source: MemorySource) -> AsyncIterator[FolderMirrors]:
-    made = FolderMirrors(small_disk / "mirrors", lambda _: source, poll_seconds=0.01)
+async def mirrors(disk: Path, source: MemorySource) -> AsyncIterator[FolderMirrors]:
+    made = FolderMirrors(disk / "mirrors", lambda _: source, poll_seconds=0.01)
     yield made
     await made.close()
 
 
 async def test_a_full_disk_is_told_damages_nothing_and_is_overcome(
-    mirrors: FolderMirrors, source: MemorySource, small_disk: Path
+    mirrors: FolderMirrors, source: MemorySource, disk: Path
 ) -> None:
-    ballast = small_disk / "ballast"
+    ballast = disk / "ballast"
     ballast.write_bytes(b"x" * 2_500_000)
     source.write(FIRST, b"1" * 500_000)
     mirror = mirrors.open("project", LOCATION, EventsViewer())
@@ -61,9 +55,9 @@ async def test_a_full_disk_is_told_damages_nothing_and_is_overcome(
 
 
 async def test_a_disk_that_is_full_from_the_start_ends_nothing(
-    mirrors: FolderMirrors, source: MemorySource, small_disk: Path
+    mirrors: FolderMirrors, source: MemorySource, disk: Path
 ) -> None:
-    ballast = small_disk / "ballast"
+    ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space"):
         ballast.write_bytes(b"x" * 5_000_000)
     source.write(FIRST, b"1" * 500_000)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -14,6 +15,7 @@ import structlog
 import uvloop
 
 from belvedere import __version__
+from belvedere.contract.errors import Unavailable
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE, Gatekeeper
 from belvedere.identity.keys import KeyRing
 from belvedere.identity.passes import Passes
@@ -36,6 +38,7 @@ from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
 
+LITTLE_DISK = 16 << 20  # bytes; with less a database can hardly begin
 _NO_KEY_OPENS = "no key opens its secret; see store_key in the settings"
 
 _log = structlog.get_logger("belvedere.server")
@@ -73,8 +76,7 @@ async def _serve(
 ) -> None:
     signalled = heed_signals()  # first of all: whatever has been started by then, a signal ends it in order
     async with _stores(data) as stores:
-        parts = _parts(settings, data, stores)
-        bootstrap = await _bootstrap(settings, data, parts)
+        parts, bootstrap = await _set_up(settings, data, stores)
         for access_key in await parts.keys.renew():
             _log.error("access-key-unusable", access_key=access_key, why=_NO_KEY_OPENS)
         for name in await parts.log_stores.start():
@@ -128,6 +130,15 @@ def _places(settings: Settings, data: Path) -> dict[str, str]:
     return {"version": __version__, **places, "first_identity": str(data / "bootstrap.json")}
 
 
+async def _set_up(settings: Settings, data: Path, stores: Stores) -> tuple[Parts, Bootstrap]:
+    """What writes into the data folder for the first time."""
+    try:
+        parts = _parts(settings, data, stores)
+        return parts, await _bootstrap(settings, data, parts)
+    except (OSError, Unavailable) as error:
+        raise SettingsError(_full(data) or f"The data folder {data} can't be used: {error}.") from error
+
+
 async def _bootstrap(settings: Settings, data: Path, parts: Parts) -> Bootstrap:
     return await ensure_bootstrap(
         data / "bootstrap.json",
@@ -157,7 +168,7 @@ async def _stores(data: Path) -> AsyncIterator[Stores]:
     try:
         stores = await asyncio.to_thread(open_store, data / "belvedere.db")
     except StoreError as error:
-        raise SettingsError(str(error)) from error
+        raise SettingsError(_full(data) or str(error)) from error
     try:
         yield stores
     finally:
@@ -195,6 +206,17 @@ def _prepared(data: Path) -> Path:
             f"The data folder {data} can't be used: {error.strerror}. Name another by --data."
         ) from error
     return data
+
+
+def _full(data: Path) -> str:
+    """A sentence if the disk is as good as full, which a database may tell as any kind of error."""
+    free = shutil.disk_usage(data).free
+    if free >= LITTLE_DISK:
+        return ""
+    return (
+        f"The disk of the data folder {data} is full: {free / 2**20:.1f} MiB are left. Make room there, or name a "
+        "folder on another disk by --data."
+    )
 
 
 @contextlib.contextmanager
