@@ -223,6 +223,21 @@ async def test_flavors_are_listed_with_the_default_first(api: Api) -> None:
     ]  # fmt: skip
 
 
+async def test_viewer_types_are_listed_and_those_that_are_missing_say_how_to_install_them(api: Api) -> None:
+    kinds = (await api.client.get("/viewer-types")).json()["viewer_types"]
+    assert [(each["job_type"], each["is_installed"]) for each in kinds] == [
+        ("tensorboard", True), ("mindinsight", True), ("netron", False)
+    ]  # fmt: skip
+    assert kinds[2]["to_install"] == "belvedere viewer install netron"
+
+
+async def test_a_job_of_a_type_that_is_not_installed_is_refused_with_the_command(api: Api) -> None:
+    body = {"job_name": "a", "train_url": "/b/", "job_type": "Netron"}
+    answer = await api.client.post("/visualization-jobs", json=body)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.0104")
+    assert "belvedere viewer install netron" in answer.json()["error_msg"]
+
+
 async def test_logs_give_as_many_lines_as_asked_for(api: Api) -> None:
     job_id = await api.create()
     api.world.log_lines = [str(number) for number in range(300)]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from playwright.async_api import Page, Response, expect
 
 from belvedere.runtimes.local import LocalRuntime
-from belvedere.viewers.tensorboard import TensorBoard
+from belvedere.viewers.tensorboard.viewer import TensorBoard
 from tests.support.chromium import browser, look_away, needs_chromium
 from tests.support.gateway import Stage, job, stage
 from tests.support.viewers import get, stand_up, until, viewer_spec
@@ -91,7 +91,7 @@ async def test_shared_files_are_the_viewers_own_byte_for_byte(tmp_path: Path) ->
         seen = made.board.get(1)
         assert seen is not None
         assert seen.seen.endpoint is not None
-        for file in TensorBoard().assets():
+        for file in TensorBoard().assets(None):
             _, headers, body = await asyncio.to_thread(get, seen.seen.endpoint.socket, f"/{file.path}")
             url = made.url(f"/{file.path}")
             async with client.get(url, headers={"X-Auth-Token": made.token, "Accept-Encoding": "gzip"}) as answer:

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from belvedere.api.app import create_app
 from belvedere.api.doors import Doors
 from belvedere.api.operations import Services
-from belvedere.contract.jobs import Flavor
+from belvedere.contract.jobs import Flavor, ViewerKind
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
@@ -165,7 +165,9 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             board=board,
             passes=Passes(stores.passes, gatekeeper),
             clock=world.clock,
-            rules=ServiceRules(quota=quota, origins=ViewerOrigins(shared=VIEWERS), flavors=_FLAVORS, job_types=_TYPES),
+            rules=ServiceRules(
+                quota=quota, origins=ViewerOrigins(shared=VIEWERS), flavors=_FLAVORS, viewers=lambda: _TYPES
+            ),
             places=world,
             hint=world.hinted.append,
             read_logs=world.read_logs,
@@ -202,7 +204,11 @@ _FLAVORS = (
     Flavor(code="default", memory_bytes=2**31, is_default=True),
     Flavor(code="large", description="For the largest logs.", memory_bytes=2**33, cpu=4.0),
 )
-_TYPES = ("tensorboard", "mindinsight")
+_TYPES = (
+    ViewerKind(job_type="tensorboard", title="TensorBoard", is_installed=True, version="2.21.0", is_default=True),
+    ViewerKind(job_type="mindinsight", title="MindInsight", is_installed=True, version="2.3.1"),
+    ViewerKind(job_type="netron", title="Netron", is_installed=False, to_install="belvedere viewer install netron"),
+)
 
 
 async def _tokens(gatekeeper: Gatekeeper, world: World) -> dict[str, str]:

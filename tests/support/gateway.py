@@ -24,6 +24,7 @@ from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.runtimes.board import Board
 from belvedere.testing.passes import MemoryPassStore
 from belvedere.testing.store import MemoryIdentityStore
+from belvedere.viewers.environments import Environments
 from tests.support.identities import enrol
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -200,6 +201,7 @@ async def stage(
             ),
             observer=made.tell,
             use=made.use,
+            environments=Environments(folder / "viewers"),
         )
         stack.push_async_callback(gateway.close)
         made.loaded = gateway.loaded

@@ -12,6 +12,7 @@ from belvedere.cli.jobs import job
 from belvedere.cli.main import cli
 from belvedere.cli.sources import source
 from belvedere.cli.stores import store
+from belvedere.cli.viewers import viewer
 from belvedere.server import metrics
 from belvedere.server.settings import Settings, StoreSettings
 
@@ -27,7 +28,7 @@ def test_every_exit_code_is_documented_and_no_other() -> None:
     assert documented == {code.value for code in Exit}
 
 
-@pytest.mark.parametrize("group", [cli, job, source, store])
+@pytest.mark.parametrize("group", [cli, job, source, store, viewer])
 def test_every_command_is_documented(group: click.Group) -> None:
     context = click.Context(group)
     prefix = "belvedere" if group is cli else f"belvedere {group.name}"
@@ -35,7 +36,7 @@ def test_every_command_is_documented(group: click.Group) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("group", [cli, job, source, store])
+@pytest.mark.parametrize("group", [cli, job, source, store, viewer])
 def test_every_command_can_be_imported_and_says_what_it_does(group: click.Group) -> None:
     context = click.Context(group)
     for name in group.list_commands(context):

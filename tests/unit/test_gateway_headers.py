@@ -96,6 +96,14 @@ def test_the_viewers_own_policy_stays_beside_ours() -> None:
     assert returned.getall("Content-Security-Policy") == ["default-src 'self'", "frame-ancestors 'self' http://c"]
 
 
+def test_who_may_frame_a_viewer_is_not_the_viewers_to_say() -> None:
+    policy = "default-src 'self'; Frame-Ancestors 'self';img-src data:"
+    returned = return_headers(CIMultiDict({"Content-Security-Policy": policy}), PREFIX, HOST, "http://c")
+    assert returned.getall("Content-Security-Policy") == [
+        "default-src 'self'; img-src data:", "frame-ancestors 'self' http://c"
+    ]  # fmt: skip
+
+
 def test_validators_and_lengths_pass() -> None:
     passing = {
         "ETag": '"a"',

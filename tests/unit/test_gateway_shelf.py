@@ -1,21 +1,22 @@
 """Files that are the same for every job, and pages that name them."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from belvedere.gateway.shelf import ASSETS, AssetSet, asset_set, plain, with_shared_scripts
 from belvedere.viewers.base import AssetFile
-from belvedere.viewers.tensorboard import TensorBoard
+from belvedere.viewers.tensorboard.viewer import TensorBoard
 
 
 class Small:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def assets(self) -> Iterable[AssetFile]:
+    def assets(self, environment: Path | None) -> Iterable[AssetFile]:
         return [AssetFile(path="index.js", content_type="text/javascript", gzipped=self._body)]
 
 
-SET = AssetSet(folder="v-1", files={"index.js": next(iter(Small(b"").assets()))})
+SET = AssetSet(folder="v-1", files={"index.js": next(iter(Small(b"").assets(None)))})
 SHARED = f'{ASSETS}v-1/index.js"'.encode()
 
 
@@ -40,6 +41,6 @@ def test_a_page_with_a_base_of_its_own_stays_as_it_is() -> None:
 
 
 def test_tensorboard_gives_its_own_files() -> None:
-    files = {file.path: file for file in TensorBoard().assets()}
+    files = {file.path: file for file in TensorBoard().assets(None)}
     assert plain(files["index.js"]).startswith(b"/*") or len(plain(files["index.js"])) > 1_000_000
     assert "index.html" not in files

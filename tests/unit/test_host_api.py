@@ -54,7 +54,7 @@ class Control:
                 children=Children(folder, sweeps=False),
                 launcher=ColdLauncher(),
                 mirrors=NoMirrors(),
-                viewer_types={},
+                viewer_types=dict,
                 environments=Environments(folder),
             )
         )

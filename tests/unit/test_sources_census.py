@@ -4,7 +4,7 @@ import pytest
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.sources.base import Entry
-from belvedere.sources.census import Census, nothing_to_show
+from belvedere.sources.census import Census, OtherLogs, nothing_to_show
 from belvedere.sources.location import FolderLocation, Location, ObjectLocation
 
 PLACE = ObjectLocation(store="s", bucket="b", prefix="p/")
@@ -65,3 +65,13 @@ def test_each_kind_is_known_by_its_name(key: str, words: str) -> None:
 def test_kinds_come_by_frequency_and_others_last() -> None:
     census = census_of("a", "b", "c", "x.png", "y.png", "m.pt")
     assert census.words() == "2 image files, 1 checkpoint file and 3 other files"
+
+
+def test_logs_of_another_viewer_are_told_with_the_viewer_that_shows_them() -> None:
+    events = OtherLogs(viewer="tensorboard", called="TensorBoard event files")
+    census = Census(lambda key: events if "tfevents" in key else None)
+    census.add(Entry(key=f"events.out.tfevents.{number}", size=1, modified=EPOCH) for number in range(3))
+    text = nothing_to_show(PLACE, census, "MindSpore summary files").text
+    assert text.startswith(
+        "0 MindSpore summary files below obs://b/p/, 3 TensorBoard event files: did you mean tensorboard?"
+    )

@@ -12,7 +12,7 @@ import belvedere
 from belvedere.viewers import guest
 from belvedere.viewers.base import Environment, ViewerType
 from belvedere.viewers.environments import MANIFEST, Environments, Installed, NotInstalled, default_viewers_folder
-from belvedere.viewers.tensorboard import TensorBoard
+from belvedere.viewers.tensorboard.viewer import TensorBoard
 
 
 class Elsewhere(TensorBoard):
@@ -20,7 +20,7 @@ class Elsewhere(TensorBoard):
 
     @property
     def environment(self) -> Environment | None:
-        return Environment(name="elsewhere", requirements="")
+        return Environment(name="elsewhere", requirements="", distribution="elsewhere")
 
 
 def install(folder: Path, name: str) -> Path:

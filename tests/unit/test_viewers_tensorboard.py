@@ -3,8 +3,8 @@
 import pytest
 
 from belvedere.viewers.registry import viewer_types
-from belvedere.viewers.tensorboard import TensorBoard
 from belvedere.viewers.tensorboard.dataserver import command_line
+from belvedere.viewers.tensorboard.viewer import TensorBoard
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,13 @@ def test_other_files_are_not_wanted(key: str) -> None:
 def test_only_event_files_are_logs() -> None:
     assert TensorBoard().is_log("run/events.out.tfevents.1")
     assert not TensorBoard().is_log("run/projector_config.pbtxt")
+
+
+def test_another_version_has_a_name_and_an_environment_of_its_own() -> None:
+    older = TensorBoard().version("tensorboard-2.20", ["tensorboard==2.20.0"])
+    assert (older.name, older.logs) == ("tensorboard-2.20", TensorBoard().logs)
+    assert older.environment is not None
+    assert older.environment.requirements.startswith("tensorboard==2.20.0\n")
 
 
 def test_tensorboard_is_among_the_viewer_types() -> None:

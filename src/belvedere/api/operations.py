@@ -29,6 +29,7 @@ JOB: Final = JOBS + "/{job_id}"
 SOURCES: Final = "/v1/{project_id}/log-sources"
 STORES: Final = "/v1/{project_id}/log-stores"
 STORE: Final = STORES + "/{store_name}"
+VIEWER_TYPES: Final = "/v1/{project_id}/viewer-types"
 FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
 
 
@@ -115,6 +116,10 @@ async def _ticket(call: Call) -> Response:
 
 async def _flavors(call: Call) -> Response:
     return answer(call.services.jobs.flavors)
+
+
+async def _viewer_types(call: Call) -> Response:
+    return answer(call.services.jobs.viewer_types)
 
 
 async def _browse(call: Call) -> Response:
@@ -273,6 +278,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         summary="The flavors that a job may ask for, the default one first",
         handler=_flavors,
         answer=jobs.FlavorList,
+        is_extension=True,
+    ),
+    Operation(
+        name="listViewerTypes",
+        method="GET",
+        path=VIEWER_TYPES,
+        summary="The viewer types, the default one first: which are installed, and how to install the others",
+        handler=_viewer_types,
+        answer=jobs.ViewerKindList,
         is_extension=True,
     ),
     Operation(

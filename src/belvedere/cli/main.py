@@ -17,6 +17,7 @@ cli = LazyGroup(
         "job": ("belvedere.cli.jobs:job", "Create, watch and end visualization jobs."),
         "store": ("belvedere.cli.stores:store", "Tell the service of object stores, and of their keys."),
         "source": ("belvedere.cli.sources:source", "Look for logs, as the service sees them."),
+        "viewer": ("belvedere.cli.viewers:viewer", "Install viewers that need an environment of their own."),
         "doctor": ("belvedere.cli.doctor:doctor", "Say what is missing on this machine, and what to do."),
         "completion": ("belvedere.cli.completion:completion", "Print the completion script of a shell."),
         "host": ("belvedere.cli.host:host", "Run a viewer host; `serve` starts one by itself."),

@@ -26,6 +26,8 @@ from belvedere.contract.jobs import (
     Success,
     Ticket,
     UpdateJob,
+    ViewerKind,
+    ViewerKindList,
 )
 from belvedere.contract.log_sources import PAGE_SIZE_DEFAULT, LogFolderList
 from belvedere.contract.log_stores import (
@@ -146,6 +148,10 @@ class Client:
     def flavors(self) -> tuple[Flavor, ...]:
         """What a job may ask for, the default first."""
         return tuple(self._get("visualization-job-flavors", FlavorList).flavors)
+
+    def viewer_types(self) -> tuple[ViewerKind, ...]:
+        """The viewer types, the default one first, installed or not."""
+        return tuple(self._get("viewer-types", ViewerKindList).viewer_types)
 
     def log_sources(
         self, url: str, *, store: str | None = None, page_size: int = PAGE_SIZE_DEFAULT, marker: str | None = None

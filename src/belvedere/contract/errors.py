@@ -76,6 +76,12 @@ class UnknownFlavor(RequestError):
     code = "ModelArts.2763"
 
 
+class ViewerNotInstalled(RequestError):
+    """The job type is known, but its viewer is not installed."""
+
+    code = "ModelArts.0104"
+
+
 class InvalidLogUrl(RequestError):
     """``train_url`` can't be understood or isn't allowed."""
 
@@ -196,7 +202,8 @@ class InternalError(BelvedereError):
 
 EVERY_ERROR: tuple[type[BelvedereError], ...] = (
     RequestError, MalformedBody, BodyTooLarge, UnsupportedSort, UnknownWorkspace, InvalidProject, UnknownFlavor,
-    InvalidLogUrl, LogSourceRefused, QuotaExceeded, IllegalState, NotFound, NoSuchPath, MethodNotAllowed, Conflict,
-    PreconditionFailed, AuthenticationError, InvalidToken, UnscopedToken, WrongCredentials, InvalidSignature,
-    PermissionDenied, ProjectMismatch, LogSourceForbidden, Unavailable, InternalError,
+    ViewerNotInstalled, InvalidLogUrl, LogSourceRefused, QuotaExceeded, IllegalState, NotFound, NoSuchPath,
+    MethodNotAllowed, Conflict, PreconditionFailed, AuthenticationError, InvalidToken, UnscopedToken,
+    WrongCredentials, InvalidSignature, PermissionDenied, ProjectMismatch, LogSourceForbidden, Unavailable,
+    InternalError,
 )  # fmt: skip

@@ -41,6 +41,26 @@ class FlavorList(msgspec.Struct, frozen=True, kw_only=True):
     flavors: list[Flavor]
 
 
+class ViewerKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A viewer type. `logs`: what it shows is called so. `to_install`: the command, where it is not installed."""
+
+    job_type: str
+    title: str
+    description: str = ""
+    logs: str = ""
+    is_installed: bool
+    version: str = ""
+    to_install: str = ""
+    is_default: bool = False
+
+
+class ViewerKindList(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of …/viewer-types: the default one comes first."""
+
+    is_success: bool = True
+    viewer_types: list[ViewerKind]
+
+
 class ScheduleItem(msgspec.Struct, frozen=True):
     """When the job stops by itself: after `duration` time units of *running*.
 

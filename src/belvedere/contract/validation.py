@@ -6,7 +6,7 @@ decisions: `docs/reference/contract.md`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from belvedere.contract import limits
 from belvedere.contract.decoding import JsonObject, json_object, missing, object_of, refuse, shown, text_of
-from belvedere.contract.errors import InvalidProject, RequestError, UnknownFlavor, UnknownWorkspace
+from belvedere.contract.errors import InvalidProject, RequestError, UnknownFlavor, UnknownWorkspace, ViewerNotInstalled
 from belvedere.contract.store_rules import store_name
 
 DEFAULT_JOB_TYPE: Final = "tensorboard"
@@ -26,10 +26,14 @@ _SCHEDULE = 'an object like {"type": "stop", "time_unit": "HOURS", "duration": 1
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What this service offers: flavor codes, the default first, and installed viewer types."""
+    """What this service offers: flavor codes, the default first, and installed viewer types.
+
+    `installable`: the commands that install viewer types which it knows and does not have, by type.
+    """
 
     flavors: tuple[str, ...]
     job_types: tuple[str, ...]
+    installable: Mapping[str, str] = {}
 
 
 class ValidSchedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +76,7 @@ def create_request(body: bytes, offer: Offer) -> ValidCreate:
         job_name=_job_name(raw),
         train_url=_train_url(raw),
         job_desc=_description(raw) or "",
-        job_type=_job_type(raw, offer.job_types),
+        job_type=_job_type(raw, offer),
         flavor=_flavor(raw, offer.flavors),
         schedule=_schedule(raw),
         tags=_tags(raw),
@@ -155,14 +159,19 @@ def _description(raw: JsonObject) -> str | None:
     return value
 
 
-def _job_type(raw: JsonObject, known: Sequence[str]) -> str:
-    expected = f"one of {', '.join(known)}"
+def _job_type(raw: JsonObject, offer: Offer) -> str:
+    expected = f"one of {', '.join(offer.job_types)}"
     value = text_of(raw, "job_type", expected=expected)
     if value is None:
         return DEFAULT_JOB_TYPE
-    if value.lower() not in known:
+    name = value.lower()
+    if name in offer.installable:
+        raise ViewerNotInstalled(
+            f"job_type: {name} is not installed on this service. Its operator installs it: {offer.installable[name]}"
+        )
+    if name not in offer.job_types:
         raise refuse("job_type", expected, value)
-    return value.lower()
+    return name
 
 
 def _flavor(raw: JsonObject, known: Sequence[str]) -> str:

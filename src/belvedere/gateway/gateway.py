@@ -1,7 +1,7 @@
 """The gateway: each request's way from the Host check to a viewer's bytes or to a page of ours."""
 
+import functools
 import time
-from collections.abc import Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -33,14 +33,15 @@ from belvedere.gateway.rules import (
     may_act,
     place_of,
 )
-from belvedere.gateway.shelf import ASSETS, Shelf
+from belvedere.gateway.shelf import ASSETS, Shelf, viewer_of
 from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
 from belvedere.gateway.visitors import Visitors
 from belvedere.identity.passes import Passes
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
-from belvedere.viewers.base import AssetFile, ViewerType
+from belvedere.viewers.base import AssetFile
+from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import viewer_types
 
 IDLE_SECONDS = (
@@ -65,13 +66,14 @@ def create_gateway(
     rules: GatewayRules,
     observer: Observer | None = None,
     use: UseSink | None = None,
-    viewers: Mapping[str, ViewerType] | None = None,
+    environments: Environments,
 ) -> "Gateway":
     """A gateway, to be made and closed inside a running event loop.
 
-    `use` is told which jobs' viewers are looked at. `viewers`: by job type; None for all that are installed.
+    `use` is told which jobs' viewers are looked at. `environments`: of viewers that are installed.
     """
-    shelf = Shelf(viewer_types() if viewers is None else viewers)
+    viewers = functools.partial(viewer_types, environments)
+    shelf = Shelf(viewers, environments)
     forwarder = Forwarder(Documents(answers.STATIC, shelf.shared))
     return Gateway(
         viewing=Viewing(board=board, find_job=find_job, forwarder=forwarder, shelf=shelf, rules=rules, use=use),
@@ -183,8 +185,9 @@ class Gateway:
         return answers.see_other(f"{self._rules.console_origin}/{page}")
 
     async def _file(self, path: str) -> AssetFile | None:
-        await self._shelf.loaded()
-        return self._shelf.at(path) if path.startswith(ASSETS) else self._shelf.at_root(path)
+        is_shared = path.startswith(ASSETS)
+        await self._shelf.loaded(viewer_of(path) if is_shared else "")
+        return self._shelf.at(path) if is_shared else self._shelf.at_root(path)
 
     async def _inside(self, request: web.BaseRequest, route: RouteMatch, place: Place) -> web.StreamResponse:
         takes_sessions = self._rules.takes_sessions(place)

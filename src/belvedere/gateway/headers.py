@@ -64,7 +64,8 @@ def return_headers(
     """What the browser gets of a viewer's answer, confined to the job's `prefix`; `host` is the request's own.
 
     `inner`: the prefix that the viewer stands under in its own eyes; None if that is the public one.
-    The viewer's Content-Security-Policy stays; ours is a second one, and browsers obey both.
+    The viewer's Content-Security-Policy stays, but for who may frame it, which is ours to say. Ours is a second one,
+    and browsers obey both.
     """
     dropped = _named_by_connection(headers)
     kept = CIMultiDict(
@@ -74,6 +75,7 @@ def return_headers(
             if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
         ]
     )
+    _let_us_say_who_may_frame(kept)
     location = confined_location(headers.get("Location"), prefix, host, inner)
     if location is not None:
         kept["Location"] = location
@@ -143,6 +145,15 @@ def own_cookie(headers: Headers, name: str) -> str | None:
 def _cookie_path(value: str, prefix: str, inner: str | None) -> str:
     own = f"{prefix if inner is None else inner}/"
     return f"{prefix}/{value.removeprefix(own)}" if value.startswith(own) else f"{prefix}/"
+
+
+def _let_us_say_who_may_frame(headers: CIMultiDict[str]) -> None:
+    policies = headers.popall("Content-Security-Policy", [])
+    for policy in policies:
+        directives = [each.strip() for each in policy.split(";")]
+        kept = [each for each in directives if each and each.split()[0].lower() != "frame-ancestors"]
+        if kept:
+            headers.add("Content-Security-Policy", "; ".join(kept))
 
 
 def _ancestors(console_origin: str) -> str:

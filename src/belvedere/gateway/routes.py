@@ -11,7 +11,7 @@ from belvedere.contract.limits import JOB_ID
 ROOT: Final = "/modelarts2/"
 
 _ROUTE = re.compile(
-    r"/modelarts2/(?P<job_type>[a-z][a-z0-9-]{0,31})/(?P<project_id>[0-9a-f]{32})/(?P<job_id>[1-9][0-9]{0,18})"
+    r"/modelarts2/(?P<job_type>[a-z][a-z0-9.-]{0,31})/(?P<project_id>[0-9a-f]{32})/(?P<job_id>[1-9][0-9]{0,18})"
     r"(?P<rest>/[\x21-\x7e]*)?"
 )
 _SEPARATORS = re.compile(rb"[/\\]")

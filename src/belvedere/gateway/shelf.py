@@ -4,15 +4,18 @@ import asyncio
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
 
 from belvedere.viewers.base import AssetFile, HasAssets, ViewerType
+from belvedere.viewers.environments import Environments
 
 ASSETS: Final = "/_belvedere/assets/"
+Viewers = Callable[[], Mapping[str, ViewerType]]
 _SCRIPT = re.compile(rb'(<script\b[^>]{0,200}?\ssrc=")([^"?#:]{1,200})(?:\?[^"]{0,200})?"')
 _log = structlog.get_logger("belvedere.gateway")
 
@@ -29,21 +32,33 @@ class AssetSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shelf:
-    """Finds files by a job's path, by the shared path, and by the bare path at the origin's root."""
+    """Finds files by a job's path, by the shared path, and by the bare path at the origin's root.
 
-    def __init__(self, viewers: Mapping[str, ViewerType]) -> None:
-        """Loads in the background; until that is done, viewers serve their files themselves."""
+    Those of viewers in our own environment are read at once, others with the first that is asked for. Until they are
+    there, viewers serve their files themselves.
+    """
+
+    def __init__(self, viewers: Viewers, environments: Environments) -> None:
+        """`viewers` gives all by name, as of now."""
+        self._viewers = viewers
+        self._environments = environments
         self._sets: dict[str, AssetSet] = {}
-        self._loading = asyncio.create_task(self._load(viewers))
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        for name, viewer in viewers().items():
+            if viewer.environment is None:
+                self._begin(name)
 
-    async def loaded(self) -> None:
-        """Wait until everything is there."""
-        await asyncio.shield(self._loading)
+    async def loaded(self, viewer: str = "") -> None:
+        """Wait until everything is there that is to be read at once, and what belongs to this viewer."""
+        if viewer and viewer not in self._loading and viewer in self._viewers():
+            self._begin(viewer)
+        await asyncio.gather(*map(asyncio.shield, self._loading.values()))
 
     async def close(self) -> None:
         """Stop loading."""
-        self._loading.cancel()
-        await asyncio.gather(self._loading, return_exceptions=True)
+        for task in self._loading.values():
+            task.cancel()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
 
     def below(self, viewer: str, rest: str) -> tuple[str, AssetFile] | None:
         """The shared path and the file that a path below a job's prefix stands for."""
@@ -69,23 +84,36 @@ class Shelf:
         found = self._sets.get(viewer)
         return with_shared_scripts(page, found) if found else page
 
-    async def _load(self, viewers: Mapping[str, ViewerType]) -> None:
-        for name, viewer in viewers.items():
-            try:
-                if isinstance(viewer, HasAssets):
-                    self._sets[name] = await asyncio.to_thread(asset_set, name, viewer)
-            except Exception:  # noqa: BLE001 - a plug-in's or an installation's fault: its viewers serve their files themselves
-                _log.exception("assets can't be read", viewer=name)
+    def _begin(self, name: str) -> None:
+        self._loading[name] = asyncio.create_task(self._load(name, self._viewers()[name]))
+
+    async def _load(self, name: str, viewer: ViewerType) -> None:
+        environment = None
+        if viewer.environment is not None:
+            python = self._environments.python_of(viewer.environment.name)
+            if python is None:
+                return
+            environment = python.parents[1]
+        try:
+            if isinstance(viewer, HasAssets):
+                self._sets[name] = await asyncio.to_thread(asset_set, name, viewer, environment)
+        except Exception:  # noqa: BLE001 - a plug-in's or an installation's fault: its viewers serve their files themselves
+            _log.exception("assets can't be read", viewer=name)
 
 
-def asset_set(name: str, viewer: HasAssets) -> AssetSet:
+def asset_set(name: str, viewer: HasAssets, environment: Path | None = None) -> AssetSet:
     """Read a viewer's files."""
-    files = {file.path: file for file in viewer.assets()}
+    files = {file.path: file for file in viewer.assets(environment)}
     digest = hashlib.sha256()
     for path, file in sorted(files.items()):
         digest.update(f"{path}\n{file.content_type}\n{len(file.gzipped)}\n".encode())
         digest.update(file.gzipped)
     return AssetSet(folder=f"{name}-{digest.hexdigest()[:16]}", files=files)
+
+
+def viewer_of(path: str) -> str:
+    """The viewer that a shared path belongs to."""
+    return path.removeprefix(ASSETS).partition("/")[0].rpartition("-")[0]
 
 
 def with_shared_scripts(page: bytes, found: AssetSet) -> bytes:

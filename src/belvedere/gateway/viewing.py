@@ -182,7 +182,7 @@ class Viewing:
             train_url=job.train_url,
         )
         if passage.main_of:
-            await self._shelf.loaded()
+            await self._shelf.loaded(passage.main_of)
         return await self._forwarder.forward(request, passage)
 
     async def _own(self, request: web.BaseRequest, route: RouteMatch, who: Caller, sighting: Sighting) -> web.Response:

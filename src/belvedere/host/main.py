@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import resource
@@ -121,8 +122,8 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, means: M
 async def _host(where: Places, mirrors: Mirrors, means: Means) -> AsyncIterator[Host]:
     """A host with all that it stands on; at the end nothing of it is left."""
     children = Children(where.processes, sweeps=True)
-    viewers = viewer_types()
-    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers, means.environments))
+    viewers = functools.partial(viewer_types, means.environments)
+    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers(), means.environments))
     if means.warm:
         warm_launcher.start()
     host = Host(

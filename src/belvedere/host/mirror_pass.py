@@ -16,10 +16,11 @@ from belvedere.host.mirror_names import representable, skipped_files, unsafe_fil
 from belvedere.host.mirror_plan import Action, Append, Held, Remove, plan_pass
 from belvedere.host.mirror_tally import Tally
 from belvedere.sources.base import Entry, LogSource, SourceError
-from belvedere.sources.census import Census, nothing_to_show
+from belvedere.sources.census import Census, OtherLogs, nothing_to_show
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import Location
 from belvedere.viewers.base import ViewerType
+from belvedere.viewers.registry import viewer_types
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -51,13 +52,21 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 async def list_wanted(source: LogSource, viewer: ViewerType) -> Listing:
     """One walk through the source's listing, keeping only what the viewer wants. Raises SourceError."""
     wanted: list[Entry] = []
-    census = Census()
+    census = Census(lambda key: _logs_of_another(key, viewer))
     async with aclosing(source.list()) as pages:
         async for page in pages:
             wanted += [entry for entry in page if viewer.wants(entry.key)]
             census.add(page)
     entries, skipped = representable(wanted)
     return Listing(entries=entries, skipped=skipped, census=census)
+
+
+def _logs_of_another(key: str, viewer: ViewerType) -> OtherLogs | None:
+    """Whose logs a file is of, where the viewer itself doesn't want it. Versions of a viewer share its logs."""
+    if viewer.wants(key):
+        return None
+    other = next((each for each in viewer_types().values() if each.is_log(key)), None)
+    return OtherLogs(viewer=other.name, called=other.logs) if other and other.logs != viewer.logs else None
 
 
 class Pass:

@@ -49,7 +49,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     children: Children
     launcher: Launcher
     mirrors: Mirrors
-    viewer_types: Mapping[str, ViewerType]
+    viewer_types: Callable[[], Mapping[str, ViewerType]]  # as of now
     environments: Environments
     clock: Clock = utc_now
     memory_budget: int | None = None  # bytes for all viewers; None: no budget
@@ -198,9 +198,10 @@ class Supervisor:
 
     async def _run(self) -> None:
         """Until it sleeps or is stopped. A viewer that has failed keeps its log and its reason, and nothing else."""
-        viewer = self._around.viewer_types.get(self._shown.viewer_type)
+        known = self._around.viewer_types()
+        viewer = known.get(self._shown.viewer_type)
         if viewer is None:
-            reason = _unknown_viewer(self._shown.viewer_type, self._around.viewer_types)
+            reason = _unknown_viewer(self._shown.viewer_type, known)
             self._note(course.refused(self._facts, reason))
         while viewer and not (self._facts.asleep or self._facts.stopping or self._facts.failure):
             await self._show(viewer)

@@ -31,12 +31,12 @@ from belvedere.server.locating import Locator, resolve, try_store
 from belvedere.server.metrics import Metrics
 from belvedere.server.settings import Settings
 from belvedere.server.uses import Uses
+from belvedere.server.viewer_kinds import viewer_kinds
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.rules import Hint, ServiceRules
 from belvedere.store.base import JobStore, LogStoreRecords
 from belvedere.store.opening import Stores
-from belvedere.viewers.registry import viewer_types
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def build_jobs(
         quota=settings.job_quota,
         origins=settings.viewer_origins,
         flavors=flavors_of(settings.flavors),
-        job_types=tuple(viewer_types()),
+        viewers=partial(viewer_kinds, settings.environments),
     )
     return JobService(
         store=jobs,
@@ -143,6 +143,7 @@ def build_gateway(parts: Parts) -> Gateway:
         clock=utc_now,
         rules=rules,
         use=parts.uses.note,
+        environments=settings.environments,
         observer=lambda job_id, status, seconds: parts.metrics.observe_gateway(status, seconds),
     )
 

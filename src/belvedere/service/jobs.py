@@ -10,7 +10,16 @@ from datetime import datetime
 from weakref import WeakValueDictionary
 
 from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
-from belvedere.contract.jobs import FlavorList, JobCreated, JobDetails, JobEvents, JobList, JobLogs, Ticket
+from belvedere.contract.jobs import (
+    FlavorList,
+    JobCreated,
+    JobDetails,
+    JobEvents,
+    JobList,
+    JobLogs,
+    Ticket,
+    ViewerKindList,
+)
 from belvedere.contract.listing import ValidList
 from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
@@ -76,6 +85,11 @@ class JobService:
     def offer(self) -> Offer:
         """What a create request may choose from."""
         return self._rules.offer
+
+    @property
+    def viewer_types(self) -> ViewerKindList:
+        """The viewer types, installed or not."""
+        return ViewerKindList(viewer_types=list(self._rules.viewers()))
 
     @property
     def flavors(self) -> FlavorList:

@@ -5,11 +5,14 @@ from typing import Protocol
 
 import msgspec
 
-from belvedere.contract.jobs import Flavor
+from belvedere.contract.jobs import Flavor, ViewerKind
 from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason
 from belvedere.contract.validation import Offer
+
+# The viewer types that there are now, the default one first.
+ViewerKinds = Callable[[], Sequence[ViewerKind]]
 
 
 class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,12 +21,17 @@ class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
     quota: int
     origins: ViewerOrigins
     flavors: tuple[Flavor, ...]  # the first is the default
-    job_types: tuple[str, ...] = ("tensorboard",)
+    viewers: ViewerKinds
 
     @property
     def offer(self) -> Offer:
         """What a create request may choose from."""
-        return Offer(flavors=tuple(flavor.code for flavor in self.flavors), job_types=self.job_types)
+        kinds = self.viewers()
+        return Offer(
+            flavors=tuple(flavor.code for flavor in self.flavors),
+            job_types=tuple(kind.job_type for kind in kinds if kind.is_installed),
+            installable={kind.job_type: kind.to_install for kind in kinds if not kind.is_installed},
+        )
 
 
 class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
 """What lies at a location, counted by kind: so that an empty board can say what is there instead."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import Entry
@@ -17,11 +19,21 @@ _KIND_OF_SUFFIX = {
 _OTHER = "other"
 
 
+class OtherLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """Logs of another viewer than the one that looks. `called`: such as "TensorBoard event files"."""
+
+    viewer: str
+    called: str
+
+
 class Census:
     """Counts files by kind. It keeps counts only, so that a million keys cost no memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, other_logs: Callable[[str], OtherLogs | None] = lambda _: None) -> None:
+        """`other_logs` says whose logs a key is of, if another viewer's."""
+        self._other_logs = other_logs
         self._counts: Counter[str] = Counter()
+        self._others: Counter[OtherLogs] = Counter()
         self.is_place = False  # there is a file, or the empty object that stands for a folder
 
     def add(self, entries: Iterable[Entry]) -> None:
@@ -29,11 +41,17 @@ class Census:
         keys = [entry.key for entry in entries]
         self.is_place = self.is_place or bool(keys)
         self._counts.update(_kind_of(key) for key in keys if not is_folder_mark(key))
+        self._others.update(other for key in keys if (other := self._other_logs(key)))
 
     @property
     def total(self) -> int:
         """Files counted so far."""
         return self._counts.total()
+
+    @property
+    def others(self) -> tuple[OtherLogs, int] | None:
+        """The most frequent of other viewers' logs, and how many there are; None without any."""
+        return next(iter(self._others.most_common(1)), None)
 
     def words(self) -> str:
         """Such as "214 checkpoint files and 2 other files", the most frequent kind first."""
@@ -45,6 +63,11 @@ def nothing_to_show(location: Location, census: Census, wanted: str, nearby: Seq
     """The reason of an empty board. `wanted`: such as "TensorBoard event files"; `nearby`: places that have some."""
     where, hint = describe(location), _hint(nearby)
     soon = "The viewer shows them as soon as they appear."
+    if census.others:
+        other, count = census.others
+        called = other.called.removesuffix("s") if count == 1 else other.called
+        text = f"0 {wanted} below {where}, {count:,} {called}: did you mean {other.viewer}?{hint} {soon}"
+        return Reason(code=ReasonCode.NOTHING_TO_SHOW, text=text)
     if census.total:
         verb = "is" if census.total == 1 else "are"
         text = f"No {wanted} below {where} yet: {census.words()} {verb} there.{hint} {soon}"

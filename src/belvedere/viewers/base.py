@@ -1,8 +1,10 @@
 """The seam to a kind of viewer: its description. `words` has what the host and its program say to each other."""
 
+import mimetypes
 import sys
-from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -20,9 +22,19 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         return self.python != sys.executable
 
 
-class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment that `belvedere viewer install` makes for a viewer. `name` is the viewer's, or a version's of it.
+def asset_type(path: str) -> str:
+    """The Content-Type of a file by its name."""
+    content_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return f"{content_type}; charset=utf-8" if content_type.startswith(_TEXT_TYPES) else content_type
 
+
+_TEXT_TYPES: Final = ("text/", "application/javascript", "application/json", "image/svg+xml")
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment that `belvedere viewer install` makes for a viewer. `name` is the viewer's.
+
+    `distribution`: the package whose version is the viewer's.
     `requirements`: what pip is asked for, a line each, with versions; hashes if they are known. `pythons`: the versions
     of Python that it works with, the first to the last. `check`: a module that is run in it with the path of a scratch
     folder, shows something real there, and fails with a sentence if it can't.
@@ -30,6 +42,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     requirements: str
+    distribution: str
     pythons: tuple[tuple[int, int], tuple[int, int]] = ((3, 11), (3, 14))
     check: str = ""
 
@@ -46,11 +59,15 @@ class AssetFile(msgspec.Struct, frozen=True, kw_only=True):
 class HasAssets(Protocol):
     """A kind of viewer whose static files others may serve in its place, the same bytes for every job."""
 
-    def assets(self) -> Iterable[AssetFile]:
-        """The files, of the very version that the program shows. May take some 100 ms."""
+    def assets(self, environment: Path | None) -> Iterable[AssetFile]:
+        """The files, of the very version that the program shows. May take some seconds.
+
+        `environment`: the folder of the viewer's own environment; None if it runs in ours.
+        """
         ...
 
 
+@runtime_checkable
 class ViewerType(Protocol):
     """A kind of viewer, as a description: it imports nothing heavy, and its methods are pure.
 
@@ -115,4 +132,13 @@ class ViewerType(Protocol):
 
     def is_log(self, key: str) -> bool:
         """Whether such a file alone gives the viewer something to show."""
+        ...
+
+
+@runtime_checkable
+class HasVersions(Protocol):
+    """A kind of viewer of which several versions can stand side by side, each in an environment of its own."""
+
+    def version(self, name: str, requirements: Sequence[str]) -> ViewerType:
+        """The viewer as these packages make it, under a name of its own. The first of them is the viewer itself."""
         ...

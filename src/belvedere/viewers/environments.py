@@ -10,6 +10,7 @@ One folder for each, named as its viewer::
 import contextlib
 import os
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,12 @@ class NotInstalled(Exception):
 
     def __init__(self, name: str) -> None:
         """`name` is the viewer's."""
-        super().__init__(f"{name} is not installed here. Install it: belvedere viewer install {name}")
+        super().__init__(f"{name} is not installed here. Install it: {install_command(name)}")
+
+
+def install_command(name: str) -> str:
+    """What an operator types to install a viewer."""
+    return f"belvedere viewer install {name}"
 
 
 class Environments:
@@ -58,6 +64,13 @@ class Environments:
         if python is None:
             raise NotInstalled(viewer.environment.name)
         return Program(module=viewer.program, python=str(python), can_fork=viewer.can_fork)
+
+    def version_of(self, viewer: ViewerType) -> str | None:
+        """Which version of a viewer is there; None if none is."""
+        if viewer.environment is None:
+            return _own_version(viewer)
+        installed = self.installed(viewer.environment.name)
+        return installed.version if installed and self.python_of(viewer.environment.name) else None
 
     def python_of(self, name: str) -> Path | None:
         """The interpreter of an environment; None if it is not installed."""
@@ -80,3 +93,11 @@ class Environments:
         except OSError:
             return []
         return [name for name in found if self.installed(name)]
+
+
+def _own_version(viewer: ViewerType) -> str | None:
+    """Of a viewer in our own environment: that of the package which is called as it is, or which brought it."""
+    for package in (viewer.name, type(viewer).__module__.partition(".")[0]):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(package)
+    return ""

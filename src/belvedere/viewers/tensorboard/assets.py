@@ -2,7 +2,6 @@
 
 import functools
 import gzip
-import mimetypes
 import struct
 import zipfile
 import zlib
@@ -11,23 +10,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from belvedere.viewers.base import AssetFile
+from belvedere.viewers.base import AssetFile, asset_type
 
 # Its head differs from job to job.
 _MADE_BY_THE_VIEWER: Final = frozenset({"index.html"})
 # The projector keeps its program beside its code instead of in the archive: 2 MB.
 _PROJECTOR: Final = ("index.js", "projector_binary.js")
-_TEXT_TYPES: Final = ("text/", "application/javascript", "application/json", "image/svg+xml")
 _LOCAL_HEADER: Final = struct.Struct("<26xHH")  # of a file in a zip: lengths of its name and its extra field
 _GZIP_START: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # deflate, no name, no time, best compression
 
 
 @functools.cache
-def asset_files() -> tuple[AssetFile, ...]:
+def asset_files(environment: Path | None) -> tuple[AssetFile, ...]:
     """All of them; none if TensorBoard is not installed. Reads 4 MB and compresses some: some 100 ms."""
+    package = (
+        _package() if environment is None else next(environment.glob("lib/python*/site-packages/tensorboard"), None)
+    )
+    return tuple(_files(package)) if package else ()
+
+
+def _package() -> Path | None:
     spec = find_spec("tensorboard")
     places = spec.submodule_search_locations if spec else None
-    return tuple(_files(Path(next(iter(places))))) if places else ()
+    return Path(next(iter(places))) if places else None
 
 
 def _files(package: Path) -> Iterator[AssetFile]:
@@ -55,6 +60,4 @@ def _gzipped(file: BinaryIO, archive: zipfile.ZipFile, info: zipfile.ZipInfo) ->
 
 
 def _asset(path: str, gzipped: bytes) -> AssetFile:
-    content_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
-    charset = "; charset=utf-8" if content_type.startswith(_TEXT_TYPES) else ""
-    return AssetFile(path=path, content_type=content_type + charset, gzipped=gzipped)
+    return AssetFile(path=path, content_type=asset_type(path), gzipped=gzipped)

@@ -18,6 +18,7 @@ from belvedere.viewers.tensorboard import keeper, rehearsal, webapp
 from belvedere.viewers.tensorboard.dataserver import data_server_binary
 from belvedere.viewers.tensorboard.loaders import PythonLoader
 from belvedere.viewers.words import SLOW_LOADER, Do, Show, Told
+from belvedere.viewers.wsgi import Server
 
 
 def prepare() -> None:
@@ -50,7 +51,7 @@ def _show_slowly(listen_fd: int, say: Say, show: Show) -> None:
     flags = webapp.flags_for(show.folder, show.path_prefix, show.reload_seconds)
     loader = PythonLoader(flags, on_loaded=lambda: say(Told.LOADED, ""))
     threading.Thread(target=_obey, args=(loader, say), daemon=True).start()
-    server = webapp.Server(webapp.build_app(flags, loader.provider, loader.multiplexer), listen_fd)
+    server = Server(webapp.build_app(flags, loader.provider, loader.multiplexer), listen_fd)
     os.close(listen_fd)
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look

@@ -6,7 +6,6 @@ not public: its version is pinned, and a test compares every answer with the sto
 """
 
 import functools
-import sys
 import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +15,6 @@ from tensorboard.backend import application
 from tensorboard.data import grpc_provider
 from tensorboard.plugins.core import core_plugin
 from tensorboard.plugins.projector import projector_plugin
-from werkzeug import serving
 from werkzeug.test import Client
 
 from belvedere.viewers.tensorboard.channel import Channel, Port
@@ -86,25 +84,6 @@ def first_request(app: WsgiApp) -> None:
     It waits until there is a data server, and is answered while that loads the logs.
     """
     Client(app).get(FIRST)
-
-
-class Server(serving.ThreadedWSGIServer):
-    """Serves an application on a listening unix socket that was handed in."""
-
-    def __init__(self, app: WsgiApp, listen_fd: int) -> None:
-        super().__init__("unix://viewer", 0, app, _Handler, fd=listen_fd)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Browsers break connections all the time; that is no news."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(serving.WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        """The gateway keeps the access log."""
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 from belvedere.viewers.tensorboard import webapp
 from belvedere.viewers.tensorboard.loop import Loop
+from belvedere.viewers.wsgi import Server
 
 REST: Final = 1.0  # seconds without a connection after which it ends
 GRACE: Final = 0.5  # seconds before another one, if one broke down
@@ -83,7 +84,7 @@ def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, *, ahead: bool) -> N
     os._exit(0)
 
 
-class _RestingServer(webapp.Server):
+class _RestingServer(Server):
     """Ends its process when there has been no connection for a while."""
 
     def __init__(self, app: webapp.WsgiApp, listen_fd: int) -> None:

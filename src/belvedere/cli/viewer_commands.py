@@ -1,0 +1,160 @@
+"""The commands of `belvedere viewer`: they work on this machine, not on a service."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+
+from belvedere.cli import options
+from belvedere.cli.exits import Exit, Failure
+from belvedere.cli.output import Format, print_document, print_table
+from belvedere.cli.serve import config_from_environment
+from belvedere.server.settings import SettingsError, load_settings
+from belvedere.viewers.base import HasVersions, ViewerType
+from belvedere.viewers.environments import Environments
+from belvedere.viewers.installing import InstallFailed, Wish, check, install, remove
+from belvedere.viewers.registry import NAME, viewer_types
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class ViewerHere(msgspec.Struct, frozen=True, kw_only=True):
+    """A viewer of this machine."""
+
+    name: str
+    title: str
+    installed: bool
+    version: str
+    where: str  # its environment; "" for the service's own
+    description: str
+
+
+class ViewersHere(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them."""
+
+    viewers: list[ViewerHere]
+
+
+def _folder_option(command: _Command) -> _Command:
+    return click.option("--viewers-folder", metavar="FOLDER", help="Where viewers are installed. Default: the user's.")(
+        command
+    )
+
+
+@click.command("install")
+@click.argument("requirement", metavar="NAME")
+@click.option("--as", "name", metavar="TYPE", help="The job type of another version, such as tensorboard-2.20.")
+@click.option("--with", "extras", multiple=True, metavar="PACKAGE", help="A package beside it, such as a plug-in.")
+@click.option(
+    "--wheels",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="FOLDER",
+    help="Take packages from this folder alone, without a network.",
+)
+@_folder_option
+def install_viewer(
+    requirement: str, name: str | None, extras: tuple[str, ...], wheels: Path | None, viewers_folder: str | None
+) -> None:
+    """Install the viewer NAME in an environment of its own, and look whether it shows what it should.
+
+    NAME may have a version (tensorboard==2.20.0): then --as names the job type of this version. Packages come from
+    where pip is told to take them. It may be broken off and begun again; what is installed already stays.
+    """
+    environments = _environments(viewers_folder)
+    wish = _wish(environments, requirement, name, extras, wheels)
+    began = time.monotonic()
+    try:
+        made = install(environments, wish, lambda text: click.echo(text, err=True))
+    except InstallFailed as failed:
+        raise Failure(Exit.UNEXPECTED, str(failed)) from failed
+    seconds = time.monotonic() - began
+    click.echo(
+        f"{wish.environment.name} {made.version} is ready, after {seconds:.0f} s. No restart is needed.", err=True
+    )
+
+
+@click.command("list")
+@click.option("--check", "checks", is_flag=True, help="Look whether each shows what it should: some seconds.")
+@options.output_option
+@_folder_option
+def list_viewers(*, checks: bool, output: Format, viewers_folder: str | None) -> None:
+    """List the viewers that this machine knows: which are installed, in which version, and where."""
+    environments = _environments(viewers_folder)
+    found = [_here(viewer, environments) for viewer in viewer_types(environments).values()]
+    if output is not Format.TABLE:
+        print_document(ViewersHere(viewers=found), output)
+    else:
+        rows = [(each.name, each.version or f"belvedere viewer install {each.name}", each.where) for each in found]
+        print_table(("TYPE", "VERSION", "WHERE"), rows)
+    if checks:
+        _check_all(environments)
+
+
+@click.command("remove")
+@click.argument("name")
+@_folder_option
+def remove_viewer(name: str, viewers_folder: str | None) -> None:
+    """Take the environment of the viewer NAME away. Its running jobs fail when they are next started."""
+    if not NAME.fullmatch(name) or not remove(_environments(viewers_folder), name):
+        raise Failure(Exit.USAGE, f"{name} is not installed.", remedy="See `belvedere viewer list`.")
+    click.echo(f"{name} is removed.", err=True)
+
+
+def _environments(folder: str | None) -> Environments:
+    try:
+        return load_settings({"viewers_folder": folder}, os.environ, config_from_environment()).environments
+    except SettingsError as error:
+        raise Failure(Exit.USAGE, str(error)) from error
+
+
+def _wish(
+    environments: Environments, requirement: str, name: str | None, extras: tuple[str, ...], wheels: Path | None
+) -> Wish:
+    kind, _, version = requirement.partition("==")
+    viewer = viewer_types(environments).get(kind.lower())
+    if viewer is None:
+        known = ", ".join(viewer_types(environments))
+        raise Failure(Exit.USAGE, f"There is no viewer called {kind}.", remedy=f"Known are {known}.")
+    if not (version or extras or name):
+        return Wish(viewer=viewer, wheels=wheels)
+    return _wish_for_version(viewer, requirement, name, extras, wheels)
+
+
+def _wish_for_version(
+    viewer: ViewerType, requirement: str, name: str | None, extras: tuple[str, ...], wheels: Path | None
+) -> Wish:
+    if not isinstance(viewer, HasVersions):
+        raise Failure(Exit.USAGE, f"{viewer.name} has no other versions and takes no further packages.")
+    if name is None or not NAME.fullmatch(name) or name == viewer.name:
+        remedy = f"Such as --as {viewer.name}-next: a letter, then letters, digits, periods and hyphens, 32 at most."
+        raise Failure(Exit.USAGE, "Another version needs a job type of its own: --as TYPE.", remedy=remedy)
+    requirements = (requirement, *extras)
+    version = viewer.version(name, requirements)
+    return Wish(viewer=version, kind=viewer.name, requirements=requirements, wheels=wheels)
+
+
+def _here(viewer: ViewerType, environments: Environments) -> ViewerHere:
+    python = environments.python_of(viewer.environment.name) if viewer.environment else None
+    return ViewerHere(
+        name=viewer.name,
+        title=viewer.title,
+        installed=viewer.environment is None or python is not None,
+        version=environments.version_of(viewer) or "",
+        where=str(python.parents[1]) if python else "",
+        description=viewer.description,
+    )
+
+
+def _check_all(environments: Environments) -> None:
+    for viewer in viewer_types(environments).values():
+        python = environments.python_of(viewer.environment.name) if viewer.environment else None
+        if viewer.environment and python:
+            try:
+                check(python, viewer.environment)
+            except InstallFailed as failed:
+                raise Failure(Exit.UNEXPECTED, str(failed)) from failed
+            click.echo(f"{viewer.name} shows what it should.", err=True)

@@ -1,0 +1,209 @@
+"""Makes viewers' own environments, and takes them away.
+
+An installation may be killed at any moment: the manifest is written last, after the environment has shown something
+real, and the next try goes on with what is there. Another one of the same viewer waits for its end.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import belvedere
+from belvedere.viewers import guest
+from belvedere.viewers.base import Environment, HasAssets, ViewerType
+from belvedere.viewers.environments import MANIFEST, Environments, Installed
+from belvedere.viewers.pip_settings import for_uv
+
+Tell = Callable[[str], None]
+_VERSION: Final = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+_CHECK_SECONDS: Final = 120.0
+_WORDS: Final = 600  # characters of a command's last words
+
+
+class InstallFailed(Exception):
+    """It could not be installed. The message says why and what to do."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be installed. `kind` and `requirements` as in the manifest."""
+
+    viewer: ViewerType  # one with an environment of its own
+    kind: str = ""
+    requirements: tuple[str, ...] = ()
+    wheels: Path | None = None  # take packages from this folder, and from nowhere else
+
+    @property
+    def environment(self) -> Environment:
+        """The viewer's."""
+        if self.viewer.environment is None:
+            raise InstallFailed(f"{self.viewer.name} comes with belvedere: there is nothing to install.")
+        return self.viewer.environment
+
+    def digest(self, python: Path) -> str:
+        """The same for what makes the same environment."""
+        asked = (self.environment.requirements, self.environment.check, str(python), self.kind, self.requirements)
+        return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:12]
+
+
+def install(environments: Environments, wish: Wish, tell: Tell) -> Installed:
+    """Make an environment, unless it is there. Raises InstallFailed."""
+    name = wish.environment.name
+    python = python_for(wish.environment)
+    home = environments.folder / name
+    with _alone(home, tell):
+        asked = wish.digest(python)
+        present = environments.installed(name)
+        if present and present.asked == asked and environments.python_of(name):
+            tell(f"{name} {present.version} is installed already")
+            return present
+        folder = home / f"env-{asked}"
+        interpreter = _make(folder, python, tell)
+        _fill(interpreter, wish, folder, tell)
+        check(interpreter, wish.environment, tell)
+        if isinstance(wish.viewer, HasAssets):
+            for _ in wish.viewer.assets(folder):
+                """Compressed now, so that no page has to wait for it."""
+        version = _run([str(interpreter), "-c", _VERSION, wish.environment.distribution])
+        made = Installed(
+            version=version, folder=folder.name, asked=asked, kind=wish.kind, requirements=wish.requirements
+        )
+        _write_manifest(home, made)
+        _clear(home, keep={folder.name, present.folder if present else ""})
+        return made
+
+
+def remove(environments: Environments, name: str) -> bool:
+    """Take an environment away; whether there was one."""
+    home = environments.folder / name
+    if not home.is_dir():
+        return False
+    (home / MANIFEST).unlink(missing_ok=True)  # first: nothing is to be started from half an environment
+    shutil.rmtree(home)
+    return True
+
+
+def check(interpreter: Path, environment: Environment, tell: Tell = lambda _: None) -> None:
+    """Show something real in an environment. Raises InstallFailed if it is not seen."""
+    if not environment.check:
+        return
+    tell(f"{environment.name}: looking whether it shows what it should")
+    package = environment.check.partition(".")[0]
+    lent = [f"{package}={Path(belvedere.__file__).parent}"] if package == belvedere.__name__ else []
+    with tempfile.TemporaryDirectory(prefix="belvedere-") as scratch:
+        surroundings = {"PATH": os.environ.get("PATH", ""), "HOME": scratch, "OPENBLAS_NUM_THREADS": "1"}
+        command = [str(interpreter), "-P", str(guest.__file__), *lent, "--", environment.check, scratch]
+        try:
+            _run(command, env=surroundings, timeout=_CHECK_SECONDS)
+        except InstallFailed as failed:
+            remedy = f"Try again with: belvedere viewer remove {environment.name}"
+            raise InstallFailed(f"{environment.name} does not show what it should: {failed}. {remedy}") from failed
+
+
+def python_for(environment: Environment) -> Path:
+    """An interpreter that the viewer works with: ours if it will do, else one on the PATH. Raises InstallFailed."""
+    first, last = environment.pythons
+    if first <= sys.version_info[:2] <= last:
+        return Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for minor in range(last[1], first[1] - 1, -1):
+        if found := shutil.which(f"python{first[0]}.{minor}"):
+            return Path(found)
+    ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    wanted = f"{first[0]}.{first[1]} to {last[0]}.{last[1]}"
+    raise InstallFailed(f"{environment.name} needs Python {wanted}, and neither this one ({ours}) nor one on PATH is.")
+
+
+def _make(folder: Path, python: Path, tell: Tell) -> Path:
+    interpreter = folder / "bin" / "python"
+    if not (folder / "pyvenv.cfg").exists() or not os.access(interpreter, os.X_OK):
+        tell(f"making an environment with {python.name}")
+        _run([str(python), "-m", "venv", "--clear", "--without-pip", str(folder)])
+    return interpreter
+
+
+def _fill(interpreter: Path, wish: Wish, folder: Path, tell: Tell) -> None:
+    """Install the packages; those that are there already stay."""
+    requirements = folder / "requirements.txt"
+    requirements.write_text(wish.environment.requirements)
+    count = sum("==" in line for line in wish.environment.requirements.splitlines())
+    tell(f"{wish.environment.name}: installing {count} packages" if count > 1 else "installing packages")
+    options = ["-r", str(requirements), "--only-binary", ":all:"]
+    if "--hash=" in wish.environment.requirements:
+        options.append("--require-hashes")
+    if wish.wheels is not None:
+        options += ["--no-index", "--find-links", str(wish.wheels.absolute())]
+    command, surroundings = _installer(interpreter)
+    _run([*command, *options], env=surroundings, shows=sys.stderr.isatty())
+
+
+def _installer(interpreter: Path) -> tuple[list[str], dict[str, str]]:
+    """Uv where there is one, as it takes seconds; else the pip of our own environment."""
+    uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    if uv:
+        return [uv, "pip", "install", "--python", str(interpreter)], {**os.environ, **for_uv(os.environ)}
+    pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "--disable-pip-version-check"]
+    return pip, dict(os.environ)
+
+
+def _run(
+    command: Sequence[str], *, env: dict[str, str] | None = None, timeout: float | None = None, shows: bool = False
+) -> str:
+    """What a command prints. `shows`: it may draw its progress on our terminal. Raises InstallFailed."""
+    try:
+        done = subprocess.run(
+            command,
+            env=env,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if shows else subprocess.PIPE,
+            text=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise InstallFailed(f"{Path(command[0]).name}: {error}") from error
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout or f"it ended with status {done.returncode}").strip()
+        raise InstallFailed(words[-_WORDS:])
+    return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def _alone(home: Path, tell: Tell) -> Iterator[None]:
+    """Hold the lock of one viewer's folder, which is made."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "install.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell("waiting for another installation of it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise InstallFailed(f"{home}: {error.strerror or error}. Set viewers_folder to another folder.") from error
+
+
+def _write_manifest(home: Path, made: Installed) -> None:
+    new = home / f"{MANIFEST}.new"
+    with new.open("wb") as file:
+        file.write(msgspec.json.encode(made))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(home / MANIFEST)
+
+
+def _clear(home: Path, keep: set[str]) -> None:
+    """Remove older environments; the one before stays, since viewers may still run in it."""
+    for path in home.glob("env-*"):
+        if path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)

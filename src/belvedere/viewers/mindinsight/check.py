@@ -1,0 +1,88 @@
+"""Shows a real summary through MindInsight's own application: ``… SCRATCH``. Ends with a sentence if it can't.
+
+Versions alone prove nothing: with numpy 2 it starts, lists the run, and leaves out histograms, images and tensors
+without a word.
+"""
+
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from werkzeug.test import Client
+
+from belvedere.viewers.mindinsight import board
+
+_RUN: Final = "train_id=.%2Frun"
+_PIXELS: Final = b"\x00\xff\x80\x10" * 3  # of a picture of 2 x 2, RGB, with a filter byte in front of each line
+
+
+def main() -> None:
+    """Run as a process of its own."""
+    scratch = Path(sys.argv[1])
+    write_summary(scratch / "logs" / "run")
+    app = board.build()
+    board.open_folder(str(scratch / "logs"), str(scratch)).read()
+    client = Client(app)
+    missing = [what for what, path in _looks() if not _shows(client, path)]
+    if missing:
+        sys.exit(f"the run's {', '.join(missing)} are left out")
+
+
+def _looks() -> Iterator[tuple[str, str]]:
+    base = "/v1/mindinsight/datavisual"
+    yield "scalars", f"{base}/scalars?train_id=.%2Frun&tag=loss%2Fscalar"
+    yield "histograms", f"{base}/histograms?{_RUN}&tag=weights%2Fhistogram"
+    yield "images", f"{base}/image/metadata?{_RUN}&tag=sample%2Fimage"
+    yield "tensors", f"{base}/tensors?{_RUN}&tag=t%2Ftensor&detail=stats"
+
+
+def _shows(client: Client, path: str) -> bool:
+    answer = client.get(path)
+    return answer.status_code == 200 and b"step" in answer.data
+
+
+def write_summary(folder: Path) -> None:
+    """A run with two steps of a scalar, a histogram, a picture and a tensor, as MindSpore writes them."""
+    folder.mkdir(parents=True)
+    with (folder / f"events.out.events.summary.{int(time.time())}.host_MS").open("wb") as file:
+        for step in (1, 2):
+            file.write(_record(_event(step).SerializeToString()))
+
+
+def _event(step: int) -> Any:
+    from mindinsight.datavisual.proto_files import mindinsight_summary_pb2 as proto  # noqa: PLC0415 - in a guest only
+
+    event = proto.Event(wall_time=time.time(), step=step)
+    event.summary.value.add(tag="loss", scalar_value=1 / step)
+    image = event.summary.value.add(tag="sample").image
+    image.height, image.width, image.colorspace, image.encoded_image = 2, 2, 3, _png()
+    tensor = event.summary.value.add(tag="t").tensor
+    tensor.dims.extend([2])
+    tensor.data_type, tensor.float_data[:] = 16, [1.0, 2.0]  # FLOAT32
+    histogram = event.summary.value.add(tag="weights").histogram
+    histogram.count, histogram.min, histogram.max, histogram.sum = 3, -1.0, 1.0, 0.5
+    for left in (-1.0, 0.0):
+        histogram.buckets.add(left=left, width=1.0, count=2 if left else 1)
+    return event
+
+
+def _png() -> bytes:
+    lines = b"".join(b"\0" + _PIXELS[start : start + 6] for start in (0, 6))
+    header = struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+
+
+def _record(payload: bytes) -> bytes:
+    """A record of a summary file: length, a checksum that MindInsight doesn't look at, payload, another one."""
+    return struct.pack("<Q", len(payload)) + bytes(4) + payload + bytes(4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""TensorBoard's description. Only its program, in `program`, imports TensorBoard."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from belvedere.viewers.base import AssetFile, Environment
+from belvedere.viewers.tensorboard.assets import asset_files
+
+_BESIDE = ("tensorboard-data-server==0.7.2", "setuptools<81")  # older versions ask for pkg_resources
+PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
+
+
+class TensorBoard:
+    """Stock TensorBoard on its Rust data server.
+
+    Which files belong to an embedding stands inside `projector_config.pbtxt`, which cannot be known from a list of
+    names. So everything with the endings that its writers use is wanted, and of pictures those that are called a sprite
+    (as every writer does): folders of training images must not be copied.
+    """
+
+    def __init__(self, name: str = "tensorboard", requirements: Sequence[str] = ()) -> None:
+        """`requirements`: the packages of another version; none for the one in our own environment."""
+        self._name = name
+        self._requirements = tuple(requirements)
+
+    def version(self, name: str, requirements: Sequence[str]) -> "TensorBoard":
+        return TensorBoard(name, requirements)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def title(self) -> str:
+        return " with ".join(["TensorBoard", *([", ".join(self._requirements)] if self._requirements else [])])
+
+    @property
+    def description(self) -> str:
+        return (
+            "Scalars, images, histograms, graphs and embeddings of TensorFlow, PyTorch and whatever writes event files"
+        )
+
+    @property
+    def logs(self) -> str:
+        return "TensorBoard event files"
+
+    @property
+    def program(self) -> str:
+        return "belvedere.viewers.tensorboard.program"
+
+    @property
+    def can_fork(self) -> bool:
+        return True
+
+    @property
+    def environment(self) -> Environment | None:
+        if not self._requirements:
+            return None
+        return Environment(
+            name=self._name,
+            requirements="\n".join((*self._requirements, *_BESIDE)) + "\n",
+            distribution="tensorboard",
+            check="belvedere.viewers.tensorboard.check",
+        )
+
+    @property
+    def liveness_path(self) -> str:
+        """Asks the data server; ``/`` would stay 200 when that is dead."""
+        return "/data/environment"
+
+    @property
+    def pages_poll(self) -> bool:
+        return True
+
+    def wants(self, key: str) -> bool:
+        *folders, base = key.split("/")
+        if self.is_log(key) or base == "projector_config.pbtxt" or "plugins" in folders:
+            return True
+        return base.endswith(PROJECTOR_FILES) or (base.endswith(".png") and "sprite" in base.lower())
+
+    def assets(self, environment: Path | None) -> Iterable[AssetFile]:
+        return asset_files(environment)
+
+    def is_log(self, key: str) -> bool:
+        return "tfevents" in key.rsplit("/", 1)[-1]
