@@ -1,9 +1,8 @@
 import errno
+import socket
 import ssl
 
-import aiohttp
 import pytest
-from aiohttp.client_reqrep import ConnectionKey
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.sources.base import SourceDenied, SourceError, SourceMissing, SourceUnavailable
@@ -11,15 +10,15 @@ from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import endpoint_with_bucket
 from belvedere.sources.object_errors import LONGEST_RETRY_AFTER, broken, refused
 from belvedere.sources.stores import ObjectStore
+from belvedere.sources.wire import Gone, NotHttp
 
 LOCATION = ObjectLocation(store="default", bucket="bucket", prefix="p/")
 STORE = ObjectStore(endpoint="https://store", access_key="AK-SECRET", secret_key="SK-SECRET")
-TO = ConnectionKey("store", 443, True, True, None, None, None)
 
 
 def answered(status: int, code: str = "", key: str = "", retry_after: str = "") -> SourceError:
     text = f"<Error><Code>{code}</Code><Key>AK-SECRET</Key></Error>" if code else "words"
-    headers = {"Retry-After": retry_after} if retry_after else {}
+    headers = {"retry-after": retry_after} if retry_after else {}
     return refused(status, text, headers, LOCATION, STORE, key)
 
 
@@ -52,17 +51,14 @@ def test_each_refusal_has_its_reason_and_shows_no_key(
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (aiohttp.ClientConnectorCertificateError(TO, ssl.SSLError()), ReasonCode.BAD_CERTIFICATE, "CA file"),
-        (aiohttp.ClientConnectorSSLError(TO, OSError()), ReasonCode.WRONG_ENDPOINT, "does not speak https"),
-        (aiohttp.ClientConnectorDNSError(TO, OSError()), ReasonCode.SOURCE_UNREACHABLE, "host name is unknown"),
-        (
-            aiohttp.ClientConnectorError(TO, ConnectionRefusedError(errno.ECONNREFUSED, "no")),
-            ReasonCode.SOURCE_UNREACHABLE,
-            "connection refused",
-        ),
-        (aiohttp.SocketTimeoutError(), ReasonCode.SOURCE_UNREACHABLE, "in time"),
-        (aiohttp.ClientPayloadError(), ReasonCode.SOURCE_UNREACHABLE, "broke off"),
-        (aiohttp.ClientOSError(errno.EHOSTUNREACH, "no route"), ReasonCode.SOURCE_UNREACHABLE, "can't be reached"),
+        (ssl.SSLCertVerificationError(), ReasonCode.BAD_CERTIFICATE, "CA file"),
+        (ssl.SSLError(), ReasonCode.WRONG_ENDPOINT, "does not speak https"),
+        (socket.gaierror(), ReasonCode.SOURCE_UNREACHABLE, "host name is unknown"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "no"), ReasonCode.SOURCE_UNREACHABLE, "connection refused"),
+        (TimeoutError(), ReasonCode.SOURCE_UNREACHABLE, "in time"),
+        (Gone(), ReasonCode.SOURCE_UNREACHABLE, "broke off"),
+        (NotHttp(), ReasonCode.WRONG_ENDPOINT, "does not answer in HTTP"),
+        (OSError(errno.EHOSTUNREACH, "no route"), ReasonCode.SOURCE_UNREACHABLE, "can't be reached"),
     ],
 )
 def test_each_way_to_get_no_answer_has_its_reason(error: Exception, code: ReasonCode, words: str) -> None:

@@ -98,12 +98,24 @@ class Copying:
             await self._rewritten(entry, have)
             return
         async with aclosing(self._source.read(entry.key, have - overlap, entry.size)) as chunks:
-            ours = await on_disk(partial(self._files.piece, entry.key, have - overlap, have)) if have else b""
-            fresh = await _after(chunks, ours)
-            if fresh is not None:
-                await self._grow(entry, have, fresh, chunks)
+            first = await _at_least(chunks, overlap + 1)
+            if await self._goes_on(entry, have, overlap, first):
+                await self._grow(entry, have - overlap + len(first), chunks)
                 return
         await self._rewritten(entry, have)
+
+    async def _goes_on(self, entry: Entry, have: int, overlap: int, first: bytes) -> bool:
+        """Append what follows the overlap in `first`, if it begins with what we have there."""
+        size = have - overlap + len(first)
+        if size < have:
+            return False
+        if size == 0 and entry.size:
+            return True  # an empty file is made for an empty object only
+        whole = _made(entry, size) if size == entry.size else None
+        if not await on_disk(partial(self._files.extend, entry.key, first, have, overlap, whole)):
+            return False
+        self._tally.moved(size - have)
+        return True
 
     async def _head_is_same(self, entry: Entry, have: int) -> bool:
         if have <= TAIL or self._is_log(entry.key):
@@ -112,10 +124,8 @@ class Copying:
         async with aclosing(self._source.read(entry.key, 0, HEAD)) as chunks:
             return ours == b"".join([chunk async for chunk in chunks])
 
-    async def _grow(self, entry: Entry, size: int, fresh: bytes, chunks: AsyncGenerator[bytes, None]) -> None:
-        """Append `fresh` and all `chunks`. An empty file is made too."""
-        if fresh or size == entry.size:
-            size = await self._add(entry, size, fresh)
+    async def _grow(self, entry: Entry, size: int, chunks: AsyncGenerator[bytes, None]) -> None:
+        """Append all `chunks`."""
         async for chunk in chunks:
             size = await self._add(entry, size, chunk)
         self._held[entry.key] = _made(entry, size)
@@ -183,12 +193,9 @@ def _is_overtaken(error: SourceError) -> bool:
     return isinstance(error, SourceChanged) or error.reason.code is ReasonCode.NO_SUCH_PATH
 
 
-async def _after(chunks: AsyncGenerator[bytes, None], ours: bytes) -> bytes | None:
-    """Bytes that follow `ours` in the first chunks, or None if those begin with something else."""
-    seen = bytearray()
-    while len(seen) < len(ours):
-        chunk = await anext(chunks, b"")
-        if not chunk:
-            return None
+async def _at_least(chunks: AsyncGenerator[bytes, None], size: int) -> bytes:
+    """The first chunks up to `size` bytes or more; fewer if there are no more."""
+    seen = await anext(chunks, b"")
+    while len(seen) < size and (chunk := await anext(chunks, b"")):
         seen += chunk
-    return bytes(seen[len(ours) :]) if seen.startswith(ours) else None
+    return seen

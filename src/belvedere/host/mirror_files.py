@@ -98,6 +98,16 @@ class MirrorFiles:
         if whole is not None:
             self.note(key, whole)
 
+    def extend(self, key: str, fresh: bytes, size: int, overlap: int, whole: Held | None = None) -> bool:
+        """Append what follows the first `overlap` bytes of `fresh`, if the file, of `size` bytes, ends with those.
+
+        Whether it did. `whole` as in `append`; likewise what is raised.
+        """
+        if overlap and self.piece(key, size - overlap, size) != fresh[:overlap]:
+            return False
+        self.append(key, fresh[overlap:] if overlap else fresh, size, whole)
+        return True
+
     def piece(self, key: str, start: int, end: int) -> bytes:
         """Bytes of a file."""
         with (self.logs / key).open("rb") as file:

@@ -9,12 +9,11 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-import aiohttp
-
 from belvedere.contract.reasons import ReasonCode
 from belvedere.sources.base import SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.location import ObjectLocation, describe
 from belvedere.sources.stores import ObjectStore
+from belvedere.sources.wire import NotHttp
 
 LONGEST_RETRY_AFTER: Final = 300.0  # seconds; a store that asks for more is asked again all the same
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -34,7 +33,7 @@ def refused(
     return (
         _missing(status, code, location, where, key)
         or _denied(status, code, where, name, anonymous=not store.access_key)
-        or _unavailable(status, code, name, _retry_after(headers.get("Retry-After", "")))
+        or _unavailable(status, code, name, _retry_after(headers.get("retry-after", "")))
     )
 
 
@@ -44,10 +43,10 @@ def broken(error: Exception, store: ObjectStore) -> SourceUnavailable:
     for kinds, code, words in _BROKEN:
         if isinstance(error, kinds):
             return SourceUnavailable(code, f"{name} {words}")
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError):
         text = f"{name} can't be reached: connection refused. Check that it runs, and the store's endpoint."
         return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, text)
-    if isinstance(error, ConnectionError | aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+    if isinstance(error, ConnectionError):
         return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, f"{name} broke off its answer. Retrying.")
     text = f"{name} can't be reached. Check the network, and the store's endpoint."
     return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, text)
@@ -107,16 +106,16 @@ def _retry_after(header: str) -> float:
 
 _BROKEN: tuple[tuple[tuple[type[Exception], ...], ReasonCode, str], ...] = (
     (
-        (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
+        (ssl.SSLCertVerificationError,),
         ReasonCode.BAD_CERTIFICATE,
         "shows a certificate that is not trusted. Give the store its CA file.",
     ),
-    ((aiohttp.ClientSSLError, ssl.SSLError), ReasonCode.WRONG_ENDPOINT, "does not speak https. Check its endpoint."),
+    ((ssl.SSLError,), ReasonCode.WRONG_ENDPOINT, "does not speak https. Check its endpoint."),
     (
-        (aiohttp.ClientConnectorDNSError, socket.gaierror),
+        (socket.gaierror,),
         ReasonCode.SOURCE_UNREACHABLE,
         "can't be found: its host name is unknown. Check the store's endpoint.",
     ),
     ((TimeoutError,), ReasonCode.SOURCE_UNREACHABLE, "does not answer in time. Retrying."),
-    ((aiohttp.ClientResponseError,), ReasonCode.WRONG_ENDPOINT, "does not answer in HTTP. Check its endpoint."),
+    ((NotHttp,), ReasonCode.WRONG_ENDPOINT, "does not answer in HTTP. Check its endpoint."),
 )

@@ -6,13 +6,11 @@ Stores differ. A range may come with status 200, cut right or not at all; one th
 
 import asyncio
 import re
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from belvedere.contract.reasons import ReasonCode
@@ -22,12 +20,11 @@ from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import ObjectClient
 from belvedere.sources.object_errors import not_a_store
 from belvedere.sources.stores import ObjectStore
+from belvedere.sources.wire import Answer
 
 PART: Final = 2**22  # bytes of a long range that one request asks for
 _AHEAD = 4  # parts of one range on their way or waiting for their turn
 _BUDGET = 8  # such parts of all ranges: what bounds the memory
-_CHUNK = 2**20  # bytes gathered before they are handed on
-_CHUNK_SECONDS = 0.5  # or for so long
 _PAGE = 1000  # keys: the most that a store gives at once
 _LONGEST_PAGE = 2**24  # bytes; a thousand keys of full length, escaped, take a third of it
 _OK = frozenset({200})
@@ -124,18 +121,19 @@ class ObjectSource:
             span = _span(answer, start, end)
             if span is None:
                 raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent another range. Retrying.")
-            async with aclosing(_cut(answer.content, span)) as chunks:
-                async for chunk in chunks:
+            skip, left = span.skip, span.size
+            while left and (piece := await answer.piece()):
+                chunk = piece if len(piece) <= left and not skip else piece[skip : skip + left]
+                skip -= min(skip, len(piece))
+                left -= len(chunk)
+                if chunk:
                     self.meter.count(size=len(chunk))
-                    span = span.after(chunk)
                     yield chunk
-            if span.size:
+            if left:
                 raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent less than it said. Retrying.")
-            if span.more:
-                answer.close()
 
     @asynccontextmanager
-    async def _ranged(self, path: str, start: int, end: int) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _ranged(self, path: str, start: int, end: int) -> AsyncIterator[Answer]:
         async with self._client.ask(path, {}, {"Range": f"bytes={start}-{end - 1}"}, accept=_RANGES) as answer:
             if answer.status != _NO_SUCH_RANGE:
                 yield answer
@@ -156,8 +154,8 @@ class ObjectSource:
     async def _document(self, query: Mapping[str, str]) -> bytes:
         async with self._client.ask("", query, {}, accept=_OK) as answer:
             document = bytearray()
-            async for chunk in answer.content.iter_any():
-                document += chunk
+            while piece := await answer.piece():
+                document += piece
                 if len(document) > _LONGEST_PAGE:
                     raise not_a_store(self._store)
             return bytes(document)
@@ -179,8 +177,8 @@ class _Version:
     def __init__(self) -> None:
         self._tag: str | None = None
 
-    def check(self, answer: aiohttp.ClientResponse) -> None:
-        tag = answer.headers.get("ETag", "")
+    def check(self, answer: Answer) -> None:
+        tag = answer.headers.get("etag", "")
         if self._tag is None:
             self._tag = tag
         if tag != self._tag:
@@ -188,52 +186,23 @@ class _Version:
 
 
 class _Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a body: `skip` bytes that nobody asked for, then `size` that are wanted. `more`: others follow, not wanted."""
+    """Of a body: `skip` bytes that nobody asked for, then `size` that are wanted, then perhaps others."""
 
     skip: int
     size: int
-    more: bool = False
-
-    def after(self, chunk: bytes) -> "_Span":
-        """What is still to come."""
-        return msgspec.structs.replace(self, size=self.size - len(chunk))
 
 
-def _span(answer: aiohttp.ClientResponse, start: int, end: int) -> _Span | None:
+def _span(answer: Answer, start: int, end: int) -> _Span | None:
     """Where the wanted bytes lie in the body; None if they don't."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if found:
         first, last = int(found[1]), int(found[2])
         total = int(found[3]) if found[3] != "*" else last + 1
         return _Span(skip=0, size=min(end, total) - start) if (first, last) == (start, min(end, total) - 1) else None
-    if answer.status != 200 or answer.content_length is None:
+    size = answer.length
+    if answer.status != 200 or size is None:
         return None
-    size = answer.content_length
-    return _Span(skip=min(start, size), size=max(0, min(end, size) - start), more=size > end)
-
-
-async def _cut(body: aiohttp.StreamReader, span: _Span) -> AsyncGenerator[bytes, None]:
-    """The wanted bytes of a body, gathered to chunks; what has come is handed on before a fault is."""
-    skip, left = span.skip, span.size
-    gathered: list[bytes] = []
-    size, due = 0, time.monotonic() + _CHUNK_SECONDS
-    try:
-        while left and (piece := await body.readany()):
-            wanted = piece[skip : skip + left]
-            skip -= min(skip, len(piece))
-            left -= len(wanted)
-            gathered.append(wanted)
-            size += len(wanted)
-            if size >= _CHUNK or time.monotonic() >= due:
-                yield b"".join(gathered)
-                gathered.clear()
-                size, due = 0, time.monotonic() + _CHUNK_SECONDS
-    except (aiohttp.ClientError, OSError):
-        if size:
-            yield b"".join(gathered)
-        raise
-    if size:
-        yield b"".join(gathered)
+    return _Span(skip=min(start, size), size=max(0, min(end, size) - start))
 
 
 def _relative(entry: Entry, prefix: str) -> Entry:

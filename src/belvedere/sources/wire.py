@@ -1,0 +1,216 @@
+"""One kept HTTP/1.1 connection that fetches, at a low price for each answer.
+
+A mirror reads thousands of small ranges. A general client's work for each of them costs more than moving its bytes, so
+here is the little that is needed: requests without a body, one at a time, parsed by httptools. Bytes are received into
+one buffer that all connections of a client share, and gathered for a reader who takes them at his own pace.
+"""
+
+import asyncio
+from typing import Final, cast
+
+import httptools
+
+_GATHERED: Final = 2**20  # bytes that are handed on together; a connection holds no more for a slow reader
+_TICK: Final = 0.5  # seconds; what has come is handed on so often, however little it is
+_SILENCE: Final = 20.0  # seconds; a limit on a whole answer would cut long ones
+_LONGEST_HEAD: Final = 2**16  # bytes
+ROOM: Final = 2**18  # bytes received at once
+
+
+class NotHttp(Exception):
+    """What came is no HTTP answer."""
+
+
+class Gone(ConnectionError):
+    """The other side ended a kept connection before it answered: the request may be made again on another."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Made by a loop's `create_connection`. `room` is where bytes arrive; they are out of it before the next come."""
+
+    def __init__(self, room: memoryview) -> None:
+        self._room = room
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+        self._answers = 0  # that were whole
+        self._ended = True  # nothing more belongs to the present answer
+        self._error: Exception | None = None
+        self._paused = False
+        self._begin()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether another request may be made on it."""
+        return self._ended and self._keeps and self._error is None and not self._pieces
+
+    async def ask(self, request: bytes) -> "Answer":
+        """Send a whole request; its answer's head. Raises OSError, NotHttp, and Gone. Cancelled, it is closed."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise Gone
+        self._begin()
+        self._ended = False
+        self._heard = self._loop.time()
+        self._ticking = self._loop.call_later(_TICK, self._tick)
+        transport.write(request)
+        while not self._status:
+            if self._error is not None:
+                raise self._error
+            await self._woken()
+        return Answer(self, self._status, self._headers)
+
+    async def piece(self) -> bytes:
+        """The next bytes of the body, b"" after the last. What came before a fault comes before its error."""
+        while not (self._ended or self._due or self._size >= _GATHERED):
+            await self._woken()
+        if self._pieces:
+            return self._taken()
+        if self._error is not None:
+            raise self._error
+        return b""
+
+    def close(self) -> None:
+        """At once."""
+        self._end()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._ended:
+            self.close()  # nobody asked
+            return
+        self._heard = self._loop.time()
+        self._silent = False
+        try:
+            self._parser.feed_data(self._room[:nbytes])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._keeps = False
+            self._fail(NotHttp(str(error)))
+        if not self._status:
+            self._head_size += nbytes
+            if self._head_size > _LONGEST_HEAD:
+                self._fail(NotHttp("a head without an end"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._keeps = False
+        if self._ended:
+            return
+        if self._status and self._until_closed and exc is None:
+            self.on_message_complete()
+        elif self._silent and self._answers:
+            self._fail(Gone())
+        else:
+            self._fail(ConnectionResetError("the answer was cut"))
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self._ended:
+            raise NotHttp("an answer that nobody asked for")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:  # not the answer yet
+            self._headers.clear()
+            return
+        self._status = status
+        self._until_closed = not {"content-length", "transfer-encoding"} & self._headers.keys()
+        self._wake()
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+        self._size += len(body)
+        if self._size >= _GATHERED:
+            if self._transport is not None and not self._paused:
+                self._paused = True
+                self._transport.pause_reading()
+            self._wake()
+
+    def on_message_complete(self) -> None:
+        if not self._status:
+            return
+        self._keeps = self._keeps and not self._until_closed and self._parser.should_keep_alive()
+        self._answers += 1
+        self._end()
+        self._wake()
+
+    def _begin(self) -> None:
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._head_size = 0
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._paused = self._due = self._until_closed = False
+        self._silent = self._keeps = True
+        self._heard = 0.0
+
+    def _taken(self) -> bytes:
+        taken = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces, self._size, self._due = [], 0, False
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._heard = self._loop.time()
+            self._transport.resume_reading()
+        return taken
+
+    def _tick(self) -> None:
+        self._due = bool(self._pieces)
+        if self._due:
+            self._wake()
+        if not self._paused and self._loop.time() - self._heard >= _SILENCE:
+            self._fail(TimeoutError("no answer in time"))
+        else:
+            self._ticking = self._loop.call_later(_TICK, self._tick)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._ended:
+            self._error = error
+            self.close()
+            self._wake()
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+
+    async def _woken(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Answer:
+    """An answer's head, by lower-case names of headers, and its body as it comes."""
+
+    def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
+        self.status = status
+        self.headers = headers
+        self.piece = connection.piece
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body; None if it doesn't say."""
+        said = self.headers.get("content-length", "")
+        return int(said) if said.isdecimal() and said.isascii() else None
