@@ -22,7 +22,19 @@ VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
 )
 FIELDS = st.sampled_from(
-    ["job_name", "train_url", "job_desc", "job_type", "flavor", "schedule", "workspace_id", "tags", "visibility", "x"]
+    [
+        "job_name",
+        "train_url",
+        "job_desc",
+        "job_type",
+        "flavor",
+        "schedule",
+        "workspace_id",
+        "tags",
+        "visibility",
+        "sources",
+        "x",
+    ]
 )
 PARAMETERS = st.sampled_from(
     ["status", "per_page", "page", "sortBy", "sort_by", "order", "search_content", "workspace_id", "tag", "owner",
@@ -34,6 +46,10 @@ SCHEDULES = st.fixed_dictionaries(
 BODIES = st.dictionaries(FIELDS, VALUES, max_size=6)
 NEARLY_GOOD = st.builds(
     lambda extra, schedule: {"job_name": "run-1", "train_url": "/b/", **extra, "schedule": schedule}, BODIES, SCHEDULES
+)
+SOURCES = st.fixed_dictionaries(
+    {"name": SCALARS | st.sampled_from(["a", "b"]), "url": SCALARS},
+    optional={"include": VALUES, "exclude": VALUES, "latest": SCALARS, "store": SCALARS},
 )
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -98,6 +114,14 @@ def test_any_query_is_answered_or_refused(client: Synchronous, pairs: list[tuple
 def test_any_update_is_made_or_refused(client: Synchronous, body: dict[str, object]) -> None:
     created = client.request("POST", "/visualization-jobs", json={"job_name": "a", "train_url": "/b/"}).json()
     check(client.request("PUT", f"/visualization-jobs/{created['job_id']}", content=json.dumps(body).encode()))
+
+
+@QUICK
+@given(sources=st.lists(SOURCES, max_size=3) | VALUES)
+def test_any_sources_are_taken_or_refused(client: Synchronous, sources: object) -> None:
+    body = json.dumps({"job_name": "a", "sources": sources}).encode("utf-8", "surrogatepass")
+    check(client.request("POST", "/visualization-jobs", content=body))
+    check(client.request("PUT", "/visualization-jobs/1/sources", content=body))
 
 
 @QUICK

@@ -44,6 +44,8 @@ class World:
     def __init__(self) -> None:
         self.now = START
         self.source_says: Reason | Exception | None = None
+        self.refused_urls: dict[str, Exception] = {}
+        self.checked: list[str] = []  # URLs, in order
         self.log_lines: Sequence[str] = ()
         self.folders: list[LogFolder] = []
         self.browsed: ValidBrowse | None = None
@@ -58,8 +60,11 @@ class World:
     def pass_time(self, **amount: float) -> None:
         self.now += timedelta(**amount)
 
-    async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
-        del project_id, train_url
+    async def check(self, project_id: str, url: str, store: str | None, *, is_pattern: bool) -> CheckedSource:
+        del project_id, is_pattern
+        self.checked.append(url)
+        if url in self.refused_urls:
+            raise self.refused_urls[url]
         if isinstance(self.source_says, Exception):
             raise self.source_says
         return CheckedSource(store=store or "", reason=self.source_says)

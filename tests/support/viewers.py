@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from belvedere.host.children import children_of, start_time
-from belvedere.host.protocol import ViewerSpec
+from belvedere.host.protocol import SourceSpec, ViewerSpec
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.runtimes.base import Runtime
 from belvedere.sources.location import FolderLocation
@@ -25,7 +25,7 @@ def viewer_spec(job_id: int, *, attempt: int = 1, folder: Path = LOGS, viewer_ty
         attempt=attempt,
         project_id="project",
         viewer_type=viewer_type,
-        location=FolderLocation(path=str(folder), root=str(folder)),
+        sources=(SourceSpec(location=FolderLocation(path=str(folder), root=str(folder))),),
     )
 
 

@@ -68,6 +68,12 @@ def test_a_runtime_that_knows_an_older_revision_is_told_again() -> None:
     assert (plan.action, plan.job) == (Action.ENSURE, running(revision=3))
 
 
+@pytest.mark.parametrize("phase", [Phase.STARTING, Phase.WAITING, Phase.ASLEEP, Phase.RECOVERING])
+def test_so_is_one_whose_viewer_is_not_ready(phase: Phase) -> None:
+    assert decide(running(revision=3), seen(phase, revision=2), T0).action is Action.ENSURE
+    assert decide(running(revision=3), seen(phase, revision=3), T0).action is None
+
+
 @pytest.mark.parametrize("known", [3, None])
 def test_a_runtime_that_knows_the_revision_or_none_is_left_alone(known: int | None) -> None:
     assert decide(running(revision=3), seen(Phase.READY, revision=known), T0).action is None

@@ -10,7 +10,7 @@ import pytest
 from belvedere.contract.errors import IllegalState
 from belvedere.contract.reasons import ReasonCode
 from belvedere.contract.statuses import JobStatus
-from belvedere.host.protocol import ViewerSpec
+from belvedere.host.protocol import SourceSpec, ViewerSpec
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import AutoStop, Job, TimeUnit
 from belvedere.lifecycle.seen import Phase, Seen
@@ -41,7 +41,7 @@ async def spec_of(job: Job) -> ViewerSpec:
         revision=job.revision,
         project_id=job.project_id,
         viewer_type=job.job_type,
-        location=FolderLocation(path="/logs", root="/logs"),
+        sources=(SourceSpec(location=FolderLocation(path="/logs", root="/logs")),),
     )
 
 

@@ -82,6 +82,14 @@ def test_runs_of_any_depth_are_laid_out_side_by_side(tmp_path: Path) -> None:
     assert found(tmp_path) == {SUMMARY, f"a--b/{SUMMARY}", "a--b/profiler/x.csv"}
 
 
+def test_runs_behind_the_links_of_several_sources_are_laid_out_too(tmp_path: Path) -> None:
+    write(tmp_path / "mirror" / "run" / SUMMARY)
+    layout = laid(tmp_path)
+    (tmp_path / "logs" / "first").symlink_to(tmp_path / "mirror")
+    assert layout.follow()
+    assert found(tmp_path) == {f"first--run/{SUMMARY}"}
+
+
 def test_nothing_new_is_seen_where_nothing_changed(tmp_path: Path) -> None:
     write(tmp_path / "logs" / "a" / SUMMARY)
     layout = laid(tmp_path)

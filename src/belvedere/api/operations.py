@@ -16,7 +16,7 @@ from belvedere.api.answers import answer
 from belvedere.api.bodies import read_body
 from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY, Parameter
 from belvedere.api.preconditions import etag, revisions
-from belvedere.contract import errors, jobs, listing, log_sources, log_stores, store_rules, validation
+from belvedere.contract import errors, jobs, listing, log_sources, log_stores, source_rules, store_rules, validation
 from belvedere.contract.errors import BelvedereError
 from belvedere.identity.gatekeeper import digest_of
 from belvedere.identity.records import Basis, Caller, SecretKind
@@ -112,6 +112,17 @@ async def _ticket(call: Call) -> Response:
     token = call.request.headers.get("x-auth-token")
     basis = Basis(kind=SecretKind.TOKEN, digest=digest_of(token)) if token else None
     return answer(await call.services.jobs.ticket(call.who, call.job_id, basis=basis))
+
+
+async def _sources(call: Call) -> Response:
+    sources, revision = await call.services.jobs.sources(call.who, call.job_id)
+    return answer(sources, headers={"ETag": etag(revision)})
+
+
+async def _set_sources(call: Call) -> Response:
+    wanted = source_rules.sources_request(await read_body(call.request))
+    sources, revision = await call.services.jobs.set_sources(call.who, call.job_id, wanted, _revisions(call))
+    return answer(sources, headers={"ETag": etag(revision)})
 
 
 async def _flavors(call: Call) -> Response:
@@ -239,6 +250,30 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answer=jobs.Success,
         parameters=(IF_MATCH,),
         errors=_VERB_ERRORS,
+    ),
+    Operation(
+        name="listVisualizationJobSources",
+        method="GET",
+        path=JOB + "/sources",
+        summary="Where a visualization job's logs come from, and how far each source has been read",
+        handler=_sources,
+        answer=jobs.JobSources,
+        errors=_JOB_ERRORS,
+        is_extension=True,
+    ),
+    Operation(
+        name="setVisualizationJobSources",
+        method="PUT",
+        path=JOB + "/sources",
+        summary="Attach log sources to a visualization job and detach others; one that runs goes on",
+        handler=_set_sources,
+        body=jobs.SetSources,
+        answer=jobs.JobSources,
+        parameters=(IF_MATCH,),
+        errors=(
+            *_BODY_ERRORS, *_VERB_ERRORS, errors.InvalidLogUrl, errors.LogSourceRefused, errors.LogSourceForbidden,
+        ),
+        is_extension=True,
     ),
     Operation(
         name="listVisualizationJobEvents",

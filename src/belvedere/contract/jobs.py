@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from belvedere.contract.limits import SLEEP_AFTER_LEAST, SLEEP_AFTER_MOST
+from belvedere.contract.limits import LATEST_RUNS, PATTERNS, SLEEP_AFTER_LEAST, SLEEP_AFTER_MOST, SOURCES
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.reasons import Reason
 
@@ -74,11 +74,32 @@ class ScheduleItem(msgspec.Struct, frozen=True):
     duration: Annotated[int, Meta(ge=0, le=86400, description="0..24 for HOURS")] | UnsetType = UNSET
 
 
+class JobSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a job's log sources: its runs are shown below `name`, which only a job's sole source may lack.
+
+    In `url` a ``*`` stands for any part of one folder's name. `include` and `exclude` are patterns of runs or files,
+    relative to the place. `latest`: only so many of its topmost folders, those whose logs changed last.
+    """
+
+    name: Annotated[str, Meta(pattern="^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$", examples=["baseline"])] = ""
+    url: Annotated[str, Meta(min_length=1, examples=["obs://bucket/exp-*/"])]
+    store: Annotated[str, Meta(pattern=NAME_PATTERN)] | None = None
+    include: Annotated[list[str], Meta(max_length=PATTERNS)] | None = None
+    exclude: Annotated[list[str], Meta(max_length=PATTERNS)] | None = None
+    latest: Annotated[int, Meta(ge=1, le=LATEST_RUNS)] | None = None
+
+
+class SetSources(msgspec.Struct, frozen=True, kw_only=True):
+    """PUT …/{job_id}/sources: what the job shows from now on. Those that are not named are detached."""
+
+    sources: Annotated[list[JobSource], Meta(min_length=1, max_length=SOURCES)]
+
+
 class CreateJob(msgspec.Struct, frozen=True, kw_only=True):
-    """POST /v1/{project_id}/visualization-jobs."""
+    """POST /v1/{project_id}/visualization-jobs. Either `train_url` or `sources` is mandatory."""
 
     job_name: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,20}$", examples=["visualization-job"])]
-    train_url: Annotated[str, Meta(min_length=1, examples=["/bucket/prefix/"])]
+    train_url: Annotated[str, Meta(min_length=1, examples=["/bucket/prefix/"])] | None = None
     job_desc: Annotated[str, Meta(max_length=256)] | None = None
     job_type: Annotated[str, Meta(examples=["tensorboard"])] | None = None
     flavor: FlavorRef | None = None
@@ -88,6 +109,7 @@ class CreateJob(msgspec.Struct, frozen=True, kw_only=True):
     visibility: str | None = None  # extension: "project" (default) or "private"
     sleep_after: SleepAfter | None = None  # extension
     store: Annotated[str, Meta(pattern=NAME_PATTERN)] | None = None  # extension: the log store of train_url, by name
+    sources: Annotated[list[JobSource], Meta(min_length=1, max_length=SOURCES)] | None = None  # extension
 
 
 class UpdateJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +171,30 @@ class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
 
 
+class JobSourceState(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a job's log sources, and how it stands. `reason`: why it can't be read, or what is to be told of it.
+
+    `store`: the log store that it lies in, by its name; "": it is a folder. `progress` is null while nothing reads it.
+    """
+
+    name: str
+    url: str
+    store: str = ""
+    include: list[str] = []
+    exclude: list[str] = []
+    latest: int | None = None
+    reason: Reason | None = None
+    progress: SourceProgress | None = None
+
+
+class JobSources(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of …/sources. That of a change has a `reason` where the check of a source found what is to be told."""
+
+    is_success: bool = True
+    sources: list[JobSourceState]
+    reason: Reason | None = None
+
+
 class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of details, and one row of a list. Durations in milliseconds, times in epoch milliseconds."""
 
@@ -179,7 +225,8 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     store: str = ""  # the log store that train_url lies in; "": it is a folder
     sleep_after: SleepAfter | None = None
     allowed: list[str] = []
-    source: SourceProgress | None = None
+    source: SourceProgress | None = None  # of all its log sources together
+    sources: list[JobSourceState] = []
 
 
 class JobList(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,12 @@ BODY_BYTES: Final = 12 * 2**20  # API gateway: 413 past 12 MB
 TRAIN_URL_BYTES: Final = 4096  # ours: bucket and a key of 1,024 bytes, percent-encoded, with room
 TAGS: Final = 20  # ours
 TAG: Final = re.compile(r"[\w.:/=+@-]{1,64}")  # ours
+SOURCES: Final = 50  # ours: of one job; each is a mirror, and a listing at every look
+SOURCE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # ours: a folder's name everywhere
+PATTERNS: Final = 20  # ours: of one kind, in one source
+PATTERN_LENGTH: Final = 256  # ours, characters
+PATTERN_DEPTHS: Final = 4  # ours: ** in one pattern, each of which multiplies the ways to match
+LATEST_RUNS: Final = 1000  # ours
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")  # ours, after the IETF draft "Idempotency-Key"
 IDEMPOTENCY_HOURS: Final = 24  # ours
 DEFAULT_WORKSPACE: Final = "0"

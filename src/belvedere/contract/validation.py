@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from belvedere.contract import limits
 from belvedere.contract.decoding import JsonObject, json_object, missing, object_of, refuse, shown, text_of
 from belvedere.contract.errors import InvalidProject, RequestError, UnknownFlavor, UnknownWorkspace, ViewerNotInstalled
+from belvedere.contract.source_rules import ValidSource, log_url, source_list
 from belvedere.contract.store_rules import store_name
 
 DEFAULT_JOB_TYPE: Final = "tensorboard"
@@ -56,6 +57,7 @@ class ValidCreate(msgspec.Struct, frozen=True, kw_only=True):
     visibility: str
     sleep_after: int | None = None  # seconds; 0: never; None: the service's default
     store: str | None = None
+    sources: tuple[ValidSource, ...] | UnsetType = UNSET  # in the place of `train_url`, which is then the first one's
 
 
 class ValidUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,9 +74,10 @@ def create_request(body: bytes, offer: Offer) -> ValidCreate:
     """The create request in a body. Raises RequestError and its kin."""
     raw = json_object(body)
     _require_default_workspace(raw)
+    sources = _sources(raw)
     return ValidCreate(
         job_name=_job_name(raw),
-        train_url=_train_url(raw),
+        train_url=_train_url(raw) if sources is UNSET else sources[0].url,
         job_desc=_description(raw) or "",
         job_type=_job_type(raw, offer),
         flavor=_flavor(raw, offer.flavors),
@@ -83,6 +86,7 @@ def create_request(body: bytes, offer: Offer) -> ValidCreate:
         visibility=_visibility(raw) or VISIBILITIES[0],
         sleep_after=_sleep_after(raw),
         store=_store(raw),
+        sources=sources,
     )
 
 
@@ -140,14 +144,18 @@ def _wrong_in_name(value: str) -> str:
     return f"{what} at position {wrong + 1} is none of them"
 
 
+def _sources(raw: JsonObject) -> tuple[ValidSource, ...] | UnsetType:
+    sources = source_list(raw)
+    if sources is None:
+        return UNSET
+    for field in ("train_url", "store"):
+        if raw.get(field) is not None:
+            raise RequestError(f"{field}: the job has sources, which say where its logs are. Leave {field} out.")
+    return sources
+
+
 def _train_url(raw: JsonObject) -> str:
-    rule = "the logs' location, such as /bucket/prefix/ or obs://bucket/prefix/"
-    value = text_of(raw, "train_url", expected=rule)
-    if not value:
-        raise missing("train_url", rule)
-    if len(value.encode()) > limits.TRAIN_URL_BYTES:
-        raise RequestError(f"train_url: expected at most {limits.TRAIN_URL_BYTES} bytes, got {len(value.encode())}.")
-    return value
+    return log_url(raw, "train_url")
 
 
 def _description(raw: JsonObject) -> str | None:

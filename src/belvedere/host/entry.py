@@ -5,11 +5,10 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from belvedere.host.protocol import ViewerSpec
+from belvedere.host.protocol import SourceSpec, ViewerSpec
 from belvedere.host.sleeping import Rest
 from belvedere.host.supervisor import Supervisor
 from belvedere.lifecycle.seen import Phase, Seen
-from belvedere.sources.location import Location
 
 
 class Sameness(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +16,7 @@ class Sameness(msgspec.Struct, frozen=True, kw_only=True):
 
     project_id: str
     viewer_type: str
-    location: Location
+    sources: frozenset[SourceSpec]
     memory_bytes: int | None
 
 
@@ -26,26 +25,41 @@ def sameness(spec: ViewerSpec) -> Sameness:
     return Sameness(
         project_id=spec.project_id,
         viewer_type=spec.viewer_type,
-        location=spec.location,
+        sources=frozenset(spec.sources),
         memory_bytes=spec.memory_bytes,
     )
 
 
 class Entry:
-    """One attempt of one job. Its wishes may change; what it shows, and with whom, stays: that needs a new attempt."""
+    """One attempt of one job. What it wants to show, and for how long, may change with each revision of the job."""
 
     def __init__(self, spec: ViewerSpec, viewer: Supervisor, used_at: float) -> None:
         self.spec = spec
-        self.same = sameness(spec)
-        self.viewer = viewer
         self.used_at = used_at  # seconds of the event loop's clock
         self._ready_at: datetime | None = None
-        look = viewer.look
-        self._starts_before = look.starts - (1 if look.phase in _UP else 0)
+        self._starts = 0  # in viewers that it has left
+        self._take(viewer)
+
+    @property
+    def same(self) -> Sameness:
+        """What it shares with others."""
+        return sameness(self.spec)
 
     def take_wishes(self, spec: ViewerSpec) -> None:
         """Do as a newer revision of its specification says, as far as that can change within an attempt."""
-        self.spec = replace(self.spec, revision=spec.revision, sleep_after=spec.sleep_after)
+        self.spec = replace(
+            self.spec, revision=spec.revision, sleep_after=spec.sleep_after, sources=spec.sources, asleep=spec.asleep
+        )
+
+    def move_to(self, viewer: Supervisor) -> None:
+        """From now on it is another viewer that shows its logs."""
+        self._starts = self.seen.starts
+        self._take(viewer)
+
+    def _take(self, viewer: Supervisor) -> None:
+        look = viewer.look
+        self.viewer = viewer
+        self._starts_before = look.starts - (1 if look.phase in _UP else 0)
 
     @property
     def rest(self) -> Rest:
@@ -70,7 +84,8 @@ class Entry:
             end=look.end,
             reason=look.reason,
             source=look.source,
-            starts=look.starts - self._starts_before,
+            sources=look.sources,
+            starts=self._starts + look.starts - self._starts_before,
         )
 
 

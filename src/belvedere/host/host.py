@@ -60,8 +60,7 @@ class Host:
             self._let_go(spec.job_id)
             self._take_in(spec)
         elif present and latest == spec.attempt and present.spec.revision < spec.revision:
-            present.take_wishes(spec)
-            self._set_alarm(present.viewer)
+            self._take_wishes(present, spec)
             self._note(spec.job_id)
         return self.look(spec.job_id)
 
@@ -137,6 +136,29 @@ class Host:
         entry.note_phase(self._around.clock())
         self._set_alarm(viewer)
         self._note(spec.job_id)
+
+    def _take_wishes(self, entry: Entry, spec: ViewerSpec) -> None:
+        """A job that holds its viewer alone is shown other logs by it; one that shares it leaves it to the others."""
+        before, viewer = entry.same, entry.viewer
+        entry.take_wishes(spec)
+        if entry.same != before and len(self._holders[viewer.number]) == 1:
+            if self._shared.get(before) is viewer:
+                del self._shared[before]
+            self._shared.setdefault(entry.same, viewer)
+            viewer.show(entry.spec.sources)
+        elif entry.same != before:
+            self._move(entry, self._viewer_for(entry.spec))
+        self._set_alarm(viewer)
+
+    def _move(self, entry: Entry, viewer: Supervisor) -> None:
+        is_asleep = entry.viewer.look.phase is Phase.ASLEEP
+        self._holders[entry.viewer.number].discard(entry.spec.job_id)
+        self._holders[viewer.number].add(entry.spec.job_id)
+        entry.move_to(viewer)
+        if not is_asleep:
+            viewer.wake()
+        entry.note_phase(self._around.clock())
+        self._set_alarm(viewer)
 
     def _viewer_for(self, spec: ViewerSpec) -> Supervisor:
         """The one that shows the same already, unless it has failed: then a new one tries again."""
@@ -244,7 +266,7 @@ def _shown(spec: ViewerSpec, number: int) -> Shown:
         number=number,
         project_id=spec.project_id,
         viewer_type=spec.viewer_type,
-        location=spec.location,
+        sources=spec.sources,
         memory_bytes=spec.memory_bytes,
         asleep=spec.asleep,
     )

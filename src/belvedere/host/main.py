@@ -227,7 +227,7 @@ def _clear_leftovers(where: Places) -> None:
     if where.processes.is_dir():
         kill_recorded(where.processes)
     make_empty(where.run)
-    for folder in (where.sockets, where.work, where.processes):
+    for folder in (where.sockets, where.views, where.work, where.processes):
         make_private(folder)
 
 

@@ -19,6 +19,7 @@ from belvedere.host.mirror_plan import Held
 from belvedere.sources.base import LogSource, Meter, SourceDenied, SourceError, SourceMissing
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, Location
+from belvedere.sources.selecting import EVERYTHING
 from belvedere.viewers.base import ViewerType
 
 _log = logging.getLogger(__name__)
@@ -157,7 +158,7 @@ class SharedMirror:
         if self._held is None:
             self._held = await on_disk(self._files.prepare)
         source = await self._opened()
-        listing = await list_wanted(source, self._viewer)
+        listing = await list_wanted(source, self._viewer, self._location.selection or EVERYTHING)
         if not any(self._viewer.is_log(entry.key) for entry in listing.entries):
             listing = await self._with_hint(listing)
         tally = self.notice.begin_pass()

@@ -19,6 +19,7 @@ from belvedere.sources.base import Entry, LogSource, SourceError
 from belvedere.sources.census import Census, OtherLogs, nothing_to_show
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import Location
+from belvedere.sources.selecting import EVERYTHING, Selection, is_wanted, only_latest
 from belvedere.viewers.base import ViewerType
 from belvedere.viewers.registry import viewer_types
 
@@ -28,13 +29,14 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """What a source has for a viewer: `entries` that can be files, `skipped` keys that can't, all others counted.
 
-    `nearby`: places beside it that have logs, if it has none.
+    `nearby`: places beside it that have logs, if it has none. `remark`: what the source has to tell of it.
     """
 
     entries: list[Entry]
     skipped: list[str]
     census: Census
     nearby: Sequence[str] = ()
+    remark: Reason | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,16 +51,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     note: Reason | None = None
 
 
-async def list_wanted(source: LogSource, viewer: ViewerType) -> Listing:
-    """One walk through the source's listing, keeping only what the viewer wants. Raises SourceError."""
+async def list_wanted(source: LogSource, viewer: ViewerType, selection: Selection = EVERYTHING) -> Listing:
+    """One walk through the source's listing, keeping only what viewer and user want. Raises SourceError."""
     wanted: list[Entry] = []
     census = Census(lambda key: _logs_of_another(key, viewer))
     async with aclosing(source.list()) as pages:
         async for page in pages:
-            wanted += [entry for entry in page if viewer.wants(entry.key)]
+            wanted += [entry for entry in page if viewer.wants(entry.key) and is_wanted(selection, entry.key)]
             census.add(page)
-    entries, skipped = representable(wanted)
-    return Listing(entries=entries, skipped=skipped, census=census)
+    entries, skipped = representable(only_latest(selection, wanted, viewer.is_log))
+    return Listing(entries=entries, skipped=skipped, census=census, remark=source.remark)
 
 
 def _logs_of_another(key: str, viewer: ViewerType) -> OtherLogs | None:
@@ -140,9 +142,12 @@ class Pass:
             return unsafe_files(refused)
         if listing.skipped:
             return skipped_files(listing.skipped)
-        if has_logs or any(self._viewer.is_log(entry.key) for entry in listing.entries):
-            return None
-        return nothing_to_show(self._location, listing.census, self._viewer.logs, listing.nearby)
+        if listing.remark or has_logs or any(self._viewer.is_log(entry.key) for entry in listing.entries):
+            return listing.remark
+        wanted = self._viewer.logs
+        if self._location.selection and (self._location.selection.include or self._location.selection.exclude):
+            wanted += " that its patterns let pass"
+        return nothing_to_show(self._location, listing.census, wanted, listing.nearby)
 
 
 def disk_fault(error: OSError) -> Reason:

@@ -7,6 +7,7 @@ import msgspec
 
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason
+from belvedere.lifecycle.seen import SeenSource
 from belvedere.sources.location import Location
 from belvedere.viewers.base import ViewerType
 
@@ -20,6 +21,7 @@ class MirrorState(msgspec.Struct, frozen=True, kw_only=True):
     rewrites: int = 0  # grows when a file was replaced or removed: a viewer has to open its files anew
     failure: Reason | None = None  # before the first complete pass: the source cannot be read at all
     note: Reason | None = None  # to be told while things go on: nothing to show, transient faults
+    sources: tuple[SeenSource, ...] = ()  # of a view: each of its sources
 
 
 class Mirror(Protocol):

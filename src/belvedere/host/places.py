@@ -41,6 +41,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         return self.run / "view"
 
     @property
+    def views(self) -> Path:
+        """What viewers are pointed at."""
+        return self.run / "shown"
+
+    @property
     def work(self) -> Path:
         """Viewers' scratch folders."""
         return self.run / "work"

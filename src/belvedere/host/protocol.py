@@ -3,7 +3,8 @@
 GET    /v1/host                      HostInfo
 PUT    /v1/stores                    list[ObjectStore]: credentials for the mirrors, held in memory only
 PUT    /v1/viewers/{job_id}          ViewerSpec -> Seen; repeatable; a newer attempt replaces an older one's viewer,
-                                     a newer revision of the same attempt changes how long it stays awake
+                                     a newer revision of the same attempt changes what it shows and how long it stays
+                                     awake
 GET    /v1/viewers                   dict[job id, Seen]: all; with ?ids=1,2,3 those of them that are
 DELETE /v1/viewers/{job_id}          Seen; repeatable; returns at once, STOPPING until all its processes are gone
 GET    /v1/viewers/{job_id}/logs     ?tail=N -> list[str]
@@ -19,10 +20,19 @@ from datetime import datetime
 
 import msgspec
 
+from belvedere.contract.reasons import Reason
 from belvedere.sources.location import Location
 
 HOST_HEADER = "Belvedere-Host"
-PROTOCOL = 1  # grows when an older host could misunderstand us
+PROTOCOL = 2  # grows when an older host could misunderstand us
+
+
+class SourceSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that a viewer shows, below `name`; "" for a sole one. Without a location there is the reason why."""
+
+    name: str = ""
+    location: Location | None = None
+    reason: Reason | None = None
 
 
 class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +46,7 @@ class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     project_id: str
     viewer_type: str
-    location: Location
+    sources: tuple[SourceSpec, ...]  # at least one
     revision: int = 0
     sleep_after: float | None = None  # seconds without use until it sleeps; None: never
     asleep: bool = False  # register it without starting it: use wakes it

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import random
 import shutil
@@ -22,13 +23,14 @@ from belvedere.host.course import Act, Facts, Failure
 from belvedere.host.groups import Groups, group_for
 from belvedere.host.launching import Launcher
 from belvedere.host.liveness import answers
-from belvedere.host.mirroring import Mirror, Mirrors
+from belvedere.host.mirroring import Mirrors
 from belvedere.host.places import Places, listening_socket, make_private
 from belvedere.host.process import ViewerProcess, confine, start_process
+from belvedere.host.protocol import SourceSpec
+from belvedere.host.view import View
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
-from belvedere.lifecycle.seen import Endpoint, Phase
-from belvedere.sources.location import Location
+from belvedere.lifecycle.seen import Endpoint, Phase, SeenSource
 from belvedere.viewers.base import ViewerType
 from belvedere.viewers.environments import Environments, NotInstalled
 from belvedere.viewers.words import Command, Do, Event, Show
@@ -39,7 +41,6 @@ PREFIX = ""  # a viewer that several jobs share can't stand under the path of on
 LOG_LINES = 500
 LOG_LINES_ASLEEP = 50
 ROOM_EVERY = timedelta(seconds=2)  # between two questions for room
-SOURCE_EVERY = 30.0  # seconds between two tries to read a source that has turned unreadable
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     project_id: str
     viewer_type: str
-    location: Location
+    sources: tuple[SourceSpec, ...]
     memory_bytes: int | None
     asleep: bool
 
@@ -79,6 +80,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     end: End | None
     reason: Reason | None
     source: SourceProgress | None
+    sources: tuple[SeenSource, ...]
     starts: int
 
 
@@ -102,7 +104,7 @@ class Supervisor:
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._news = asyncio.Event()
         self._falling_asleep = False
-        self._mirror: Mirror | None = None
+        self._view: View | None = None
         self._process: ViewerProcess | None = None
         self._ending: asyncio.Task[None] | None = None  # done when the process's end has been noted
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,6 +125,7 @@ class Supervisor:
             end=facts.failure.end if phase is Phase.FAILED and facts.failure else None,
             reason=course.reason_of(facts),
             source=facts.mirror.progress if facts.mirror else None,
+            sources=facts.mirror.sources if facts.mirror else (),
             starts=facts.starts,
         )
 
@@ -154,10 +157,15 @@ class Supervisor:
             self._course = asyncio.create_task(self._run())
 
     def use(self) -> None:
-        """Somebody looks: its mirror goes on with its passes, as a new one does anyway."""
+        """Somebody looks: its mirrors go on with their passes, as new ones do anyway."""
         self.wake()
-        if self._mirror is not None:
-            self._mirror.watch()
+        if self._view is not None:
+            self._view.watch()
+
+    def show(self, sources: tuple[SourceSpec, ...]) -> None:
+        """Show these from now on; its process stays. One that sleeps shows them when it wakes."""
+        self._shown = replace(self._shown, sources=sources)
+        self._news.set()
 
     def ask_again(self) -> None:
         """There may be room now."""
@@ -213,24 +221,32 @@ class Supervisor:
         self._falling_asleep = False
         try:
             listener = listening_socket(self._socket)
-            mirror = self._mirror = self._around.mirrors.open(self._shown.project_id, self._shown.location, viewer)
-            self._note(replace(self._facts, known=self._facts.known and any(mirror.folder.iterdir())))
-            self._begin(self._follow(mirror, viewer))
-            await self._steer(viewer, mirror, listener)
+            view = self._view = self._open_view(viewer)
+            self._note(replace(self._facts, known=self._facts.known and view.holds_files))
+            self._begin(self._follow(view))
+            await self._steer(viewer, view, listener)
         except Exception as error:
             log.exception("viewer %d can't be supervised", self.number)
             self._note(course.refused(self._facts, _refusal(error)))
         finally:
             await self._clear_away(listener)
 
-    async def _steer(self, viewer: ViewerType, mirror: Mirror, listener: socket.socket) -> None:
+    def _open_view(self, viewer: ViewerType) -> View:
+        open_mirror = functools.partial(self._around.mirrors.open, self._shown.project_id, viewer=viewer)
+        view = View(self._around.places.views / str(self.number), open_mirror, self._begin)
+        view.show(self._shown.sources)
+        return view
+
+    async def _steer(self, viewer: ViewerType, view: View, listener: socket.socket) -> None:
         while not (self._facts.failure or self._facts.stopping or self._falling_asleep):
+            if view.sources != self._shown.sources:
+                view.show(self._shown.sources)
             step = course.next_step(self._facts, self._around.clock())
             match step.act:
                 case Act.LAUNCH:
-                    await self._launch(viewer, mirror, listener)
+                    await self._launch(viewer, view, listener)
                 case Act.LOAD:
-                    self._load(mirror)
+                    self._load(view)
                 case Act.CHECK:
                     self._facts = replace(self._facts, checking=True)
                     self._begin(self._check(viewer))
@@ -241,8 +257,8 @@ class Supervisor:
                     seconds = (step.look_at - self._around.clock()).total_seconds() if step.look_at else None
                     await self._wait(seconds)
 
-    async def _launch(self, viewer: ViewerType, mirror: Mirror, listener: socket.socket) -> None:
-        if not self._has_room(mirror):
+    async def _launch(self, viewer: ViewerType, view: View, listener: socket.socket) -> None:
+        if not self._has_room(view):
             return
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
@@ -269,13 +285,13 @@ class Supervisor:
             return
         if group is None and self.memory_limit is not None:
             confine(self._process.pid, self.memory_limit)
-        show = Show(folder=str(mirror.folder), path_prefix=PREFIX, work=str(self._work))
+        show = Show(folder=str(view.folder), path_prefix=PREFIX, work=str(self._work))
         self._process.send(show)
         self._note(course.launched(self._facts))
         self._ending = self._begin(self._await_end(self._process, self._work))
 
-    def _has_room(self, mirror: Mirror) -> bool:
-        needed = max(self.memory, pressure.estimate(mirror.state.progress, self.memory_limit))
+    def _has_room(self, view: View) -> bool:
+        needed = max(self.memory, pressure.estimate(view.state.progress, self.memory_limit))
         reason = self._admit(needed)
         if reason is not None:
             self._note(course.kept_waiting(self._facts, reason, self._around.clock() + ROOM_EVERY))
@@ -283,8 +299,8 @@ class Supervisor:
         self.memory = needed
         return True
 
-    def _load(self, mirror: Mirror) -> None:
-        if self._facts.load_sent_at is None and not self._has_room(mirror):
+    def _load(self, view: View) -> None:
+        if self._facts.load_sent_at is None and not self._has_room(view):
             return  # the logs are larger than was known when it was launched
         if self._process is not None:
             self._process.send(Command(do=Do.LOAD))
@@ -309,16 +325,11 @@ class Supervisor:
         jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads retries
         self._note(course.crashed(self._facts, self._around.clock(), last_line=words, jitter=jitter))
 
-    async def _follow(self, mirror: Mirror, viewer: ViewerType) -> None:
-        state = mirror.state
+    async def _follow(self, view: View) -> None:
+        state = view.state
         while True:
             self._note(course.mirror_changed(self._facts, state, self._around.clock()))
-            if state.failure is not None:  # it makes no more passes; opening it once more begins anew
-                await asyncio.sleep(SOURCE_EVERY)
-                await self._around.mirrors.open(self._shown.project_id, self._shown.location, viewer).close()
-                state = mirror.state
-                continue
-            state = await mirror.differs_from(state)
+            state = await view.differs_from(state)
 
     async def _end_process(self) -> None:
         if self._process is not None and self._ending is not None:
@@ -335,9 +346,9 @@ class Supervisor:
             listener.close()
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
-        mirror, self._mirror = self._mirror, None
-        if mirror is not None:
-            await mirror.close()
+        view, self._view = self._view, None
+        if view is not None:
+            await view.close()
 
     async def _wait(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):

@@ -105,9 +105,11 @@ def _decide_run(job: Job, seen: Seen, now: datetime) -> Plan:
         case Phase.STOPPING:
             return Plan(job=job, look_at=now + LOOK_AGAIN)
         case Phase.WAITING:
-            return Plan(job=_with_run(job, waiting=seen.reason or _NO_CAPACITY), look_at=now + LOOK_AGAIN_STARTING)
+            job = _with_run(job, waiting=seen.reason or _NO_CAPACITY)
+            return Plan(job=job, action=_told_of_changes(job, seen), look_at=now + LOOK_AGAIN_STARTING)
         case Phase.STARTING:
-            return Plan(job=_with_run(job, waiting=None, note=seen.reason), look_at=now + LOOK_AGAIN_STARTING)
+            job = _with_run(job, waiting=None, note=seen.reason)
+            return Plan(job=job, action=_told_of_changes(job, seen), look_at=now + LOOK_AGAIN_STARTING)
         case Phase.READY | Phase.ASLEEP | Phase.RECOVERING:
             return _running(job, seen, now)
         case Phase.FAILED:
@@ -136,10 +138,10 @@ def _running(job: Job, seen: Seen, now: datetime) -> Plan:
     if seen.reason != job.run.note:
         job = _with_run(job, note=seen.reason)
         events += (_event(job, "note", seen.reason, now),) if seen.reason else ()
-    return Plan(job=job, action=_action_of_running(job, seen), look_at=stop_at(job), events=events)
+    return Plan(job=job, action=_told_of_changes(job, seen), look_at=stop_at(job), events=events)
 
 
-def _action_of_running(job: Job, seen: Seen) -> Action | None:
+def _told_of_changes(job: Job, seen: Seen) -> Action | None:
     """Tell the runtime of what a user changed since it was last told.
 
     The revision that it gives back is what counts, not that somebody changed something: so a change made while the

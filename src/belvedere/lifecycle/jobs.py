@@ -69,6 +69,21 @@ class Visibility(StrEnum):
     PRIVATE = "private"
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where some of a job's logs lie, and which of them are shown. `store`: see `Job.store`.
+
+    `name`: what its runs are shown below; "" only where it is the sole one. In `url`, ``*`` is a pattern, unlike in
+    `Job.train_url`. `latest`: see `sources.selecting`.
+    """
+
+    name: str
+    url: str
+    store: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    latest: int | None = None
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of the present attempt. A restart begins with fresh ones."""
 
@@ -97,8 +112,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     project_id: str
     name: str
-    train_url: str
+    train_url: str  # with `sources`, the first one's
     store: str = ""  # the log store that `train_url` lies in, by its name in the project; "": it is a folder
+    sources: tuple[Source, ...] = ()  # none: `train_url` alone
     created_at: datetime
     updated_at: datetime
     description: str = ""
@@ -117,6 +133,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     run: Run = Run()
     revision: int = 1
     version: int = 1
+
+
+def sources_of(job: Job) -> tuple[Source, ...]:
+    """The job's log sources, at least one."""
+    return job.sources or (Source(name="", url=job.train_url, store=job.store),)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str | None = None
 
 
+class SeenSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a viewer's log sources. `reason`: why it can't be read, or what is to be told of it."""
+
+    name: str
+    progress: SourceProgress
+    reason: Reason | None = None
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """One look at one viewer."""
 
@@ -46,7 +54,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None  # with WAITING, RECOVERING, FAILED; a note with READY
     alive_until: datetime | None = None  # with ABSENT or UNKNOWN: when it was last known to run
     vanished: bool = False  # with ABSENT: whoever looks saw it run before, so it ended by itself
-    source: SourceProgress | None = None
+    source: SourceProgress | None = None  # of all sources together
+    sources: tuple[SeenSource, ...] = ()
     starts: int = 0  # how often the viewer's processes were started in this attempt
 
 

@@ -153,14 +153,14 @@ def spec_builder(settings: Settings, locator: Locator) -> Callable[[Job], Awaita
     flavors = {flavor.code: flavor for flavor in flavors_of(settings.flavors)}
 
     async def spec_of(job: Job) -> ViewerSpec:
-        location = await locator.of_job(job)
+        sources = await locator.of_job(job)
         sleep_after = _sleep_after(settings, job)
         return ViewerSpec(
             job_id=job.id,
             attempt=job.attempt,
             project_id=job.project_id,
             viewer_type=job.job_type,
-            location=location,
+            sources=sources,
             revision=job.revision,
             sleep_after=sleep_after,
             # It ran before: its host was lost, and a thousand such jobs must not come back as a thousand processes.

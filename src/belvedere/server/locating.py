@@ -12,15 +12,26 @@ from belvedere.contract.decoding import shown
 from belvedere.contract.errors import BelvedereError, LogSourceRefused, RequestError, Unavailable
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, url_below
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.lifecycle.jobs import Job
+from belvedere.host.protocol import SourceSpec
+from belvedere.lifecycle.jobs import Job, Source, sources_of
 from belvedere.server.settings import Settings
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
 from belvedere.sources.base import SourceError
 from belvedere.sources.browsing import browse
 from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, refusal
-from belvedere.sources.location import DEFAULT_STORE, FolderLocation, Location, ObjectLocation, describe, folder_hint
+from belvedere.sources.location import (
+    DEFAULT_STORE,
+    FolderLocation,
+    Location,
+    ObjectLocation,
+    describe,
+    folder_hint,
+    selected,
+    split_pattern,
+)
 from belvedere.sources.opening import open_source
+from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.registry import viewer_types
 
@@ -37,14 +48,16 @@ class Locator:
         self._catalog = catalog
         self._roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
 
-    async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
+    async def check(self, project_id: str, url: str, store: str | None, *, is_pattern: bool) -> CheckedSource:
         """See `service.rules.LogPlaces`."""
         visible = await self._catalog.visible(project_id)
-        location, name = await self.locate(visible, train_url, store)
+        above, folders = split_pattern(url) if is_pattern else (url, "")
+        location, name = await self.locate(visible, above, store)
+        location = selected(location, Selection(folders=folders))
         try:
             reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
         except LogSourceRefused as refused:
-            if refused.error_code != NO_SUCH_BUCKET or not (hint := folder_hint(train_url, self._roots)):
+            if refused.error_code != NO_SUCH_BUCKET or not (hint := folder_hint(url, self._roots)):
                 raise
             raise LogSourceRefused(f"{refused.message}{hint}", code=refused.error_code) from refused
         return CheckedSource(store=name, reason=reason)
@@ -72,18 +85,38 @@ class Locator:
             url=request.url, store=store, has_logs=shelf.has_logs, folders=folders, next_marker=shelf.next_marker
         )
 
-    async def of_job(self, job: Job) -> Location:
-        """Where a job's logs lie. Raises SourceError for what the settings no longer allow."""
-        visible = await self._catalog.visible(job.project_id) if job.store else {}
-        if job.store and job.store not in visible:
-            text = f"The log store {job.store!r} is gone, or its keys can't be decrypted. Add it again, or its keys."
+    async def of_job(self, job: Job) -> tuple[SourceSpec, ...]:
+        """Where a job's logs lie. Raises SourceError if the settings no longer allow any of it."""
+        sources = sources_of(job)
+        visible = await self._catalog.visible(job.project_id) if any(source.store for source in sources) else {}
+        found: list[SourceSpec] = []
+        refusals: list[SourceError] = []
+        for source in sources:
+            try:
+                location = await self._of_source(source, visible, is_pattern=bool(job.sources))
+                found.append(SourceSpec(name=source.name, location=location))
+            except SourceError as error:
+                found.append(SourceSpec(name=source.name, reason=error.reason))
+                refusals.append(error)
+        if len(refusals) == len(sources):
+            raise refusals[0]
+        return tuple(found)
+
+    async def _of_source(self, source: Source, visible: Mapping[str, ObjectStore], *, is_pattern: bool) -> Location:
+        if source.store and source.store not in visible:
+            text = f"The log store {source.store!r} is gone, or its keys can't be decrypted. Add it again, or its keys."
             raise SourceError(ReasonCode.STORE_NOT_CONFIGURED, text)
         # What was a folder stays one, also when a store has been added since under which /a/b/ would be a bucket.
-        names = (visible[job.store].key,) if job.store else ()
+        names = (visible[source.store].key,) if source.store else ()
         try:
-            return await locate(job.train_url, log_roots=self._roots, stores=names)
+            above, folders = split_pattern(source.url) if is_pattern else (source.url, "")
+            location = await locate(above, log_roots=self._roots, stores=names)
         except BelvedereError as error:
             raise SourceError(ReasonCode.SOURCE_FORBIDDEN, error.message) from error
+        selection = Selection(
+            folders=folders, include=source.include, exclude=source.exclude, latest=source.latest or 0
+        )
+        return selected(location, selection)
 
     async def locate(
         self, visible: Mapping[str, ObjectStore], train_url: str, store: str | None

@@ -5,9 +5,12 @@ of somebody else, a job of another project and one that never was are all NotFou
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from weakref import WeakValueDictionary
+
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
 from belvedere.contract.jobs import (
@@ -17,23 +20,27 @@ from belvedere.contract.jobs import (
     JobEvents,
     JobList,
     JobLogs,
+    JobSources,
     Ticket,
     ViewerKindList,
 )
 from belvedere.contract.listing import ValidList
 from belvedere.contract.log_sources import LogFolderList, ValidBrowse
+from belvedere.contract.reasons import Reason
+from belvedere.contract.source_rules import ValidSource
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
 from belvedere.identity.gatekeeper import TICKET_LIFE
 from belvedere.identity.passes import Passes
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Basis, Caller
 from belvedere.lifecycle.clock import Clock
-from belvedere.lifecycle.jobs import Event, Job, Visibility
+from belvedere.lifecycle.jobs import Event, Job, Visibility, sources_of
 from belvedere.lifecycle.status import Verb
 from belvedere.lifecycle.verbs import apply_verb
 from belvedere.runtimes.board import Board
 from belvedere.service import requests, views
-from belvedere.service.rules import Hint, LogPlaces, ReadLogs, ServiceRules
+from belvedere.service.rules import CheckedSource, Hint, LogPlaces, ReadLogs, ServiceRules
+from belvedere.service.source_checks import check_sources
 from belvedere.store.base import JobStore, KeyReused
 
 _CHANGE_ATTEMPTS = 10  # a job is written by its reconciler at most about once a second, by other replicas hardly more
@@ -52,7 +59,7 @@ _TOLD = {
     Verb.DELETE: ("delete-requested", "A user asked for its deletion."),
     Verb.UPDATE: ("updated", "A user changed it."),
 }
-
+Tell = Callable[[Job, Job], tuple[str, str]]  # kind and text of a change, for the job's history
 Revisions = Collection[int] | None  # of If-Match: the job must have one of them; None: any will do
 
 
@@ -104,11 +111,12 @@ class JobService:
         """
         who.require(Permission.CREATE)
         idempotency = requests.idempotency_key(who, request, key)
-        checked = await self._places.check(who.project_id, request.train_url, request.store)
+        checked = await self._check(who, request)
         now = self._clock()
+        stores = [each.store for each in checked]
         try:
             job, is_new = await self._store.create(
-                requests.new_job(who, request, checked.store), now=now, key=idempotency, quota=self._rules.quota
+                requests.new_job(who, request, stores), now=now, key=idempotency, quota=self._rules.quota
             )
         except KeyReused as error:
             raise Conflict(
@@ -116,7 +124,7 @@ class JobService:
             ) from error
         if is_new:
             self._tell(job)
-        return views.created(job, self._rules.origins, checked.reason)
+        return views.created(job, self._rules.origins, _first_reason(checked))
 
     async def browse(self, who: Caller, request: ValidBrowse) -> LogFolderList:
         """The folders below a place that logs may come from."""
@@ -150,14 +158,50 @@ class JobService:
     async def update(self, who: Caller, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
         """Change what the request names; the job's revision afterwards."""
         who.require(Permission.UPDATE)
-        return await self._change(
-            who, job_id, Verb.UPDATE, revisions, lambda job, now: requests.updated(job, who, update, now)
-        )
+
+        def change(job: Job, now: datetime) -> Job:
+            _require_revision(job, revisions)
+            return requests.updated(job, who, update, now)
+
+        return (await self._change(who, job_id, Verb.UPDATE, change)).revision
+
+    async def sources(self, who: Caller, job_id: int | None) -> tuple[JobSources, int]:
+        """Where the job's logs come from, and its revision."""
+        who.require(Permission.GET)
+        job = await self._find(who, job_id)
+        return self._sources(job), job.revision
+
+    async def set_sources(
+        self, who: Caller, job_id: int | None, wanted: Sequence[ValidSource], revisions: Revisions = None
+    ) -> tuple[JobSources, int]:
+        """Show these from now on, without a restart. Those that the job doesn't have yet are asked first.
+
+        Raises the source check's errors. A change that has been made already is made again without a word, whatever
+        `revisions` says: that is how a client repeats a request whose answer it never got (RFC 9110, 13.1.1).
+        """
+        who.require(Permission.UPDATE)
+        known = sources_of(await self._find(who, job_id))
+        checked = await check_sources(self._places, who.project_id, wanted, known)
+        settled = requests.settled_sources(wanted, [each.store for each in checked])
+
+        def change(job: Job, now: datetime) -> Job:
+            changed = requests.with_sources(job, settled, now)
+            if changed != job:
+                _require_revision(job, revisions)
+            return changed
+
+        job = await self._change(who, job_id, Verb.UPDATE, change, tell=_of_sources)
+        return replace(self._sources(job), reason=_first_reason(checked)), job.revision
 
     async def act(self, who: Caller, job_id: int | None, verb: Verb, revisions: Revisions = None) -> int:
         """`stop`, `restart` or `delete` the job; its revision afterwards. Raises IllegalState."""
         who.require(_PERMISSION[verb])
-        return await self._change(who, job_id, verb, revisions, lambda job, now: apply_verb(verb, job, now))
+
+        def change(job: Job, now: datetime) -> Job:
+            _require_revision(job, revisions)
+            return apply_verb(verb, job, now)
+
+        return (await self._change(who, job_id, verb, change)).revision
 
     async def events(self, who: Caller, job_id: int | None) -> JobEvents:
         """What happened to the job."""
@@ -193,43 +237,60 @@ class JobService:
         who: Caller,
         job_id: int | None,
         verb: Verb,
-        revisions: Revisions,
         change: Callable[[Job, datetime], Job],
-    ) -> int:
-        """Change the job when those who came before have; the revision afterwards."""
+        *,
+        tell: Tell | None = None,
+    ) -> Job:
+        """Change the job when those who came before have; the job afterwards."""
         turn = self._turns.setdefault(job_id or 0, asyncio.Lock())
         async with turn:
-            return await self._change_now(who, job_id, verb, revisions, change)
+            return await self._change_now(who, job_id, verb, change, tell)
 
     async def _change_now(
         self,
         who: Caller,
         job_id: int | None,
         verb: Verb,
-        revisions: Revisions,
         change: Callable[[Job, datetime], Job],
-    ) -> int:
+        tell: Tell | None,
+    ) -> Job:
         """Read, change and write guarded; again if the reconciler or another replica wrote in between."""
         for _ in range(_CHANGE_ATTEMPTS):
             job, now = await self._find(who, job_id), self._clock()
-            _require_revision(job, revisions)
             changed = change(job, now)
             if changed == job:
-                return job.revision
-            kind, text = _TOLD[verb]
+                return job
+            kind, text = tell(job, changed) if tell else _TOLD[verb]
             event = Event(at=now, kind=kind, text=text, attempt=changed.attempt)
             stored = await self._store.replace(changed, events=[event], look_at=now)
             if stored is not None:
                 self._tell(stored)
-                return stored.revision
+                return stored
         raise Conflict("The job is being changed by others at this moment. Read it and try again.", retry_after=1)
 
     def _tell(self, job: Job) -> None:
         self._board.put(job)
         self._hint(job.id)
 
+    async def _check(self, who: Caller, request: ValidCreate) -> Sequence[CheckedSource]:
+        if request.sources is not UNSET:
+            return await check_sources(self._places, who.project_id, request.sources)
+        place = self._places.check(who.project_id, request.train_url, request.store, is_pattern=False)
+        return [await place]
+
+    def _sources(self, job: Job) -> JobSources:
+        return JobSources(sources=views.sources(job, self._board.get(job.id)))
+
     def _details(self, job: Job, now: datetime) -> JobDetails:
         return views.details(job, self._board.get(job.id), now, self._rules.origins)
+
+
+def _of_sources(before: Job, after: Job) -> tuple[str, str]:
+    return "sources-changed", requests.told_of_sources(before, after)
+
+
+def _first_reason(checked: Iterable[CheckedSource]) -> Reason | None:
+    return next((each.reason for each in checked if each.reason), None)
 
 
 def _require_revision(job: Job, revisions: Revisions) -> None:

@@ -1,6 +1,7 @@
 """From checked requests to the values of the rooms below. Pure."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,10 +11,11 @@ from msgspec.structs import replace
 from belvedere.contract import limits
 from belvedere.contract.errors import PermissionDenied, RequestError
 from belvedere.contract.listing import ValidList
+from belvedere.contract.source_rules import ValidSource
 from belvedere.contract.statuses import JobStatus
 from belvedere.contract.validation import ValidCreate, ValidSchedule, ValidUpdate
 from belvedere.identity.records import Principal
-from belvedere.lifecycle.jobs import AutoStop, Job, TimeUnit, Visibility
+from belvedere.lifecycle.jobs import AutoStop, Job, Source, TimeUnit, Visibility, sources_of
 from belvedere.lifecycle.status import Verb, require
 from belvedere.store.base import IdempotencyKey, JobQuery, NewJob, SortKey
 
@@ -21,8 +23,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def new_job(who: Principal, request: ValidCreate, store: str) -> NewJob:
-    """The job that is asked for; `store`: where its logs were found to lie."""
+def new_job(who: Principal, request: ValidCreate, stores: Sequence[str]) -> NewJob:
+    """The job that is asked for; `stores`: where the logs of each of its sources were found to lie."""
+    sources = () if request.sources is UNSET else request.sources
     return NewJob(
         project_id=who.project_id,
         name=request.job_name,
@@ -35,8 +38,34 @@ def new_job(who: Principal, request: ValidCreate, store: str) -> NewJob:
         visibility=Visibility(request.visibility),
         auto_stop=auto_stop(request.schedule),
         sleep_after=request.sleep_after,
-        store=store,
+        store=stores[0],
+        sources=settled_sources(sources, stores),
     )
+
+
+def settled_sources(sources: Sequence[ValidSource], stores: Iterable[str]) -> tuple[Source, ...]:
+    """The sources as they are kept, each with the store that it was found to lie in."""
+    return tuple(
+        Source(
+            name=source.name,
+            url=source.url,
+            store=store,
+            include=source.include,
+            exclude=source.exclude,
+            latest=source.latest,
+        )
+        for source, store in zip(sources, stores, strict=False)
+    )
+
+
+def with_sources(job: Job, sources: tuple[Source, ...], now: datetime) -> Job:
+    """The job as changed; the same job if nothing changes. Raises IllegalState."""
+    require(Verb.UPDATE, job)
+    if sources == sources_of(job):
+        return job
+    first = sources[0]
+    changed = replace(job, sources=sources, train_url=first.url, store=first.store)
+    return replace(changed, updated_at=now, revision=job.revision + 1)
 
 
 def idempotency_key(who: Principal, request: ValidCreate, key: str | None) -> IdempotencyKey | None:
@@ -71,6 +100,19 @@ def updated(job: Job, who: Principal, update: ValidUpdate, now: datetime) -> Job
     if changed.visibility is not job.visibility and job.owner != who.user:
         raise PermissionDenied("visibility: only the job's owner may change it. Ask them, or leave it out.")
     return job if changed == job else replace(changed, updated_at=now, revision=job.revision + 1)
+
+
+def told_of_sources(before: Job, after: Job) -> str:
+    """What became of a job's sources, for its history."""
+    old = {source.name: source for source in sources_of(before)}
+    new = {source.name: source for source in sources_of(after)}
+    groups = {
+        "Attached": [name or after.train_url for name in new if name not in old],
+        "Changed": [name or after.train_url for name in new if name in old and new[name] != old[name]],
+        "Detached": [name or before.train_url for name in old if name not in new],
+    }
+    told = [f"{word} log sources: {', '.join(names)}." for word, names in groups.items() if names]
+    return " ".join(told) or "A user put its log sources in another order."
 
 
 def job_query(who: Principal, request: ValidList) -> JobQuery:

@@ -35,7 +35,7 @@ class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A train_url that was looked at. `reason`: why it isn't known, or what is there instead of logs."""
+    """A place that was looked at. `reason`: why it isn't known, or what is there instead of logs."""
 
     store: str  # the log store that it lies in, by name; "": it is a folder
     reason: Reason | None = None
@@ -44,10 +44,10 @@ class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
 class LogPlaces(Protocol):
     """Where logs may come from. Calls raise RequestError, InvalidLogUrl, LogSourceRefused and LogSourceForbidden."""
 
-    async def check(self, project_id: str, train_url: str, store: str | None) -> CheckedSource:
-        """Whether a train_url of a project leads to logs, in the store that is named (None: the default one).
+    async def check(self, project_id: str, url: str, store: str | None, *, is_pattern: bool) -> CheckedSource:
+        """Whether a URL leads to logs for a project, in the store that is named (None: the default one).
 
-        Raises only where it certainly doesn't.
+        `is_pattern`: ``*`` in it stands for any text. Raises only where it certainly doesn't.
         """
         ...
 

@@ -4,11 +4,20 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from belvedere.contract.jobs import FlavorRef, JobCreated, JobDetails, JobEvent, ScheduleItem, SourceProgress
+from belvedere.contract.jobs import (
+    FlavorRef,
+    JobCreated,
+    JobDetails,
+    JobEvent,
+    JobSourceState,
+    ScheduleItem,
+    SourceProgress,
+)
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason
-from belvedere.lifecycle.jobs import AutoStop, Event, Job
+from belvedere.lifecycle.jobs import AutoStop, Event, Job, Source, sources_of
 from belvedere.lifecycle.schedule import remaining_time, running_time
+from belvedere.lifecycle.seen import SeenSource
 from belvedere.lifecycle.status import allowed_verbs, reason_of, status_of
 from belvedere.runtimes.board import Sighting
 
@@ -76,6 +85,26 @@ def details(job: Job, sighting: Sighting | None, now: datetime, origins: ViewerO
         sleep_after="never" if job.sleep_after == 0 else job.sleep_after,
         allowed=sorted(verb.value for verb in allowed_verbs(job)),
         source=_progress(job, sighting),
+        sources=sources(job, sighting),
+    )
+
+
+def sources(job: Job, sighting: Sighting | None) -> list[JobSourceState]:
+    """The job's log sources, each with what is seen of it."""
+    seen = {each.name: each for each in sighting.seen.sources} if sighting and _is_current(job, sighting) else {}
+    return [_source_state(source, seen.get(source.name)) for source in sources_of(job)]
+
+
+def _source_state(source: Source, seen: SeenSource | None) -> JobSourceState:
+    return JobSourceState(
+        name=source.name,
+        url=source.url,
+        store=source.store,
+        include=list(source.include),
+        exclude=list(source.exclude),
+        latest=source.latest,
+        reason=seen.reason if seen else None,
+        progress=seen.progress if seen else None,
     )
 
 
@@ -106,4 +135,8 @@ def _optional_ms(moment: datetime | None) -> int | None:
 
 def _progress(job: Job, sighting: Sighting | None) -> SourceProgress | None:
     """How far the present attempt has read its log source; what is known of an earlier one doesn't count."""
-    return sighting.seen.source if sighting and sighting.job.attempt == job.attempt else None
+    return sighting.seen.source if sighting and _is_current(job, sighting) else None
+
+
+def _is_current(job: Job, sighting: Sighting) -> bool:
+    return sighting.job.attempt == job.attempt

@@ -81,9 +81,11 @@ class LogSource(Protocol):
     """One location, to be listed and read. Safe to use from several tasks of one event loop.
 
     `meter`: where it counts what it asks of others; whoever opened it may put in one of their own.
+    `remark`: what is to be told of the last listing beside its entries.
     """
 
     meter: Meter
+    remark: Reason | None
 
     async def probe(self) -> None:
         """Return when the location exists and may be read; raise SourceError otherwise. One or two requests."""

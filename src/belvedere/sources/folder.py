@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from belvedere.contract.reasons import ReasonCode
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.location import FolderLocation, describe
 
@@ -34,6 +34,7 @@ class FolderSource:
         self._location = location
         self._folder = Path(location.path)
         self._root = Path(location.root)
+        self.remark: Reason | None = None
         self.meter = Meter()  # stays at nothing: a local folder costs nobody a request
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="log-folder")
 
@@ -42,7 +43,7 @@ class FolderSource:
 
     async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         await self.probe()
-        entries = self._walk(self._folder, "", (), 0)
+        entries = self._entries()
         while page := await self._in_thread(lambda: tuple(islice(entries, _PAGE))):
             yield page
 
@@ -101,6 +102,15 @@ class FolderSource:
             raise SourceMissing(ReasonCode.NO_SUCH_PATH, text)
         with os.scandir(path) as entries:
             next(entries, None)
+
+    def _entries(self) -> Iterator[Entry]:
+        """All there are, found as they are asked for. Blocks."""
+        return self._walk(self._folder, "", (), 0)
+
+    def _names(self) -> Sequence[str]:
+        """What is directly in the folder, in order. Blocks."""
+        with os.scandir(self._folder) as found:
+            return sorted(entry.name for entry in found)
 
     def _walk(self, folder: Path, below: str, above: tuple[Path, ...], links: int) -> Iterator[Entry]:
         """Entries of `folder`, whose real path is given and whose keys begin with `below`."""

@@ -19,6 +19,7 @@ import msgspec
 
 from belvedere.contract.errors import InvalidLogUrl
 from belvedere.contract.limits import TRAIN_URL_BYTES
+from belvedere.sources.selecting import Selection
 
 DEFAULT_STORE: Final = "default"
 _KEY_BYTES = 1024  # OBS and S3 alike
@@ -31,19 +32,21 @@ _EVENT_FILE = "events.out.tfevents."  # TensorBoard's own sign of one; no folder
 _FORMS = "Use obs://bucket/prefix/ or /bucket/prefix/."
 
 
-class FolderLocation(msgspec.Struct, frozen=True, kw_only=True, tag="folder"):
+class FolderLocation(msgspec.Struct, frozen=True, kw_only=True, tag="folder", omit_defaults=True):
     """A local folder. `path` is absolute and free of symlinks; `root` is the allowed root that holds it."""
 
     path: str
     root: str
+    selection: Selection | None = None  # None: everything; never one that says the same
 
 
-class ObjectLocation(msgspec.Struct, frozen=True, kw_only=True, tag="object"):
+class ObjectLocation(msgspec.Struct, frozen=True, kw_only=True, tag="object", omit_defaults=True):
     """A prefix in a bucket of a named store. `prefix` is empty or ends in ``/`` and doesn't begin with one."""
 
     store: str
     bucket: str
     prefix: str
+    selection: Selection | None = None  # as above
 
 
 Location = FolderLocation | ObjectLocation
@@ -90,8 +93,33 @@ def resolve_folder(request: FolderRequest) -> FolderLocation:
     return FolderLocation(path=str(path), root=str(root))
 
 
+def split_pattern(url: str) -> tuple[str, str]:
+    """A source's URL as the place above its pattern, and the path that begins with the pattern ("" without one).
+
+    One folder's name may hold ``*``, any number of them. Raises InvalidLogUrl.
+    """
+    if "*" not in url:
+        return url, ""
+    before, _, after = url.partition("*")
+    above, slash, begun = before.rpartition("/")
+    name, _, below = f"{begun}*{after}".partition("/")
+    if "**" in name or "*" in below:
+        raise _invalid(url, "it has more than one folder with *", "Let * stand in the name of one folder alone.")
+    if not slash:
+        raise _invalid(url, "its * stands in the name of a bucket", "Name the bucket; * may stand below it.")
+    below = f"{below.rstrip('/')}/" if below.strip("/") else ""
+    return f"{above}/", f"{name}/{below}"
+
+
+def selected(location: Location, selection: Selection) -> Location:
+    """The location, with only so much of it taken."""
+    return msgspec.structs.replace(location, selection=None if selection == Selection() else selection)
+
+
 def parent_of(location: Location) -> Location | None:
-    """One level up, None at the top of a bucket and of a log root."""
+    """One level up, None at the top of a bucket and of a log root. Of a selection it is the place selected from."""
+    if location.selection is not None:
+        return msgspec.structs.replace(location, selection=None)
     match location:
         case ObjectLocation(prefix=prefix) if prefix:
             above = prefix.rstrip("/").rpartition("/")[0]
@@ -114,12 +142,13 @@ def child_of(location: Location, name: str) -> Location:
 
 def describe(location: Location) -> str:
     """The location in a sentence: never a path of the machine outside of its root."""
+    folders = location.selection.folders if location.selection else ""
     match location:
         case ObjectLocation(bucket=bucket, prefix=prefix):
-            return f"obs://{bucket}/{prefix}"
+            return f"obs://{bucket}/{prefix}{folders}"
         case FolderLocation(path=path, root=root):
             below = PurePosixPath(path).relative_to(root)
-            return f"{below}/" if below.parts else "the log root"
+            return f"{below}/{folders}" if below.parts else folders or "the log root"
 
 
 def _check_characters(text: str) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from belvedere.contract.reasons import ReasonCode
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import Entry, Meter, SourceChanged, SourceError, SourceUnavailable
 from belvedere.sources.listings import Page, parse_page
 from belvedere.sources.location import ObjectLocation
@@ -43,6 +43,7 @@ class ObjectSource:
         self._store = store
         self._client = ObjectClient(location, store)
         self._budget = asyncio.Semaphore(_BUDGET)
+        self.remark: Reason | None = None
 
     @property
     def meter(self) -> Meter:
@@ -55,11 +56,15 @@ class ObjectSource:
     async def probe(self) -> None:
         await self.page({"max-keys": "1"})
 
-    async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
+    def list(self) -> AsyncGenerator[Sequence[Entry], None]:
+        return self.below(self._prefix)
+
+    async def below(self, prefix: str) -> AsyncGenerator[Sequence[Entry], None]:
+        """All files below another prefix than ours; their keys are relative to ours all the same."""
         follow: Mapping[str, str] = {}
         while True:
-            page = await self.page({"max-keys": str(_PAGE), **follow})
-            yield [_relative(entry, self._prefix) for entry in page.entries if entry.key.startswith(self._prefix)]
+            page = await self.page({"prefix": prefix, "max-keys": str(_PAGE), **follow})
+            yield [_relative(entry, self._prefix) for entry in page.entries if entry.key.startswith(prefix)]
             if not page.next_token:
                 return
             if follow.get("continuation-token") == page.next_token:

@@ -10,15 +10,21 @@ from belvedere.contract.reasons import ReasonCode
 from belvedere.sources.base import LogSource, SourceMissing
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, Location, ObjectLocation
+from belvedere.sources.matching import MatchingFolder, MatchingObjects
 from belvedere.sources.objects import ObjectSource
+from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
 
 
 def open_source(location: Location, stores: Mapping[str, ObjectStore]) -> LogSource:
     """The source at `location`. Makes no request yet. Raises SourceMissing if its store is not configured."""
     match location:
+        case FolderLocation(selection=Selection(folders=str(folders)) as selection) if folders:
+            return MatchingFolder(location, selection)
         case FolderLocation():
             return FolderSource(location)
+        case ObjectLocation(selection=Selection(folders=str(folders)) as selection, store=name) if folders:
+            return MatchingObjects(location, _store(name, stores), selection)
         case ObjectLocation(store=name):
             return ObjectSource(location, _store(name, stores))
     assert_never(location)

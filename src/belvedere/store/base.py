@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 
 from belvedere.contract.statuses import JobStatus
-from belvedere.lifecycle.jobs import AutoStop, Event, Job, Visibility
+from belvedere.lifecycle.jobs import AutoStop, Event, Job, Source, Visibility
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     auto_stop: AutoStop | None = None
     sleep_after: int | None = None
     store: str = ""
+    sources: tuple[Source, ...] = ()
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):

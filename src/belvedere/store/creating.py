@@ -47,6 +47,7 @@ def draft_of(new: NewJob, now: datetime) -> Job:
         auto_stop=new.auto_stop,
         sleep_after=new.sleep_after,
         store=new.store,
+        sources=new.sources,
         resource_id=str(uuid.uuid4()),
         created_at=now,
         updated_at=now,

@@ -1,8 +1,9 @@
 """Records of log stores, in the SQL database."""
 
+from collections import Counter
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true, update
 
 from belvedere.store.base import EVERY_PROJECT, LogStoreRecord
 from belvedere.store.database import Database
@@ -53,18 +54,25 @@ def _replace(connection: Connection, record: LogStoreRecord) -> bool:
 
 
 def _remove(connection: Connection, project_id: str, name: str) -> int:
-    using = select(func.count()).select_from(jobs).where(jobs.c.store == name)
-    if project_id != EVERY_PROJECT:
-        using = using.where(jobs.c.project_id == project_id)
-    count = int(connection.execute(using).scalar_one())
+    count = _counted(connection, project_id)[name]
     if not count:
         connection.execute(delete(log_stores).where(_is(project_id, name)))
     return count
 
 
 def _uses(connection: Connection, project_id: str) -> dict[str, int]:
-    counted = select(jobs.c.store, func.count()).where(jobs.c.project_id == project_id).group_by(jobs.c.store)
-    return {store: count for store, count in connection.execute(counted) if store}
+    return {store: count for store, count in _counted(connection, project_id).items() if store}
+
+
+def _counted(connection: Connection, project_id: str) -> Counter[str]:
+    """How many of a project's jobs name each store; those with several sources are few, and are looked at singly."""
+    everywhere = project_id == EVERY_PROJECT
+    here = true() if everywhere else jobs.c.project_id == project_id
+    simple = select(jobs.c.store, func.count().label("n")).where(here, jobs.c.sources.is_(None)).group_by(jobs.c.store)
+    counted = Counter({row.store: row.n for row in connection.execute(simple)})
+    for (sources,) in connection.execute(select(jobs.c.sources).where(here, jobs.c.sources.is_not(None))):
+        counted.update({source.store for source in sources})
+    return counted
 
 
 def _is(project_id: str, name: str) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from belvedere.lifecycle.jobs import AutoStop, Job, Run, Visibility
+from belvedere.lifecycle.jobs import AutoStop, Job, Run, Visibility, sources_of
 from belvedere.lifecycle.status import status_of
 
 RUN_FACTS: Final = tuple(field.name for field in msgspec.structs.fields(Run))
@@ -51,7 +51,8 @@ def private_audience(user: str) -> str:
 
 def search_text(job: Job) -> str:
     """What a search looks through."""
-    return _BETWEEN.join(fold(text) for text in (job.name, job.description, job.train_url))
+    urls = [source.url for source in sources_of(job)]
+    return _BETWEEN.join(fold(text) for text in (job.name, job.description, *urls))
 
 
 def fold(text: str) -> str:

@@ -29,7 +29,7 @@ from belvedere.contract.reasons import Reason
 from belvedere.identity.passes import PassKind
 from belvedere.identity.permissions import Role
 from belvedere.identity.records import SecretKind
-from belvedere.lifecycle.jobs import End, Intent, StopCause, TimeUnit, Visibility
+from belvedere.lifecycle.jobs import End, Intent, Source, StopCause, TimeUnit, Visibility
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -103,6 +103,19 @@ class ReasonText(TypeDecorator[Reason]):
         return None if value is None else msgspec.json.decode(value, type=Reason)
 
 
+class SourceList(TypeDecorator[tuple[Source, ...]]):
+    """A job's log sources, kept as JSON; none of them as NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Source, ...] | None, dialect: Dialect) -> str | None:
+        return msgspec.json.encode(value).decode() if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Source, ...]:
+        return () if value is None else msgspec.json.decode(value, type=tuple[Source, ...])
+
+
 # Later migrations can then name a constraint that they change.
 metadata = MetaData(
     naming_convention={
@@ -123,6 +136,7 @@ jobs = Table(
     Column("name", String, nullable=False),
     Column("train_url", Text, nullable=False),
     Column("store", String, nullable=False),
+    Column("sources", SourceList),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("description", Text, nullable=False),

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from belvedere.contract.reasons import ReasonCode
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import Entry, Meter, SourceDenied, SourceMissing, SourceUnavailable
 
 
@@ -32,6 +32,7 @@ class MemorySource:
         self.reads: list[tuple[str, int, int]] = []
         self.refusal: SourceMissing | SourceDenied | SourceUnavailable | None = None
         self.closed = False
+        self.remark: Reason | None = None
         self.meter = Meter()
 
     @property

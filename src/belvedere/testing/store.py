@@ -25,7 +25,7 @@ from belvedere.identity.records import (
     User,
 )
 from belvedere.lifecycle.clock import Clock, utc_now
-from belvedere.lifecycle.jobs import Event, Intent, Job, Visibility
+from belvedere.lifecycle.jobs import Event, Intent, Job, Visibility, sources_of
 from belvedere.lifecycle.schedule import running_time
 from belvedere.lifecycle.status import status_of
 from belvedere.store.base import (
@@ -272,14 +272,19 @@ class MemoryLogStoreRecords:
 
     async def remove(self, project_id: str, name: str) -> int:
         count = sum(
-            job.store == name and project_id in {EVERY_PROJECT, job.project_id} for job in self._jobs.everything()
+            name in _stores_of(job) and project_id in {EVERY_PROJECT, job.project_id} for job in self._jobs.everything()
         )
         if not count:
             self._records.pop((project_id, name), None)
         return count
 
     async def uses(self, project_id: str) -> dict[str, int]:
-        return dict(Counter(job.store for job in self._jobs.everything() if job.project_id == project_id and job.store))
+        ours = (job for job in self._jobs.everything() if job.project_id == project_id)
+        return dict(Counter(store for job in ours for store in _stores_of(job)))
+
+
+def _stores_of(job: Job) -> set[str]:
+    return {source.store for source in sources_of(job)} - {""}
 
 
 class MemoryIdentityStore:

@@ -106,7 +106,7 @@ def _age(run: tuple[str, list[FileSeen]]) -> int:
 
 
 def _files(folder: Path) -> Iterator[FileSeen]:
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder, followlinks=True):  # a link for each of several sources: the host's own
         for name in names:
             path = os.path.join(parent, name)  # noqa: PTH118 - ten thousand of them, every two seconds
             with contextlib.suppress(OSError):
