@@ -1,0 +1,12 @@
+"""The walls around a viewer: it reads untrusted files, so it sees and reaches nothing else than it needs.
+
+`enter` is called once, by the viewer's own process, when it knows what it shows. `plan` says what there is to see and
+`view` shows it, `facets` says which walls there are and which of them this kernel gives, `kernel` makes the calls.
+Standard library only: programs in an environment of their own use it too.
+"""
+
+from belvedere.viewers.sandbox.entering import Refused, enter, prepare, separate, stage
+from belvedere.viewers.sandbox.facets import Facet, Lacks, lacks
+from belvedere.viewers.sandbox.plan import Confinement
+
+__all__ = ["Confinement", "Facet", "Lacks", "Refused", "enter", "lacks", "prepare", "separate", "stage"]
