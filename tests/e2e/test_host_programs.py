@@ -68,6 +68,19 @@ async def test_a_rewritten_file_is_shown_by_the_same_viewer(runtime: LocalRuntim
     assert (await runtime.look([1]))[1].starts == 1
 
 
+async def test_logs_in_a_folder_that_took_the_place_of_the_first_are_shown(
+    runtime: LocalRuntime, tmp_path: Path
+) -> None:
+    spec = viewer_spec(1, folder=tmp_path / "logs")
+    write_scalars(tmp_path / "logs" / "run", [1.0])
+    seen = await stand_up(runtime, spec)
+    write_scalars(tmp_path / "new" / "run", [2.0, 3.0])
+    (tmp_path / "logs").rename(tmp_path / "old")
+    (tmp_path / "new").rename(tmp_path / "logs")
+    await until_values(seen, [2.0, 3.0])
+    assert "Its logs lie in another folder now; it is ended." in await runtime.logs(1, 100)
+
+
 async def test_logs_that_come_later_are_shown(runtime: LocalRuntime, tmp_path: Path) -> None:
     spec = viewer_spec(1, folder=tmp_path / "logs")
     (tmp_path / "logs").mkdir()

@@ -6,12 +6,12 @@ import pytest
 
 from belvedere.host.places import places
 from belvedere.runtimes.local import LocalRuntime
-from belvedere.viewers.network import can_leave_network
+from belvedere.viewers.sandbox import Facet, lacks
 from tests.support.viewers import LOGS, command, descendants, running, stand_up, viewer_spec
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not can_leave_network(), reason="this kernel gives no network namespaces"),
+    pytest.mark.skipif(not lacks(None).has(Facet.NETWORK), reason="this kernel gives no network namespaces"),
 ]
 
 

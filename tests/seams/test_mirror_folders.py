@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -143,10 +144,14 @@ async def test_a_mirror_is_shared_within_a_project_only(mirrors: FolderMirrors, 
     await until(second, lambda state: state.has_logs)
 
 
-async def test_the_mirror_is_its_owners_alone(mirrors: FolderMirrors, logs: Path) -> None:
+async def test_only_its_owner_gets_to_a_mirror_and_whoever_is_there_may_read(
+    mirrors: FolderMirrors, logs: Path
+) -> None:
+    (logs / "metadata.tsv").write_bytes(b"labels")
     mirror = open_mirror(mirrors, logs)
     await until(mirror, is_complete)
-    assert mirror.folder.stat().st_mode & 0o777 == 0o700
+    assert mirror.folder.stat().st_mode & 0o777 == 0o755
+    assert (mirror.folder / "metadata.tsv").stat().st_mode & 0o777 == 0o644
     assert mirror.folder.parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -184,3 +189,47 @@ async def test_a_path_that_leads_out_by_the_time_it_is_opened_is_refused(
     with pytest.raises(SourceDenied):
         _ = [chunk async for chunk in source.read("x", 0, 10)]
     await source.close()
+
+
+async def test_a_mirror_tells_the_folder_that_its_links_lead_into(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs.parent / "latest").symlink_to(logs)
+    location = FolderLocation(path=str(logs.parent / "latest"), root=str(logs.parent))
+    assert mirrors.open("p", location, EventsViewer()).elsewhere == (logs,)
+    location = FolderLocation(path=str(logs.parent / "missing"), root=str(logs.parent))
+    assert mirrors.open("p", location, EventsViewer()).elsewhere == ()
+
+
+async def test_a_log_that_lies_elsewhere_in_the_root_is_copied_and_grows(mirrors: FolderMirrors, logs: Path) -> None:
+    other = logs.parent / "other"
+    other.mkdir()
+    (other / EVENTS).write_bytes(b"1")
+    (logs / "linked").symlink_to(other)
+    mirror = open_mirror(mirrors, logs)
+    await until_content(mirror, {f"linked/{EVENTS}": b"1"})
+    assert not (mirror.folder / "linked" / EVENTS).is_symlink()
+    with (other / EVENTS).open("ab") as file:
+        file.write(b"2")
+    await until_content(mirror, {f"linked/{EVENTS}": b"12"})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's viewers are other users")
+@pytest.mark.parametrize("kept_private", ["file", "folder"])
+async def test_roots_viewers_get_copies_of_what_others_may_not_read(
+    mirrors: FolderMirrors, logs: Path, kept_private: str
+) -> None:
+    (logs / "a").mkdir()
+    (logs / "a" / EVENTS).write_bytes(b"1")
+    (logs / "a" / EVENTS if kept_private == "file" else logs / "a").chmod(0o600 if kept_private == "file" else 0o700)
+    mirror = open_mirror(mirrors, logs)
+    await until_content(mirror, {f"a/{EVENTS}": b"1"})
+    assert not (mirror.folder / "a" / EVENTS).is_symlink()
+
+
+async def test_a_link_becomes_a_copy_when_its_file_moves_elsewhere(mirrors: FolderMirrors, logs: Path) -> None:
+    (logs / EVENTS).write_bytes(b"1")
+    mirror = open_mirror(mirrors, logs)
+    await until_content(mirror, {EVENTS: b"1"})
+    (logs / EVENTS).rename(logs.parent / EVENTS)
+    (logs / EVENTS).symlink_to(logs.parent / EVENTS)
+    await until(mirror, lambda _: (mirror.folder / EVENTS).is_file() and not (mirror.folder / EVENTS).is_symlink())
+    assert content(mirror.folder) == {EVENTS: b"1"}

@@ -82,6 +82,16 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await made.mirrors.close()
 
 
+async def test_a_view_tells_every_folder_that_one_gets_to_through_it(desk: Desk) -> None:
+    desk.write(f"a/{EVENTS}")
+    desk.write(f"b/{EVENTS}")
+    desk.view.show(desk.named("a", "b"))
+    own, *mirrors = desk.view.reach()
+    assert own == desk.view.folder.resolve()
+    assert {(own / name).resolve() for name in "ab"} <= set(mirrors)
+    assert {desk.root / name for name in "ab"} <= set(mirrors)
+
+
 async def test_a_sole_source_without_a_name_is_shown_as_it_is(desk: Desk) -> None:
     desk.view.show([SourceSpec(location=desk.place("a"))])
     await desk.until_files(f"run/{EVENTS}")

@@ -109,6 +109,17 @@ def test_one_missed_check_changes_nothing_yet() -> None:
     assert course.phase_of(course.checked(ready(), False, NOW)) is Phase.READY
 
 
+def test_a_viewer_whose_folder_was_replaced_is_ended_and_started_anew_without_a_crash() -> None:
+    astray = course.gone_astray(ready())
+    assert course.next_step(astray, NOW).act is Act.KILL
+    after = course.ended(astray)
+    assert (course.next_step(after, NOW).act, after.crash_count, after.crashes) == (Act.LAUNCH, 0, ())
+
+
+def test_a_viewer_that_does_not_run_can_not_go_astray() -> None:
+    assert course.gone_astray(Facts()) == Facts()
+
+
 def test_a_viewer_that_misses_several_checks_is_killed() -> None:
     facts = ready()
     for _ in range(course.MISSES):

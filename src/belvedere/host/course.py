@@ -50,6 +50,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = False  # its logs stand on disk already: they can be shown before the source has answered
     waiting: Reason | None = None  # there is no room for it
     up: bool = False
+    astray: bool = False  # it sees a folder that its logs are no longer in
     complaint: str = ""  # what it said when it gave up
     serving: bool = False
     load_sent_at: datetime | None = None
@@ -85,7 +86,7 @@ def next_step(facts: Facts, now: datetime) -> Step:
         return Step()
     if not facts.up:
         return Step(Act.LAUNCH) if facts.retry_at is None or now >= facts.retry_at else Step(None, facts.retry_at)
-    if facts.misses >= MISSES:
+    if facts.astray or facts.misses >= MISSES:
         return Step(Act.KILL)
     load = _load_at(facts)
     if load is not None and now >= load:
@@ -161,6 +162,16 @@ def may_sleep(facts: Facts) -> bool:
 def refused(facts: Facts, reason: Reason) -> Facts:
     """No process can be started."""
     return replace(_without_process(facts), failure=Failure(end=End.SUBMIT, reason=reason))
+
+
+def gone_astray(facts: Facts) -> Facts:
+    """A folder that the process sees was replaced by another: only a new process sees that."""
+    return replace(facts, astray=True) if facts.up else facts
+
+
+def ended(facts: Facts) -> Facts:
+    """The process was ended so that a new one takes its place."""
+    return _without_process(facts)
 
 
 def load_sent(facts: Facts, now: datetime) -> Facts:

@@ -29,6 +29,7 @@ from belvedere.host.mirrors import FolderMirrors
 from belvedere.host.places import Places, listening_socket, make_empty, make_private, places
 from belvedere.host.protocol import PROTOCOL, HostInfo
 from belvedere.host.supervisor import Surroundings
+from belvedere.host.walls import Confining, Walls, lacks_here, users_here
 from belvedere.host.warming import WarmLauncher
 from belvedere.lifecycle.clock import utc_now
 from belvedere.sources.base import LogSource
@@ -38,6 +39,7 @@ from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.base import Program, ViewerType
 from belvedere.viewers.environments import Environments, default_viewers_folder
 from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.sandbox import Facet
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget: int
     environments: Environments
     groups: Groups | None
+    walls: Walls
 
 
 def run_host(
@@ -65,15 +68,16 @@ def run_host(
     memory_budget: int | None = None,
     viewers_folder: Path | None = None,
     control_groups: bool = True,
+    confining: Confining = Confining(),  # noqa: B008 - a value that never changes
 ) -> int:
     """Run the host of a data folder until it is told to end or orphaned; an exit status.
 
     0: it ran, or another host of this folder runs already. `poll_seconds`: between two looks at a log source that
     changes. `warm`: keep warm parents. `memory_budget`: bytes for all viewers; None: half of the machine's.
     `viewers_folder`: where viewers' own environments lie; None: the user's. `control_groups`: let the kernel keep
-    viewers within their memory, where it can.
+    viewers within their memory, where it can. 1: viewers can't be confined as they have to be.
     """
-    os.umask(0o077)
+    os.umask(0o022)  # what viewers are to see must be readable by them; nobody else gets into our folders
     where = places(data)
     make_private(where.home)
     with _only_one(where.home / "host.lock") as alone:
@@ -83,18 +87,36 @@ def run_host(
             _clear_leftovers(where)
             _raise_file_limit()
             become_subreaper()
+            walls = _walls(where, confining)
+            if walls is None:
+                return 1
             groups = open_groups(where.name, where.groups) if control_groups else None
             means = Means(
                 warm=warm,
                 memory_budget=memory_budget or default_budget(),
                 environments=Environments(viewers_folder or default_viewers_folder(os.environ)),
                 groups=groups,
+                walls=walls,
             )
             asyncio.run(_run(where, orphan_grace, poll_seconds, means))
             if groups is not None:
                 groups.close()
             shutil.rmtree(where.run, ignore_errors=True)
     return 0
+
+
+def _walls(where: Places, confining: Confining) -> Walls | None:
+    """How viewers are confined; None if that is less than it has to be. The log has what is lacking."""
+    users, strict = users_here(confining.users), confining.required
+    found = lacks_here(users)
+    if not found.reasons:
+        log.info("viewers are wholly confined")
+    else:
+        log.log(logging.ERROR if strict else logging.WARNING, "viewers lack walls: %s", found)
+        if strict:
+            return None
+    hidden = tuple(sorted({str(where.home.parent), str(where.run)}))
+    return Walls(hidden=hidden, users=users if found.has(Facet.USER) else None, strict=strict)
 
 
 async def _run(where: Places, orphan_grace: float, poll_seconds: float, means: Means) -> None:
@@ -136,6 +158,7 @@ async def _host(where: Places, mirrors: Mirrors, means: Means) -> AsyncIterator[
             environments=means.environments,
             memory_budget=means.memory_budget,
             groups=means.groups,
+            walls=means.walls,
         )
     )
     log.info("viewers are kept within their memory by %s", host.memory_limits)

@@ -22,6 +22,9 @@ import msgspec
 
 from belvedere.host.mirror_plan import Held
 
+# A viewer may be another user than we are. Nobody else gets as far as here: what holds the places is ours alone.
+FOLDER_MODE = 0o755
+FILE_MODE = 0o644
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _Result = TypeVar("_Result")
 
@@ -45,12 +48,14 @@ class MirrorFiles:
 
     def make(self) -> None:
         """Make the folder that is shown, so that it can be shown at once."""
-        for folder in (self._place.parent, self._place, self.logs):
+        for folder in (self._place.parent, self._place):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.logs.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
     def prepare(self) -> dict[str, Held]:
         """Clear away what a killed pass left, and give what it had."""
         self.make()
+        self._let_viewers_read()
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(mode=0o700)
         boot, *lines = self._lines()
@@ -93,7 +98,7 @@ class MirrorFiles:
         """
         path = self.logs / key
         if not offset:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         _write(path, chunk, offset)
         if whole is not None:
             self.note(key, whole)
@@ -125,7 +130,7 @@ class MirrorFiles:
     def accept(self, incoming: Path, key: str) -> bool:
         """Put a whole file in its place at once. Whether that changed a file that was there."""
         path = self.logs / key
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         if not path.is_file():
             incoming.replace(path)
             return False
@@ -140,10 +145,16 @@ class MirrorFiles:
         path = self.logs / key
         if path.is_symlink() and path.readlink() == target:
             return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         fresh = self.new_incoming()
         fresh.symlink_to(target)
         fresh.replace(path)
+
+    def unlink(self, key: str) -> None:
+        """Let `key` no longer stand for anything else: it is to become a file."""
+        path = self.logs / key
+        if path.is_symlink():
+            path.unlink()
 
     def remove(self, key: str) -> bool:
         """Remove a file and the folders that it leaves empty. Whether it was there."""
@@ -163,6 +174,18 @@ class MirrorFiles:
             return self._manifest.read_bytes().split(b"\n")
         except FileNotFoundError:
             return [b""]
+
+    def _let_viewers_read(self) -> None:
+        """Open what an earlier version kept for itself."""
+        if self.logs.stat().st_mode & FOLDER_MODE == FOLDER_MODE:
+            return
+        for folder, _, names in os.walk(self.logs):
+            for path in (Path(folder, name) for name in names):
+                if not path.is_symlink():
+                    path.chmod(FILE_MODE)
+            if folder != str(self.logs):
+                Path(folder).chmod(FOLDER_MODE)
+        self.logs.chmod(FOLDER_MODE)  # last: it says that all is done
 
     def _empty(self) -> None:
         for path in self.logs.iterdir():
@@ -185,7 +208,7 @@ async def on_disk(call: Callable[[], _Result]) -> _Result:
 
 
 def _write(path: Path, chunk: bytes, offset: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, FILE_MODE)
     try:
         if os.fstat(descriptor).st_size != offset:
             raise OSError(f"{path.name} was written to by somebody else")

@@ -1,11 +1,12 @@
 """Showing a local folder's logs in place: symlinks to the real files, each checked to lie inside the allowed root.
 
-Only logs are linked. What a link leads to can be exchanged after it was checked, by whoever may write there; a file
-that is no log then shows nothing, because the viewer's loader takes logs alone. Whatever else a viewer would hand out
-as it is, such as the projector's tables, is copied through a descriptor that was checked when it was open.
+Only logs are linked, and only those inside the job's own folder that its viewer can read. What a link leads to can be
+exchanged after it was checked, by whoever may write there; but a viewer behind its walls sees nothing else than that
+folder. Whatever a viewer would hand out as it is, such as the projector's tables, and logs that lie elsewhere in the
+root are copied through a descriptor that was checked when it was open.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ async def link_files(
     paths: Mapping[str, Path],
     held: Mapping[str, Held],
     files: MirrorFiles,
-    in_place: Callable[[str], bool],
+    in_place: Collection[str],
 ) -> Linked:
     """Make ``logs`` stand for `listing`. `paths`: where the files really are; those without one are taken out.
 
@@ -43,13 +44,15 @@ def _link_files(
     paths: Mapping[str, Path],
     held: Mapping[str, Held],
     files: MirrorFiles,
-    in_place: Callable[[str], bool],
+    in_place: Collection[str],
 ) -> Linked:
     shown = {entry.key: entry for entry in listing if entry.key in paths}
     rewrites = sum(files.remove(key) for key in sorted(held.keys() - shown.keys()))
-    now = {key: old for key, old in held.items() if key in shown and not in_place(key)}
+    now = {key: old for key, old in held.items() if key in shown and key not in in_place}
     for key, entry in shown.items():
-        if in_place(key):
+        if key not in in_place:
+            files.unlink(key)
+        else:
             files.link(key, paths[key])
             now[key] = Held(size=entry.size, version=version_of(entry))
             rewrites += _is_rewritten(held.get(key), now[key])

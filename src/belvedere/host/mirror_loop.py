@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,6 +65,17 @@ class SharedMirror:
     def folder(self) -> Path:
         """What to show."""
         return self._files.logs
+
+    @property
+    def elsewhere(self) -> Sequence[Path]:
+        """The folder of logs that are shown in place; nothing where they are copied."""
+        if not isinstance(self._location, FolderLocation):
+            return ()
+        with suppress(OSError, RuntimeError):
+            path = Path(self._location.path).resolve(strict=True)
+            if path.is_relative_to(self._location.root):
+                return (path,)
+        return ()
 
     @property
     def is_open(self) -> bool:

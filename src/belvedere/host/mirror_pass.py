@@ -95,15 +95,14 @@ class Pass:
         """Bring the files up to `listing` by links to the logs, and copies of the rest."""
         before = dict(held)
         paths = await folder.paths_of([entry.key for entry in listing.entries])
-        linked = await link_files(listing.entries, paths, held, self._files, self._viewer.is_log)
+        in_place = {key for key in await folder.shown_in_place(paths) if self._viewer.is_log(key)}
+        linked = await link_files(listing.entries, paths, held, self._files, in_place)
         held.clear()
         held.update(linked.held)
         for _ in range(linked.rewrites):
             tally.rewrote()
-        copied = [
-            _dated(entry) for entry in listing.entries if entry.key in paths and not self._viewer.is_log(entry.key)
-        ]
-        known = {key: old for key, old in held.items() if not self._viewer.is_log(key)}
+        copied = [_dated(entry) for entry in listing.entries if entry.key in paths and entry.key not in in_place]
+        known = {key: old for key, old in held.items() if key not in in_place}
         actions = plan_pass(copied, known, await on_disk(self._files.sizes))
         copying = await self._copy(folder, actions, held, tally)
         _linked(tally, held, has_logs=any(self._viewer.is_log(key) for key in held))

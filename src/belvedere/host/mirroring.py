@@ -1,5 +1,6 @@
 """The seam between a host's viewers and their logs: a local folder that stands for a log source."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,11 @@ class Mirror(Protocol):
     @property
     def folder(self) -> Path:
         """What to show. Exists from the start; its files are at every moment valid prefixes of the source's."""
+        ...
+
+    @property
+    def elsewhere(self) -> Sequence[Path]:
+        """Folders that links in `folder` lead into, where they really are now; those that exist. Blocks."""
         ...
 
     @property

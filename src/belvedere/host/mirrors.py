@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -127,6 +127,10 @@ class _Handle:
     @property
     def folder(self) -> Path:
         return self._shared.folder
+
+    @property
+    def elsewhere(self) -> Sequence[Path]:
+        return self._shared.elsewhere
 
     @property
     def state(self) -> MirrorState:

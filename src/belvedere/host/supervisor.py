@@ -28,6 +28,7 @@ from belvedere.host.places import Places, listening_socket, make_private
 from belvedere.host.process import ViewerProcess, confine, start_process
 from belvedere.host.protocol import SourceSpec
 from belvedere.host.view import View
+from belvedere.host.walls import Walls
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Endpoint, Phase, SeenSource
@@ -55,6 +56,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock = utc_now
     memory_budget: int | None = None  # bytes for all viewers; None: no budget
     groups: Groups | None = None  # by which the kernel keeps each within its limit
+    walls: Walls = Walls()
 
 
 Admit = Callable[[int], Reason | None]
@@ -110,6 +112,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket = around.places.sockets / f"{shown.number}.sock"
         self._work: Path | None = None
+        self._sees: Mapping[Path, tuple[int, int]] = {}  # the folders that it can see, and which they were
         self._course: asyncio.Task[None] | None = None
 
     @property
@@ -251,7 +254,8 @@ class Supervisor:
                     self._facts = replace(self._facts, checking=True)
                     self._begin(self._check(viewer))
                 case Act.KILL:
-                    self._log.append("It does not answer any more and is ended.")
+                    why = "Its logs lie in another folder now" if self._facts.astray else "It does not answer any more"
+                    self._log.append(f"{why}; it is ended.")
                     await self._end_process()
                 case None:
                     seconds = (step.look_at - self._around.clock()).total_seconds() if step.look_at else None
@@ -262,6 +266,7 @@ class Supervisor:
             return
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
+        self._sees = await asyncio.to_thread(_folders_of, view)
         try:
             program = self._around.environments.program_of(viewer)
             group = group_for(self._around.groups, self._work.name, self.memory_limit)
@@ -285,10 +290,22 @@ class Supervisor:
             return
         if group is None and self.memory_limit is not None:
             confine(self._process.pid, self.memory_limit)
-        show = Show(folder=str(view.folder), path_prefix=PREFIX, work=str(self._work))
-        self._process.send(show)
+        self._process.send(self._task(self._work))
         self._note(course.launched(self._facts))
         self._ending = self._begin(self._await_end(self._process, self._work))
+
+    def _task(self, work: Path) -> Show:
+        walls = self._around.walls
+        folder, *elsewhere = map(str, self._sees)
+        return Show(
+            folder=folder,
+            path_prefix=PREFIX,
+            work=str(work),
+            elsewhere=tuple(elsewhere),
+            hidden=walls.hidden,
+            user=walls.user_of(self.number),
+            strict=walls.strict,
+        )
 
     def _has_room(self, view: View) -> bool:
         needed = max(self.memory, pressure.estimate(view.state.progress, self.memory_limit))
@@ -320,6 +337,9 @@ class Supervisor:
         self.memory = 0
         if self._facts.stopping or self._facts.failure or self._falling_asleep:
             return
+        if self._facts.astray:
+            self._note(course.ended(self._facts))
+            return
         words = self._safe(self._log[-1] if self._log else "")
         log.warning("viewer %d ended by itself: %s", self.number, words)
         jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads retries
@@ -328,8 +348,16 @@ class Supervisor:
     async def _follow(self, view: View) -> None:
         state = view.state
         while True:
+            await self._look_for_folders(view)
             self._note(course.mirror_changed(self._facts, state, self._around.clock()))
             state = await view.differs_from(state)
+
+    async def _look_for_folders(self, view: View) -> None:
+        """A viewer goes on to see a folder that was removed, and never one that took its place or was added."""
+        if self._process is not None:
+            now = await asyncio.to_thread(_folders_of, view)
+            if any(self._sees.get(path) != identity for path, identity in now.items()):
+                self._note(course.gone_astray(self._facts))
 
     async def _end_process(self) -> None:
         if self._process is not None and self._ending is not None:
@@ -392,6 +420,16 @@ class Supervisor:
 
     def _safe(self, line: str) -> str:
         return course.safe_words(line, str(self._work))
+
+
+def _folders_of(view: View) -> dict[Path, tuple[int, int]]:
+    """What a viewer has to see, by path: which folder that is now. Blocks."""
+    found = {}
+    for path in view.reach():
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            found[path] = (status.st_dev, status.st_ino)
+    return found
 
 
 def _unknown_viewer(name: str, known: Mapping[str, ViewerType]) -> Reason:

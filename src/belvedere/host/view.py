@@ -58,6 +58,12 @@ class View:
         """Whether anything has been fetched, now or at another time."""
         return any(any(part.mirror.folder.iterdir()) for part in self._parts.values() if part.mirror)
 
+    def reach(self) -> Sequence[Path]:
+        """The real folders that one gets to through `folder`, its own first. Blocks."""
+        mirrors = [part.mirror for part in self._parts.values() if part.mirror]
+        inside = [folder for mirror in mirrors for folder in (mirror.folder, *mirror.elsewhere)]
+        return list(dict.fromkeys([self.folder.resolve(), *inside]))
+
     async def differs_from(self, state: MirrorState) -> MirrorState:
         """The state, as soon as it is another than this one."""
         while self.state == state:
@@ -130,7 +136,7 @@ class View:
     def _compose(self) -> Path:
         folders = {name: part.mirror.folder for name, part in self._parts.items() if part.mirror}
         self._composed = self.folder.with_name(f"{self.folder.name}-{next(self._numbers)}")
-        self._composed.mkdir(mode=0o700)
+        self._composed.mkdir(mode=0o755)  # a viewer may be another user than we are
         for name, folder in folders.items():
             (self._composed / name).symlink_to(folder)
         return self._composed

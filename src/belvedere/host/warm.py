@@ -25,6 +25,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from belvedere.viewers import sandbox
+
 READY = b"ready"
 FORK = b"fork"
 DESCRIPTORS = 5  # at most
@@ -94,11 +96,15 @@ def _give(spare: Spare | None, descriptors: list[int]) -> int | None:
 
 
 def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_parent: int) -> NoReturn:
+    with contextlib.suppress(OSError):  # the viewer tries itself then, and can say why it fails
+        sandbox.separate()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(held)
             os.close(to_parent)
+            if sandbox.is_separated():
+                sandbox.stage()
             _await_viewer(program, line)
         finally:
             os._exit(1)  # whatever happens, never return into the parent's loop

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -83,6 +83,19 @@ class FolderSource:
             with suppress(SourceMissing, SourceDenied):
                 paths[key] = self.path_of(key)
         return paths
+
+    async def shown_in_place(self, paths: Mapping[str, Path]) -> frozenset[str]:
+        """Keys of those real paths that a viewer can read which sees nothing but this folder."""
+        return await self._in_thread(partial(self._shown_in_place, paths))
+
+    def _shown_in_place(self, paths: Mapping[str, Path]) -> frozenset[str]:
+        top = self.path_of("")
+        inside = {key: path for key, path in paths.items() if path.is_relative_to(top)}
+        if os.geteuid() != 0:
+            return frozenset(inside)
+        # Root's viewers become other users, who may read what everybody may.
+        is_open = cache(partial(_is_open_to_all, top))
+        return frozenset(key for key, path in inside.items() if is_open(path))
 
     def _open(self, key: str) -> int:
         """A descriptor of a regular file inside the root. Judged once it is open: a path may change after any look."""
@@ -162,6 +175,17 @@ class FolderSource:
     def _named(self, key: str) -> str:
         where = describe(self._location)
         return where if not key else f"{key!r} in {where}"
+
+
+def _is_open_to_all(top: Path, path: Path) -> bool:
+    """Whether anybody who gets as far as `top` may read this file or go through this folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    if not mode & (stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH):
+        return False
+    return path == top or _is_open_to_all(top, path.parent)
 
 
 def _entry(key: str, found: os.stat_result) -> Entry:

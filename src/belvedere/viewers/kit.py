@@ -6,6 +6,7 @@ Standard library alone, as `words` is. A program module has ``run(listen_fd)``, 
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
-from belvedere.viewers.network import can_leave_network, leave_network
+from belvedere.viewers import sandbox
 from belvedere.viewers.words import Command, Do, Event, Show, Told
 
 LONGEST_TEXT = 1000  # characters of an event's text
@@ -23,10 +24,13 @@ Say = Callable[[Told, str], None]
 def run_program(listen_fd: int, show_it: Callable[[int, Say, Show], None]) -> NoReturn:
     """Read what to show, show it until that returns, and end. A fault is told, then ends it with status 1."""
     os.umask(0o077)
-    say = announcer()
+    # The first process of its own namespace doesn't end by a signal that it has no handler for.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    events = events_apart()
+    say = announcer(events)
     try:
         show = read_show(_first_line())
-        enter(show)
+        confine(show, kept=(listen_fd, events))
         show_it(listen_fd, say, show)
     except Exception as error:  # noqa: BLE001 - the last chance to say why
         traceback.print_exc()
@@ -41,10 +45,15 @@ def main(run: Callable[[int], NoReturn], description: str) -> NoReturn:
     run(parser.parse_args().listen_fd)
 
 
-def announcer() -> Say:
-    """Keeps standard output for events alone; whatever else is printed goes to standard error."""
+def events_apart() -> int:
+    """Keep standard output for events alone, on the descriptor given; whatever else is printed goes to the error."""
     events = os.dup(1)
     os.dup2(2, 1)
+    return events
+
+
+def announcer(events: int) -> Say:
+    """What writes events."""
     lock = threading.Lock()
 
     def say(event: Told, text: str) -> None:
@@ -55,18 +64,25 @@ def announcer() -> Say:
     return say
 
 
-def enter(show: Show) -> None:
-    """Live in the work folder alone."""
+def confine(show: Show, kept: tuple[int, ...]) -> None:
+    """Before the first thread: see and reach nothing but what is to be shown, and live in the work folder.
+
+    Raises `sandbox.Refused` and OSError. What the kernel refuses is told in the log.
+    """
+    found = sandbox.enter(
+        sandbox.Confinement(
+            logs=(show.folder, *show.elsewhere),
+            work=show.work,
+            kept=kept,
+            hidden=show.hidden,
+            user=show.user,
+            strict=show.strict,
+        )
+    )
+    if found.reasons:
+        sys.stderr.write(f"this viewer is not wholly confined. It lacks: {found}\n")
     os.chdir(show.work)
     os.environ["HOME"] = os.environ["TMPDIR"] = show.work
-
-
-def go_private() -> None:
-    """Before the first thread: leave the machine's network, so that nobody reaches a port of ours nor we anybody's."""
-    if can_leave_network():
-        leave_network()
-    else:
-        sys.stderr.write("no network of its own: other users of this machine can reach this viewer's loopback ports\n")
 
 
 def commands() -> Iterator[Do]:
@@ -91,10 +107,12 @@ def _first_line() -> str:
 def read_show(line: str) -> Show:
     """The first line. Raises ValueError, naming the field that is wrong."""
     given = _object(line)
-    known = {field.name: given[field.name] for field in fields(Show) if field.name in given}
+    known: dict[str, Any] = {field.name: given[field.name] for field in fields(Show) if field.name in given}
     wrong = [name for name in ("folder", "path_prefix", "work") if not isinstance(known.get(name), str)]
     if wrong:
         raise ValueError(f"{wrong[0]}: a string is wanted")
+    for name in known.keys() & {"elsewhere", "hidden"}:
+        known[name] = tuple(known[name])
     return Show(**known)
 
 

@@ -12,13 +12,20 @@ class Show:
     """What a viewer program is told, as JSON on its first line of standard input.
 
     `folder`: what to show, absolute. `path_prefix`: the public path it is served under, ``/`` first, none last.
-    `work`: a folder of its own for sockets and scratch files; removed when it ends.
+    `work`: an empty folder of its own for sockets and scratch files; removed when it ends.
+
+    How it is confined: `elsewhere` are folders that links in `folder` lead into; `hidden` those that it must not see,
+    whatever they lie in; `user` is who it becomes if it starts as root; `strict`: rather end than lack a wall.
     """
 
     folder: str
     path_prefix: str
     work: str
     reload_seconds: float = 2.0
+    elsewhere: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    user: int | None = None
+    strict: bool = False
 
 
 class Do(StrEnum):

@@ -6,19 +6,17 @@ so standard input's end and any signal end all of it at once.
 
 import functools
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import Final, NoReturn
 
 from werkzeug.test import Client
 
-from belvedere.viewers import kit
+from belvedere.viewers import kit, sandbox
 from belvedere.viewers.kit import Say
 from belvedere.viewers.mindinsight import board
 from belvedere.viewers.mindinsight.layout import CACHED, LISTED, Layout
 from belvedere.viewers.mindinsight.names import run_of
-from belvedere.viewers.network import can_leave_network
 from belvedere.viewers.words import Do, Show, Told
 from belvedere.viewers.wsgi import Server
 
@@ -29,7 +27,7 @@ SLOWEST_LOOK: Final = 10.0  # seconds between two looks at a folder in which not
 def prepare() -> None:
     """Import and warm everything that does not depend on a job. Starts no thread."""
     Client(_app()).get(board.FIRST)
-    can_leave_network()
+    sandbox.prepare()
 
 
 def run(listen_fd: int) -> NoReturn:
@@ -43,8 +41,6 @@ def _app() -> board.WsgiApp:
 
 
 def _show(listen_fd: int, say: Say, show: Show) -> None:
-    kit.go_private()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     app = _app()
     work = Path(show.work)
     layout = Layout(Path(show.folder), work / "summaries", run_of)

@@ -33,6 +33,11 @@ class _Process:
 _this = _Process()
 
 
+def is_separated() -> bool:
+    """Whether this process was made by one that had called `separate`."""
+    return _this.is_separated
+
+
 def prepare() -> None:
     """Find out what the kernel gives and where libraries are, for all forks to come."""
     kernel_lacks()

@@ -79,7 +79,7 @@ def bring_up_loopback() -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """As mount(2)."""
+    """Mount something; see the manual's page of that name."""
     words = (os.fsencode(source), os.fsencode(target), kind.encode())
     _succeed(_libc.mount(*words, ctypes.c_ulong(flags), data.encode()), f"mount {target}")
 

@@ -77,12 +77,18 @@ def places(confinement: Confinement, machine: Machine) -> list[Place]:
 
 def survey(path: Iterable[str] = ()) -> Machine:
     """What this interpreter and its libraries need. `path`: where modules are looked for, beside its environment."""
-    links = {name: os.readlink(name) for name in _SYSTEM if Path(name).is_symlink()}
+    links = {name: str(Path(name).readlink()) for name in _SYSTEM if Path(name).is_symlink()}
     wanted = [name for name in _SYSTEM if name not in links]
     wanted += [*_SETTINGS, sys.prefix, sys.base_prefix]
-    wanted += [str(Path(each).absolute()) for each in path if each]
+    wanted += [str(Path(each).absolute()) for each in (*path, *_packages()) if each]
     wanted += [each for each in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if each.startswith("/")]
     return Machine(places=tuple(each for each in wanted if each != "/" and _is_there(each)), links=links)
+
+
+def _packages() -> list[str]:
+    """Folders of the packages in use: some may have been imported from where modules are not looked for."""
+    found = [getattr(module, "__path__", ()) for name, module in sys.modules.items() if "." not in name]
+    return [folder for folders in found for folder in folders]
 
 
 def _is_there(path: str) -> bool:

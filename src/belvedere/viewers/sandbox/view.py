@@ -11,7 +11,6 @@ from typing import Final
 from belvedere.viewers.sandbox import kernel
 from belvedere.viewers.sandbox.plan import DEVICES, SCRATCH_BYTES, Confinement, Machine, Place, Show, places
 
-# ruff: noqa: PTH - see above
 _STAGE: Final = "/sys"  # exists everywhere, and holds nothing that a viewer needs
 _SCRATCH: Final = f"{_STAGE}/scratch"
 _HOSTS: Final = b"127.0.0.1 localhost\n::1 localhost\n"

@@ -7,13 +7,11 @@ end it at once, with its data server.
 import argparse
 import functools
 import os
-import signal
 import threading
 from typing import NoReturn
 
-from belvedere.viewers import kit
+from belvedere.viewers import kit, sandbox
 from belvedere.viewers.kit import Say
-from belvedere.viewers.network import can_leave_network
 from belvedere.viewers.tensorboard import keeper, rehearsal, webapp
 from belvedere.viewers.tensorboard.dataserver import data_server_binary
 from belvedere.viewers.tensorboard.loaders import PythonLoader
@@ -26,7 +24,7 @@ def prepare() -> None:
     webapp.prepare()
     if binary := data_server_binary():
         rehearsal.rehearse(binary)
-    can_leave_network()
+    sandbox.prepare()
 
 
 def run(listen_fd: int, *, slow: bool = False) -> NoReturn:
@@ -35,7 +33,6 @@ def run(listen_fd: int, *, slow: bool = False) -> NoReturn:
 
 
 def _show(listen_fd: int, say: Say, show: Show, *, slow: bool) -> None:
-    kit.go_private()
     binary = None if slow else data_server_binary()
     if binary is None:
         _show_slowly(listen_fd, say, show)
@@ -46,7 +43,6 @@ def _show(listen_fd: int, say: Say, show: Show, *, slow: bool) -> None:
 
 def _show_slowly(listen_fd: int, say: Say, show: Show) -> None:
     """With TensorBoard's own loader, all in one process."""
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     say(Told.LOADER, SLOW_LOADER)
     flags = webapp.flags_for(show.folder, show.path_prefix, show.reload_seconds)
     loader = PythonLoader(flags, on_loaded=lambda: say(Told.LOADED, ""))
