@@ -30,7 +30,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 def a_pass(digest: str = "d1", *, expires_at: datetime = START + SECOND, basis: Basis | None = None) -> Pass:
     return Pass(
         digest=digest, kind=PassKind.TICKET, job_id=1, principal=ANN, basis=basis, created_at=START,
-        expires_at=expires_at,
+        expires_at=expires_at, ends_at=START + 2 * SECOND,
     )  # fmt: skip
 
 

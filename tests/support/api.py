@@ -20,12 +20,15 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.keys import KeyRing
 from belvedere.identity.passes import Passes
+from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
+from belvedere.identity.shares import ShareDeed
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.rules import CheckedSource, ServiceRules
+from belvedere.service.shares import ShareService
 from belvedere.sources.stores import ObjectStore
 from belvedere.store.base import JobQuery, JobStore
 from belvedere.store.opening import Stores, open_store
@@ -52,6 +55,7 @@ class World:
         self.addresses: dict[str, list[str]] = {}
         self.published: dict[str, ObjectStore] = {}
         self.hinted: list[int] = []
+        self.deeds: list[ShareDeed] = []
         self.observed: list[tuple[str, str, int]] = []
 
     def clock(self) -> datetime:
@@ -165,21 +169,36 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
     world, board = World(), Board()
     with open_store(folder / "belvedere.db", clock=world.clock) as stores:
         gatekeeper = Gatekeeper(stores.identities)
+        passes = Passes(stores.passes, gatekeeper)
+        rules = ServiceRules(
+            quota=quota,
+            origins=ViewerOrigins(shared=VIEWERS),
+            public_origin="https://belvedere.example",
+            flavors=_FLAVORS,
+            viewers=lambda: _TYPES,
+        )
         service = JobService(
             store=stores.jobs,
             board=board,
-            passes=Passes(stores.passes, gatekeeper),
+            passes=passes,
             clock=world.clock,
-            rules=ServiceRules(
-                quota=quota, origins=ViewerOrigins(shared=VIEWERS), flavors=_FLAVORS, viewers=lambda: _TYPES
-            ),
+            rules=rules,
             places=world,
             hint=world.hinted.append,
             read_logs=world.read_logs,
         )
         keys = KeyRing(stores.identities, gatekeeper, Sealer([new_key()]), world.now)
+        shares = ShareService(
+            store=stores.shares,
+            passes=passes,
+            passwords=Passwords(),
+            find=service.find,
+            clock=world.clock,
+            rules=rules,
+            record=world.deeds.append,
+        )
         app = create_app(
-            Services(jobs=service, log_stores=_log_stores(stores, world)),
+            Services(jobs=service, log_stores=_log_stores(stores, world), shares=shares),
             Doors(gatekeeper, keys, world.clock),
             observe=world.observe,
         )

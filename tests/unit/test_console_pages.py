@@ -22,12 +22,18 @@ from belvedere.contract.listing import ValidList
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.passes import Passes
+from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import Basis, Principal, SecretKind
+from belvedere.identity.shares import ShareDeed
 from belvedere.lifecycle.jobs import AutoStop, Job, Run, TimeUnit
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
+from belvedere.service.rules import ServiceRules
+from belvedere.service.shares import ShareService
 from belvedere.service.views import details, with_ticket
+from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
 from tests.support.gateway import NO_BUCKET, NOW, PROJECT, job
 from tests.support.identities import owners
 
@@ -35,6 +41,7 @@ ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
 ORIGINS = ViewerOrigins(shared=VIEWERS)
 RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, data_folder="/srv/belvedere")
+SERVICE_RULES = ServiceRules(quota=1, origins=ORIGINS, public_origin=ORIGIN, flavors=(), viewers=tuple)
 OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -57,6 +64,9 @@ class SomeJobs:
             if a_job.id == job_id and a_job.project_id == who.project_id:
                 return a_job
         raise NotFound("No such job.")
+
+    async def job(self, who: Principal, job_id: int | None) -> Job:
+        return self.find(who, job_id)
 
     async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
         return details(self.find(who, job_id), None, NOW, ORIGINS), 1
@@ -94,7 +104,19 @@ class Stage:
         self.jobs = SomeJobs(*jobs)
         self.board = Board()
         desk = Desk(self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs))
-        routes = console_routes(jobs=self.jobs, board=self.board, desk=desk)
+        self.deeds: list[ShareDeed] = []
+        passes = MemoryPassStore()
+        self.passes = Passes(passes, self.gatekeeper)
+        self.shares = ShareService(
+            store=MemoryShareStore(passes),
+            passes=self.passes,
+            passwords=Passwords(),
+            find=self.jobs.job,
+            clock=lambda: NOW,
+            rules=SERVICE_RULES,
+            record=self.deeds.append,
+        )
+        routes = console_routes(jobs=self.jobs, shares=self.shares, board=self.board, desk=desk)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
 

@@ -10,6 +10,7 @@ from belvedere.contract import errors
 from belvedere.contract.errors import BelvedereError
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.log_stores import NAME_PATTERN
+from belvedere.contract.shares import SHARE_ID_PATTERN
 
 Document = dict[str, object]
 
@@ -24,6 +25,7 @@ _COMMON: ErrorTypes = (
 _PATH_PARAMETERS = {
     "project_id": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,64}$"},
     "store_name": {"type": "string", "pattern": NAME_PATTERN},
+    "share_id": {"type": "string", "pattern": SHARE_ID_PATTERN},
     "job_id": {"type": "string", "pattern": "^[0-9]+$"},
 }
 

@@ -16,16 +16,28 @@ from belvedere.api.answers import answer
 from belvedere.api.bodies import read_body
 from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY, Parameter
 from belvedere.api.preconditions import etag, revisions
-from belvedere.contract import errors, jobs, listing, log_sources, log_stores, source_rules, store_rules, validation
+from belvedere.contract import (
+    errors,
+    jobs,
+    listing,
+    log_sources,
+    log_stores,
+    shares,
+    source_rules,
+    store_rules,
+    validation,
+)
 from belvedere.contract.errors import BelvedereError
 from belvedere.identity.gatekeeper import digest_of
 from belvedere.identity.records import Basis, Caller, SecretKind
 from belvedere.lifecycle.status import Verb
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService
+from belvedere.service.shares import ShareService
 
 JOBS: Final = "/v1/{project_id}/visualization-jobs"
 JOB: Final = JOBS + "/{job_id}"
+SHARES: Final = JOB + "/shares"
 SOURCES: Final = "/v1/{project_id}/log-sources"
 STORES: Final = "/v1/{project_id}/log-stores"
 STORE: Final = STORES + "/{store_name}"
@@ -38,6 +50,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     jobs: JobService
     log_stores: LogStoreService
+    shares: ShareService
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +136,20 @@ async def _set_sources(call: Call) -> Response:
     wanted = source_rules.sources_request(await read_body(call.request))
     sources, revision = await call.services.jobs.set_sources(call.who, call.job_id, wanted, _revisions(call))
     return answer(sources, headers={"ETag": etag(revision)})
+
+
+async def _list_shares(call: Call) -> Response:
+    return answer(await call.services.shares.list(call.who, call.job_id))
+
+
+async def _create_share(call: Call) -> Response:
+    request = shares.create_request(await read_body(call.request))
+    return answer(await call.services.shares.create(call.who, call.job_id, request))
+
+
+async def _revoke_share(call: Call) -> Response:
+    share_id = shares.share_id(call.request.path_params["share_id"])
+    return answer(await call.services.shares.revoke(call.who, call.job_id, share_id))
 
 
 async def _flavors(call: Call) -> Response:
@@ -303,6 +330,37 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         summary="A link that opens a visualization job's viewer in a browser, once",
         handler=_ticket,
         answer=jobs.Ticket,
+        errors=_JOB_ERRORS,
+        is_extension=True,
+    ),
+    Operation(
+        name="createVisualizationJobShare",
+        method="POST",
+        path=SHARES,
+        summary="Make a link by which anybody may look at a visualization job, until it expires or is revoked",
+        handler=_create_share,
+        body=shares.CreateShare,
+        answer=shares.ShareCreated,
+        errors=(*_BODY_ERRORS, *_JOB_ERRORS, errors.Conflict),
+        is_extension=True,
+    ),
+    Operation(
+        name="listVisualizationJobShares",
+        method="GET",
+        path=SHARES,
+        summary="A visualization job's share links, without what opens them",
+        handler=_list_shares,
+        answer=shares.ShareList,
+        errors=_JOB_ERRORS,
+        is_extension=True,
+    ),
+    Operation(
+        name="revokeVisualizationJobShare",
+        method="DELETE",
+        path=SHARES + "/{share_id}",
+        summary="Revoke a share link, and whatever was opened by it",
+        handler=_revoke_share,
+        answer=jobs.Success,
         errors=_JOB_ERRORS,
         is_extension=True,
     ),

@@ -38,6 +38,7 @@ from belvedere.contract.log_stores import (
     TryLogStore,
     UpdateLogStore,
 )
+from belvedere.contract.shares import CreateShare, ShareCreated, ShareList
 
 _JOBS = "visualization-jobs"
 _STORES = "log-stores"
@@ -87,7 +88,7 @@ class Client:
     def create(self, job: CreateJob, *, idempotency_key: str | None = None) -> JobCreated:
         """Post a job; it is durable when this returns. Without a key of your own, a fresh one is sent."""
         key = idempotency_key or str(uuid.uuid4())
-        body = _body_without_nulls(job)
+        body = _without_nulls(job)
         response = self._transfer.send("POST", _JOBS, body=body, headers={"Idempotency-Key": key}, repeatable=True)
         return _decode(response, JobCreated)
 
@@ -144,6 +145,19 @@ class Client:
     def ticket(self, job_id: int) -> Ticket:
         """A link that opens the viewer in a browser once, without signing in."""
         return _decode(self._transfer.send("POST", _path(job_id, "ticket")), Ticket)
+
+    def share(self, job_id: int, share: CreateShare | None = None) -> ShareCreated:
+        """A link by which anybody may look at the job. The link is told this once."""
+        body = _without_nulls(share or CreateShare())
+        return _decode(self._transfer.send("POST", _path(job_id, "shares"), body=body), ShareCreated)
+
+    def share_list(self, job_id: int) -> ShareList:
+        """The job's share links, the newest first, without what opens them."""
+        return self._get(_path(job_id, "shares"), ShareList)
+
+    def revoke_share(self, job_id: int, share_id: str) -> None:
+        """The link, and whatever was opened by it, is no good any more."""
+        self._act("DELETE", _path(job_id, "shares", quote(share_id, safe="")))
 
     def flavors(self) -> tuple[Flavor, ...]:
         """What a job may ask for, the default first."""
@@ -223,9 +237,9 @@ def _store_path(name: str) -> str:
     return f"{_STORES}/{quote(name, safe='')}"
 
 
-def _body_without_nulls(job: CreateJob) -> bytes:
+def _without_nulls(wanted: msgspec.Struct) -> bytes:
     """A field that was not given is left out, so that the service's default counts, whatever service it is."""
-    given = {name: value for name, value in msgspec.structs.asdict(job).items() if value is not None}
+    given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
     return msgspec.json.encode(given)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from belvedere.console.forms import is_same_origin
+from belvedere.console.forms import LARGEST_FORM, form_fields, is_same_origin
 from belvedere.console.pages import page_headers, render
 from belvedere.console.rules import ConsoleRules
 from belvedere.contract.limits import JOB_ID
@@ -62,6 +62,10 @@ class Desk:
         """A page with one sentence."""
         return self.page("message.html", status=status, title=title, text=text, link="/", link_text="See all jobs")
 
+    def notice(self, status: int, title: str, text: str) -> Response:
+        """A page with one sentence for somebody who has no account here."""
+        return self.page("message.html", status=status, title=title, text=text, link="", link_text="")
+
     def page(self, template: str, *, status: int = 200, **values: object) -> Response:
         """A page."""
         # Signing in may lead on to a viewer, and browsers hold redirects of a form to the form's policy.
@@ -90,6 +94,21 @@ def is_from_our_page(request: Request) -> bool:
     return is_same_origin(
         site=headers.get("Sec-Fetch-Site"), origin=headers.get("Origin"), host=headers.get("Host", "")
     )
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """A form's fields; none if it is too long to be one of ours."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            break
+    return form_fields(bytes(body))
+
+
+def address_of(request: Request) -> str:
+    """Where a request came from."""
+    return request.client.host if request.client else ""
 
 
 def job_id_of(request: Request) -> int | None:

@@ -8,10 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from belvedere.console.commands import logs_command
-from belvedere.console.desk import Desk, is_from_our_page, job_id_of, see_other
+from belvedere.console.desk import Desk, is_from_our_page, job_id_of, read_form, see_other
 from belvedere.console.job_facts import LOG_LINES, happenings, job_facts, log_text, refusal_text
-from belvedere.contract.errors import Conflict, IllegalState, NotFound
-from belvedere.contract.jobs import JobDetails, JobEvents, JobLogs, Ticket
+from belvedere.console.share_words import LIVES, share_request, share_rows
+from belvedere.contract.errors import Conflict, IllegalState, NotFound, PermissionDenied, RequestError
+from belvedere.contract.jobs import JobDetails, JobEvents, JobLogs, Success, Ticket
+from belvedere.contract.shares import ShareCreated, ShareList, ValidShare, share_id
+from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Basis, Caller
 from belvedere.lifecycle.status import Verb
 from belvedere.runtimes.board import Board
@@ -36,20 +39,33 @@ class JobActions(Protocol):
     ) -> Ticket: ...
 
 
-def job_routes(jobs: JobActions, board: Board, desk: Desk) -> list[Route]:
+class ShareActions(Protocol):
+    """What a job's page needs of `service.shares.ShareService`."""
+
+    async def create(self, who: Caller, job_id: int | None, request: ValidShare) -> ShareCreated: ...
+
+    async def list(self, who: Caller, job_id: int | None) -> ShareList: ...
+
+    async def revoke(self, who: Caller, job_id: int | None, share_id: str) -> Success: ...
+
+
+def job_routes(jobs: JobActions, shares: ShareActions, board: Board, desk: Desk) -> list[Route]:
     """The routes below /jobs/{job_id}."""
-    pages = _JobPages(jobs, board, desk)
+    pages = _JobPages(jobs, shares, board, desk)
     return [
         Route("/jobs/{job_id}", pages.look, methods=["GET"]),
         Route("/jobs/{job_id}/open", pages.open, methods=["GET"]),
         Route("/jobs/{job_id}/delete", pages.confirm_deletion, methods=["GET"]),
+        Route("/jobs/{job_id}/shares", pages.share, methods=["POST"]),
+        Route("/jobs/{job_id}/shares/{share_id}/revoke", pages.revoke, methods=["POST"]),
         Route("/jobs/{job_id}/{verb}", pages.act, methods=["POST"]),
     ]
 
 
 class _JobPages:
-    def __init__(self, jobs: JobActions, board: Board, desk: Desk) -> None:
+    def __init__(self, jobs: JobActions, shares: ShareActions, board: Board, desk: Desk) -> None:
         self._jobs = jobs
+        self._shares = shares
         self._board = board
         self._desk = desk
 
@@ -100,28 +116,71 @@ class _JobPages:
             return self._desk.ask(f"/jobs/{job_id}", status=401)
         return await self._act(who, job_id, Verb(word))
 
+    async def share(self, request: Request) -> Response:
+        """A new share link; the page that shows it, this once."""
+        if not is_from_our_page(request):
+            return self._desk.refused()
+        job_id, who = job_id_of(request), await self._desk.who(request)
+        if who is None:
+            return self._desk.ask(f"/jobs/{job_id}", status=401)
+        try:
+            made = await self._shares.create(who, job_id, share_request(await read_form(request)))
+        except NotFound:
+            return self._desk.no_such_job()
+        except (RequestError, PermissionDenied) as error:
+            return await self._page(who, job_id, problem=error.message, status=error.http_status)
+        return await self._page(who, job_id, new_link=made.url)
+
+    async def revoke(self, request: Request) -> Response:
+        """End a share link."""
+        if not is_from_our_page(request):
+            return self._desk.refused()
+        job_id, who = job_id_of(request), await self._desk.who(request)
+        if who is None:
+            return self._desk.ask(f"/jobs/{job_id}", status=401)
+        try:
+            await self._shares.revoke(who, job_id, share_id(request.path_params["share_id"]))
+        except NotFound:
+            pass  # somebody else has revoked it, which is what was wanted; a job that isn't there is told there
+        except PermissionDenied as error:
+            return await self._page(who, job_id, problem=error.message, status=error.http_status)
+        return see_other(f"/jobs/{job_id}#shares")
+
     async def _act(self, who: Caller, job_id: int | None, verb: Verb) -> Response:
         try:
             await self._jobs.act(who, job_id, verb)
         except NotFound:
             return self._desk.no_such_job()
         except IllegalState:
-            return await self._page(who, job_id, refused=verb)
+            return await self._page(who, job_id, refused=verb, status=409)
         except Conflict as error:
             return self._desk.message(409, "That did not work", error.message)
         return see_other("/" if verb is Verb.DELETE else f"/jobs/{job_id}")
 
-    async def _page(self, who: Caller, job_id: int | None, *, refused: Verb | None = None) -> Response:
+    async def _page(
+        self,
+        who: Caller,
+        job_id: int | None,
+        *,
+        status: int = 200,
+        refused: Verb | None = None,
+        problem: str = "",
+        new_link: str = "",
+    ) -> Response:
         try:
             job, _ = await self._jobs.details(who, job_id)
             events = await self._jobs.events(who, job_id)
             logs = await self._jobs.logs(who, job_id, LOG_LINES)
+            shares = await self._shares.list(who, job_id) if who.may(Permission.SHARE) else None
         except NotFound:
             return self._desk.no_such_job()
         return self._desk.page(
             "job-details.html",
-            status=409 if refused else 200,
-            problem=refusal_text(refused, job) if refused else "",
+            status=status,
+            problem=refusal_text(refused, job) if refused else problem,
+            shares=None if shares is None else share_rows(shares.shares),
+            lives=LIVES,
+            new_link=new_link,
             job=job_facts(job, self._board.get(job.job_id)),
             happenings=happenings(events.events),
             log=log_text(logs.lines),

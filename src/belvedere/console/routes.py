@@ -8,11 +8,11 @@ from starlette.routing import Route
 
 from belvedere.console.assets import LONG_CACHING, asset_named
 from belvedere.console.commands import create_by_curl, create_command, list_command
-from belvedere.console.desk import RETURNS, STATIC, Desk, is_from_our_page, see_other
-from belvedere.console.forms import LARGEST_FORM, form_fields
+from belvedere.console.desk import RETURNS, STATIC, Desk, is_from_our_page, read_form, see_other
 from belvedere.console.home import count_text, job_row
-from belvedere.console.job_routes import JobActions, job_routes
+from belvedere.console.job_routes import JobActions, ShareActions, job_routes
 from belvedere.console.sessions import OURS, delete_cookie
+from belvedere.console.share_routes import OpensShares, share_routes
 from belvedere.contract.jobs import JobList
 from belvedere.contract.listing import ValidList
 from belvedere.identity.gatekeeper import SESSION_LIFE
@@ -28,7 +28,11 @@ class Jobs(JobActions, Protocol):
     async def list(self, who: Caller, request: ValidList) -> JobList: ...
 
 
-def console_routes(*, jobs: Jobs, board: Board, desk: Desk) -> list[Route]:
+class Shares(ShareActions, OpensShares, Protocol):
+    """What the console needs of `service.shares.ShareService`."""
+
+
+def console_routes(*, jobs: Jobs, shares: Shares, board: Board, desk: Desk) -> list[Route]:
     """Routes to be put beside the API's."""
     console = _Console(jobs, board, desk)
     return [
@@ -36,7 +40,8 @@ def console_routes(*, jobs: Jobs, board: Board, desk: Desk) -> list[Route]:
         Route("/sign-in", console.sign_in, methods=["GET"]),
         Route("/sign-in", console.submit_token, methods=["POST"]),
         Route("/sign-out", console.sign_out, methods=["POST"]),
-        *job_routes(jobs, board, desk),
+        *job_routes(jobs, shares, board, desk),
+        *share_routes(shares, desk),
         Route(STATIC + "{name}", static_file, methods=["GET"]),
     ]
 
@@ -89,7 +94,7 @@ class _Console:
     async def submit_token(self, request: Request) -> Response:
         if not is_from_our_page(request):
             return self._desk.refused()
-        fields = form_fields(await _body(request))
+        fields = await read_form(request)
         target = fields.get("next", "/")
         target = target if RETURNS.fullmatch(target) else "/"
         who = await self._gatekeeper.principal_if_valid(fields.get("token", "").strip(), self._clock())
@@ -113,15 +118,6 @@ class _Console:
         response = see_other(target)
         response.headers["Set-Cookie"] = self._desk.rules.cookie.setting(session)
         return response
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            break
-    return bytes(body)
 
 
 _USED_TICKET = "This link has been used, or its time is up. Sign in with the token instead."

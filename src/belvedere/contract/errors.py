@@ -107,7 +107,7 @@ class IllegalState(RequestError):
 
 
 class NotFound(RequestError):
-    """No such job or log store in this project."""
+    """No such job, share link or log store in this project."""
 
     http_status = 404
     code = "ModelArts.0015"
@@ -128,7 +128,7 @@ class MethodNotAllowed(RequestError):
 
 
 class Conflict(RequestError):
-    """The job changed, the idempotency key or a name is taken, or a log store is in use."""
+    """The job changed or has too many share links, the idempotency key or a name is taken, or a log store is in use."""
 
     http_status = 409
     code = "ModelArts.2878"

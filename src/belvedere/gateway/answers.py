@@ -10,9 +10,11 @@ from aiohttp import web
 from belvedere.console.assets import LONG_CACHING, Asset
 from belvedere.console.pages import page_headers, render
 from belvedere.console.tones import tone_of
+from belvedere.contract.errors import BodyTooLarge
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.statuses import JobStatus
 from belvedere.gateway.documents import accepts_gzip
+from belvedere.gateway.forwarding import LARGEST_BODY
 from belvedere.gateway.headers import SAFE, Headers
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
@@ -53,6 +55,11 @@ def problem(status: int, code: str, message: str, *, retry_after: float | None =
     if status == 401:
         headers["WWW-Authenticate"] = 'X-Auth-Token realm="belvedere"'
     return web.Response(status=status, headers=headers, body=msgspec.json.encode(body), content_type="application/json")
+
+
+def too_large() -> web.Response:
+    """A body that no viewer has a use for."""
+    return problem(413, BodyTooLarge.code, f"A viewer takes bodies of at most {LARGEST_BODY // 2**20} MiB.")
 
 
 def data(value: object) -> web.Response:
@@ -124,13 +131,14 @@ def not_found_page(rules: GatewayRules) -> web.Response:
     return page(rules, "message.html", status=404, values=values)
 
 
-def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch) -> web.Response:
-    """The page that stands where the viewer will, or was."""
+def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch, *, is_guest: bool) -> web.Response:
+    """The page that stands where the viewer will, or was. Guests, who came by a share link, can only wait."""
     values: dict[str, object] = {
         "view": view,
+        "is_guest": is_guest,
         "tone": tone_of(JobStatus(view.status)),
         "prefix": route.prefix,
-        "train_url": job.train_url,
+        "train_url": "" if is_guest else job.train_url,
         "stays": job.intent is not Intent.DELETE,
     }
     response = page(rules, "job.html", status=STATUS_OF_STANDING[view.standing], values=values)

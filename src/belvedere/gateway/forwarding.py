@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Final
 
@@ -16,6 +17,7 @@ from belvedere.gateway.upstream import IDLE, Answer, Away, Line
 
 _SWEEP = 1.0  # seconds between two looks for idle connections, while there are any
 _HIDDEN_FROM_VALIDATION = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
+LARGEST_BODY: Final = 2**24  # bytes of a request; what viewers are asked by POST has some KiB
 ENVIRONMENT: Final = "/data/environment"
 
 
@@ -23,6 +25,7 @@ class Missed(StrEnum):
     """Why there is no answer from a viewer. Nothing has been sent to the browser then."""
 
     AWAY = "away"  # nobody listens; the viewer got nothing
+    TOO_LARGE = "too large"  # the request's body had no end in sight
     BROKEN = "broken"  # it hung up, or spoke no HTTP, before it had answered
 
 
@@ -40,6 +43,23 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     def target(self, raw_path: str) -> str:
         """What to ask the viewer for; `raw_path` is below the public prefix."""
         return raw_path if self.inner is None else self.inner + raw_path[len(self.prefix) :]
+
+
+class Upload:
+    """A request's body on its way, as long as it is of a size that makes sense."""
+
+    def __init__(self, content: AsyncIterator[bytes]) -> None:
+        self.is_too_large = False
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for data in self._content:
+            size += len(data)
+            if size > LARGEST_BODY:
+                self.is_too_large = True
+                raise ValueError("too large a body")
+            yield data
 
 
 class Forwarder:
@@ -65,12 +85,13 @@ class Forwarder:
         """
         hides = ENVIRONMENT in request.path and request.path.rstrip("/").endswith(ENVIRONMENT)
         is_page = may_be_document(request.method, request.headers)
+        body = Upload(request.content.iter_any()) if request.body_exists else None
         try:
-            answer = await self._ask(request, passage, is_whole=hides, is_plain=hides or is_page)
+            answer = await self._ask(request, passage, body, is_whole=hides, is_plain=hides or is_page)
         except Away:
             return Missed.AWAY
         except Broken:
-            return Missed.BROKEN
+            return Missed.TOO_LARGE if body and body.is_too_large else Missed.BROKEN
         try:
             return await self._pass_on(request, answer, passage, hides=hides, is_page=is_page)
         except Broken:
@@ -78,7 +99,9 @@ class Forwarder:
         finally:
             answer.close()
 
-    async def _ask(self, request: web.BaseRequest, passage: Passage, *, is_whole: bool, is_plain: bool) -> Answer:
+    async def _ask(
+        self, request: web.BaseRequest, passage: Passage, body: Upload | None, *, is_whole: bool, is_plain: bool
+    ) -> Answer:
         headers = forward_headers(request.headers)
         if is_plain:
             headers["Accept-Encoding"] = "identity"
@@ -88,7 +111,6 @@ class Forwarder:
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
-        body = request.content.iter_any() if request.body_exists else None
         return await self._line(passage.socket).ask(request.method, passage.target(request.raw_path), headers, body)
 
     async def _pass_on(

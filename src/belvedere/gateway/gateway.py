@@ -20,7 +20,7 @@ from belvedere.contract.errors import (
 from belvedere.gateway import answers
 from belvedere.gateway.documents import Documents
 from belvedere.gateway.entering import Entering, opener, ticket_of
-from belvedere.gateway.forwarding import Forwarder
+from belvedere.gateway.forwarding import LARGEST_BODY, Forwarder
 from belvedere.gateway.headers import HTTPS_ONLY
 from belvedere.gateway.routes import RouteMatch, match_route
 from belvedere.gateway.rules import (
@@ -37,10 +37,11 @@ from belvedere.gateway.shelf import ASSETS, Shelf, viewer_of
 from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
 from belvedere.gateway.visitors import Visitors
+from belvedere.gateway.watching import Watch
 from belvedere.identity.passes import Passes
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
-from belvedere.viewers.base import AssetFile
+from belvedere.viewers.base import AssetFile, ReadsByPost
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import viewer_types
 
@@ -76,7 +77,15 @@ def create_gateway(
     shelf = Shelf(viewers, environments)
     forwarder = Forwarder(Documents(answers.STATIC, shelf.shared))
     return Gateway(
-        viewing=Viewing(board=board, find_job=find_job, forwarder=forwarder, shelf=shelf, rules=rules, use=use),
+        viewing=Viewing(
+            board=board,
+            find_job=find_job,
+            forwarder=forwarder,
+            shelf=shelf,
+            rules=rules,
+            use=use,
+            reads_by_post=lambda job_type: post_reads(viewers().get(job_type)),
+        ),
         visitors=Visitors(passes, clock, rules),
         entering=Entering(passes, clock, rules),
         forwarder=forwarder,
@@ -84,6 +93,11 @@ def create_gateway(
         rules=rules,
         observer=observer,
     )
+
+
+def post_reads(viewer: object) -> frozenset[str]:
+    """Where a POST to such a viewer changes nothing."""
+    return viewer.post_reads if isinstance(viewer, ReadsByPost) else frozenset()
 
 
 class Gateway:
@@ -107,6 +121,7 @@ class Gateway:
         self._shelf = shelf
         self._rules = rules
         self._observer = observer
+        self._watch = Watch(self._is_welcome)
 
     def runner(self, *, shutdown_timeout: float = 4.0) -> web.ServerRunner:
         """A runner to `setup`, put sites on and `cleanup`.
@@ -130,6 +145,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Give up the connections to viewers."""
+        await self._watch.close()
         await self._forwarder.close()
         await self._shelf.close()
 
@@ -202,7 +218,14 @@ class Gateway:
             return self._stranger(request, route, target, place, used_link=ticket is not None)
         if visitor.by_cookie and not may_act(request.method, request.headers):
             return answers.problem(403, PermissionDenied.code, _FROM_ANOTHER_SITE)
-        return await self._viewing.answer(request, route, visitor)
+        with self._watch.over(request, route):
+            return await self._viewing.answer(request, route, visitor)
+
+    async def _is_welcome(self, request: web.BaseRequest, route: RouteMatch) -> bool:
+        place = place_of(request.headers, self._rules)
+        takes_sessions = place is not None and self._rules.takes_sessions(place)
+        visitor = await self._visitors.identify(request.headers, route if takes_sessions else None)
+        return visitor is not None and await self._viewing.is_open_to(route, visitor)
 
     def _stranger(
         self, request: web.BaseRequest, route: RouteMatch, target: str, place: Place, *, used_link: bool
@@ -233,9 +256,15 @@ def _refusal(request: web.BaseRequest, route: RouteMatch | None, place: Place) -
         return answers.problem(421, RequestError.code, _NOT_THIS_JOBS)
     if not request.raw_path.startswith("/") or request.headers.get("Upgrade", "").lower() == "websocket":
         return answers.problem(400, RequestError.code, "Ask for a plain path, by plain HTTP.")
+    if _length_of(request) > LARGEST_BODY:
+        return answers.too_large()
     if is_service_worker(request.headers):
         return answers.problem(403, PermissionDenied.code, "No service worker is installed here.")
     return None
+
+
+def _length_of(request: web.BaseRequest) -> int:
+    return request.content_length or 0  # a length that is none has been refused by the parser
 
 
 def _unknown(request: web.BaseRequest) -> web.Response:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from typing import Final
 
 from multidict import CIMultiDict
@@ -15,7 +15,7 @@ IDLE: Final = 1.0  # seconds after which an unused connection is given up; viewe
 CONNECT_LIMIT: Final = 5.0  # seconds
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Body = AsyncIterator[bytes]
+Body = AsyncIterable[bytes]
 
 
 class Away(Exception):

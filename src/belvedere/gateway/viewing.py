@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, Unavailable
+from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, PermissionDenied, Unavailable
 from belvedere.gateway import answers
 from belvedere.gateway.forwarding import Forwarder, Missed, Passage
 from belvedere.gateway.routes import RouteMatch, without_parameter
@@ -19,7 +19,7 @@ from belvedere.gateway.upstream import listens
 from belvedere.gateway.use import OWN, PRESENT, STATE, UseSink, is_use
 from belvedere.gateway.visitors import Visitor
 from belvedere.identity.permissions import Permission
-from belvedere.identity.records import Caller
+from belvedere.identity.records import Caller, SignedBy
 from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.seen import Endpoint
 from belvedere.runtimes.board import Board, Sighting
@@ -49,6 +49,7 @@ class Viewing:
         shelf: Shelf,
         rules: GatewayRules,
         use: UseSink | None,
+        reads_by_post: Callable[[str], frozenset[str]],
     ) -> None:
         self._board = board
         self._find_job = find_job
@@ -56,6 +57,7 @@ class Viewing:
         self._shelf = shelf
         self._rules = rules
         self._use = use
+        self._reads_by_post = reads_by_post
 
     async def answer(self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor) -> web.StreamResponse:
         """The answer to someone who is known. Another project's job is absent to them."""
@@ -63,6 +65,8 @@ class Viewing:
         sighting = await self._sighting(route, who)
         if sighting is None:
             return self.absent(request)
+        if who.signed_by is SignedBy.SHARE and not self._is_look(request.method, route):
+            return answers.problem(403, PermissionDenied.code, "This was opened by a share link, which is for looking.")
         if not route.rest:
             return _with_slash(request.raw_path)
         if self._use and is_use(request.method, route.rest, request.headers, by_cookie=visitor.by_cookie):
@@ -74,6 +78,16 @@ class Viewing:
         if is_navigation(request.method, request.headers):
             return await self._visit(request, route, who, sighting)
         return await self._serve(request, route, visitor)
+
+    def _is_look(self, method: str, route: RouteMatch) -> bool:
+        """Whether a request reads only, beside saying that somebody looks."""
+        if method in {"GET", "HEAD"}:
+            return True
+        return method == "POST" and (route.rest == PRESENT or route.rest in self._reads_by_post(route.job_type))
+
+    async def is_open_to(self, route: RouteMatch, visitor: Visitor) -> bool:
+        """Whether they may see the job."""
+        return await self._sighting(route, visitor.principal) is not None
 
     def absent(self, request: web.BaseRequest) -> web.Response:
         """The one answer for what is not there, or is not the asker's."""
@@ -118,7 +132,8 @@ class Viewing:
             is_moving = is_returning(now) or answer is Missed.AWAY
             if clock() >= until or not is_moving:
                 told = _silent(now) if answer else now  # as its script will be told, or the two would chase each other
-                return answers.job_page(self._rules, told.job, view_of(told), route)
+                is_guest = who.signed_by is SignedBy.SHARE
+                return answers.job_page(self._rules, told.job, view_of(told), route, is_guest=is_guest)
             now = await self._next(route, who, min(until - clock(), _LOOK_AGAIN), wakes=True)
         return self.absent(request)
 
@@ -157,6 +172,8 @@ class Viewing:
                 answer = await self._forward(request, route, sighting.job, endpoint)
                 if not isinstance(answer, Missed):
                     return answer
+                if answer is Missed.TOO_LARGE:
+                    return answers.too_large()
                 if answer is Missed.BROKEN:
                     return answers.problem(502, Unavailable.code, "The viewer ended before it had answered. Try again.")
             elif standing_of(sighting) is not Standing.COMING:

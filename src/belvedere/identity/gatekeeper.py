@@ -4,8 +4,10 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch, UnscopedToken
-from belvedere.identity.permissions import permissions_of
+from belvedere.identity.permissions import Permission, permissions_of
 from belvedere.identity.records import (
     NO_PROJECT,
     Basis,
@@ -64,6 +66,13 @@ class Gatekeeper:
             if record is None or _expired(record, now) or record.principal != principal:
                 return None
         return await self.caller_of(principal, SignedBy.VIEWER_SESSION)
+
+    async def guest_of(self, maker: Principal) -> Caller | None:
+        """Who looks by a share link: they see what its maker sees, and may do nothing else."""
+        caller = await self.caller_of(maker, SignedBy.SHARE)
+        if caller is None:
+            return None
+        return replace(caller, permissions=caller.permissions & {Permission.GET}, role=None, is_administrator=False)
 
     async def caller_of(self, principal: Principal, signed_by: SignedBy) -> Caller | None:
         """What a user may do in a project; None if they are unknown, disabled, or nothing to the project."""

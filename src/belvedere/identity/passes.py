@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from belvedere.identity.gatekeeper import SESSION_LIFE, TICKET_LIFE, Gatekeeper, digest_of, new_secret
 from belvedere.identity.records import Basis, Caller, Principal
+from belvedere.identity.shares import ShareRecord
 
 
 class PassKind(StrEnum):
@@ -22,19 +24,25 @@ class PassKind(StrEnum):
 
 
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
-    """A pass as kept: its secret's digest only. `basis`: the secret that it was given for, if that was one."""
+    """A pass as kept: its secret's digest only.
 
-    digest: str
+    `basis`: the secret that it was given for, if that was one. `share_id`: the share link that it was given for, if
+    that was one; `principal` is then the link's maker.
+    """
+
+    digest: str = ""
     kind: PassKind
     job_id: int
     principal: Principal
     basis: Basis | None = None
+    share_id: str | None = None
     created_at: datetime
     expires_at: datetime
+    ends_at: datetime  # when the session ends that it becomes, or is
 
 
 class PassStore(Protocol):
-    """Where passes are kept. Those of a deleted job are gone with it."""
+    """Where passes are kept. Those of a deleted job, or of a revoked share link, are gone with it."""
 
     async def add_pass(self, record: Pass) -> None: ...
 
@@ -57,7 +65,32 @@ class Passes:
     async def ticket(self, who: Principal, job_id: int, now: datetime, basis: Basis | None = None) -> str:
         """A new ticket to the job's viewer. Passes that have expired are swept out on the way."""
         await self._store.remove_expired_passes(now)
-        return await self._issue(PassKind.TICKET, who, job_id, basis, now, now + TICKET_LIFE)
+        return await self._issue(
+            Pass(
+                kind=PassKind.TICKET,
+                job_id=job_id,
+                principal=Principal(user=who.user, project_id=who.project_id),
+                basis=basis,
+                created_at=now,
+                expires_at=now + TICKET_LIFE,
+                ends_at=now + SESSION_LIFE,
+            )
+        )
+
+    async def guest_ticket(self, share: ShareRecord, now: datetime) -> str:
+        """A new ticket for whoever came by a share link."""
+        await self._store.remove_expired_passes(now)
+        return await self._issue(
+            Pass(
+                kind=PassKind.TICKET,
+                job_id=share.job_id,
+                principal=share.maker,
+                share_id=share.id,
+                created_at=now,
+                expires_at=min(now + TICKET_LIFE, share.expires_at),
+                ends_at=min(now + SESSION_LIFE, share.expires_at),
+            )
+        )
 
     async def redeem(self, ticket: str, job_id: int, now: datetime) -> str | None:
         """A new session's secret for a ticket to this job that was never used; None otherwise.
@@ -67,7 +100,7 @@ class Passes:
         taken = await self._store.take_pass(PassKind.TICKET, digest_of(ticket))
         if taken is None or not await self._opened_by(taken, job_id, now):
             return None
-        return await self._issue(PassKind.SESSION, taken.principal, job_id, taken.basis, now, now + SESSION_LIFE)
+        return await self._issue(replace(taken, kind=PassKind.SESSION, created_at=now, expires_at=taken.ends_at))
 
     async def holder(self, session: str, job_id: int, now: datetime) -> Caller | None:
         """Whose session this is, if it is good for this job now. Whether they may see the job is another question."""
@@ -77,21 +110,11 @@ class Passes:
     async def _opened_by(self, record: Pass, job_id: int, now: datetime) -> Caller | None:
         if record.job_id != job_id or now >= record.expires_at:
             return None
+        if record.share_id:
+            return await self.gatekeeper.guest_of(record.principal)
         return await self.gatekeeper.caller_on(record.basis, record.principal, now)
 
-    async def _issue(
-        self, kind: PassKind, who: Principal, job_id: int, basis: Basis | None, now: datetime, until: datetime
-    ) -> str:
+    async def _issue(self, record: Pass) -> str:
         secret = new_secret()
-        await self._store.add_pass(
-            Pass(
-                digest=digest_of(secret),
-                kind=kind,
-                job_id=job_id,
-                principal=Principal(user=who.user, project_id=who.project_id),
-                basis=basis,
-                created_at=now,
-                expires_at=until,
-            )
-        )
+        await self._store.add_pass(replace(record, digest=digest_of(secret)))
         return secret

@@ -28,6 +28,7 @@ class SignedBy(StrEnum):
     TEMPORARY_KEY = "temporary-key"
     SESSION = "session"
     VIEWER_SESSION = "viewer-session"
+    SHARE = "share"
 
 
 class Caller(Principal, frozen=True, kw_only=True):

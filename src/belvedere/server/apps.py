@@ -20,11 +20,14 @@ from belvedere.host.protocol import ViewerSpec
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.keys import KeyRing
 from belvedere.identity.passes import Passes
+from belvedere.identity.passwords import Passwords
+from belvedere.identity.shares import ShareStore
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
+from belvedere.server.deeds import log_share_deed
 from belvedere.server.flavors import DEFAULT_CODE, flavors_of
 from belvedere.server.health import health_routes
 from belvedere.server.locating import Locator, resolve, try_store
@@ -35,6 +38,7 @@ from belvedere.server.viewer_kinds import viewer_kinds
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.rules import Hint, ServiceRules
+from belvedere.service.shares import ShareService
 from belvedere.store.base import JobStore, LogStoreRecords
 from belvedere.store.opening import Stores
 
@@ -50,6 +54,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     gatekeeper: Gatekeeper
     keys: KeyRing
     passes: Passes
+    shares: ShareService
     jobs: JobService
     log_stores: LogStoreService
     metrics: Metrics
@@ -66,21 +71,39 @@ def build_jobs(
     locator: Locator,
 ) -> JobService:
     """The use cases, with everything they need."""
-    rules = ServiceRules(
-        quota=settings.job_quota,
-        origins=settings.viewer_origins,
-        flavors=flavors_of(settings.flavors),
-        viewers=partial(viewer_kinds, settings.environments),
-    )
     return JobService(
         store=jobs,
         board=board,
         passes=passes,
         clock=utc_now,
-        rules=rules,
+        rules=service_rules(settings),
         places=locator,
         hint=hint,
         read_logs=runtime.logs,
+    )
+
+
+def service_rules(settings: Settings) -> ServiceRules:
+    """What the operator has decided about the use cases."""
+    return ServiceRules(
+        quota=settings.job_quota,
+        origins=settings.viewer_origins,
+        public_origin=settings.api_origin,
+        flavors=flavors_of(settings.flavors),
+        viewers=partial(viewer_kinds, settings.environments),
+    )
+
+
+def build_shares(settings: Settings, store: ShareStore, passes: Passes, jobs: JobService) -> ShareService:
+    """The use cases of share links, with everything they need."""
+    return ShareService(
+        store=store,
+        passes=passes,
+        passwords=Passwords(),
+        find=jobs.find,
+        clock=utc_now,
+        rules=service_rules(settings),
+        record=log_share_deed,
     )
 
 
@@ -109,12 +132,12 @@ def build_api(parts: Parts) -> Starlette:
     )
     desk = Desk(parts.gatekeeper, utc_now, rules)
     return create_app(
-        Services(jobs=parts.jobs, log_stores=parts.log_stores),
+        Services(jobs=parts.jobs, log_stores=parts.log_stores, shares=parts.shares),
         Doors(parts.gatekeeper, parts.keys, utc_now),
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,
         routes=[
-            *console_routes(jobs=parts.jobs, board=parts.board, desk=desk),
+            *console_routes(jobs=parts.jobs, shares=parts.shares, board=parts.board, desk=desk),
             *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.gatekeeper, utc_now),
         ],
     )

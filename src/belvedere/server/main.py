@@ -24,7 +24,15 @@ from belvedere.lifecycle.clock import utc_now
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.board import Board
 from belvedere.runtimes.local import LocalRuntime
-from belvedere.server.apps import Parts, build_api, build_gateway, build_jobs, build_log_stores, spec_builder
+from belvedere.server.apps import (
+    Parts,
+    build_api,
+    build_gateway,
+    build_jobs,
+    build_log_stores,
+    build_shares,
+    spec_builder,
+)
 from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
 from belvedere.server.locating import Locator
 from belvedere.server.logs import configure_logging
@@ -109,6 +117,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
     )
     gatekeeper = Gatekeeper(stores.identities)
     passes = Passes(stores.passes, gatekeeper)
+    jobs = build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator)
     return Parts(
         settings=settings,
         stores=stores,
@@ -118,7 +127,8 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         gatekeeper=gatekeeper,
         keys=KeyRing(stores.identities, gatekeeper, sealer, utc_now()),
         passes=passes,
-        jobs=build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator),
+        shares=build_shares(settings, stores.shares, passes, jobs),
+        jobs=jobs,
         log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime),
         metrics=Metrics(__version__),
         uses=Uses(runtime, board),

@@ -160,7 +160,15 @@ _NAMES = (
     *StoreSettings.__struct_fields__,
     *FlavorSettings.__struct_fields__,
 )
-_OTHERS = ("config", "debug", "endpoint", "token", "project_id", "secret_key")  # what the command line reads
+_OTHERS = (
+    "config",
+    "debug",
+    "endpoint",
+    "token",
+    "project_id",
+    "secret_key",
+    "share_password",
+)  # what the command line reads
 
 
 def _refuse_slips(environ: Mapping[str, str]) -> None:

@@ -152,7 +152,7 @@ class JobService:
     async def details(self, who: Caller, job_id: int | None) -> tuple[JobDetails, int]:
         """The job and its revision."""
         who.require(Permission.GET)
-        job = await self._find(who, job_id)
+        job = await self.find(who, job_id)
         return self._details(job, self._clock()), job.revision
 
     async def update(self, who: Caller, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
@@ -168,7 +168,7 @@ class JobService:
     async def sources(self, who: Caller, job_id: int | None) -> tuple[JobSources, int]:
         """Where the job's logs come from, and its revision."""
         who.require(Permission.GET)
-        job = await self._find(who, job_id)
+        job = await self.find(who, job_id)
         return self._sources(job), job.revision
 
     async def set_sources(
@@ -180,7 +180,7 @@ class JobService:
         `revisions` says: that is how a client repeats a request whose answer it never got (RFC 9110, 13.1.1).
         """
         who.require(Permission.UPDATE)
-        known = sources_of(await self._find(who, job_id))
+        known = sources_of(await self.find(who, job_id))
         checked = await check_sources(self._places, who.project_id, wanted, known)
         settled = requests.settled_sources(wanted, [each.store for each in checked])
 
@@ -206,13 +206,13 @@ class JobService:
     async def events(self, who: Caller, job_id: int | None) -> JobEvents:
         """What happened to the job."""
         who.require(Permission.GET)
-        job = await self._find(who, job_id)
+        job = await self.find(who, job_id)
         return JobEvents(events=views.events(await self._store.events(job.id, _EVENTS)))
 
     async def logs(self, who: Caller, job_id: int | None, tail: int) -> JobLogs:
         """The viewer's last lines, at most `tail`."""
         who.require(Permission.GET)
-        job = await self._find(who, job_id)
+        job = await self.find(who, job_id)
         return JobLogs(lines=list(await self._read_logs(job.id, tail)))
 
     async def ticket(self, who: Caller, job_id: int | None, *, basis: Basis | None = None, rest: str = "/") -> Ticket:
@@ -221,12 +221,13 @@ class JobService:
         `rest`: the place within the viewer; "/" if it is none that a viewer can have.
         """
         who.require(Permission.GET)
-        job = await self._find(who, job_id)
+        job = await self.find(who, job_id)
         secret = await self._passes.ticket(who, job.id, self._clock(), basis)
         url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", rest, secret)
         return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
 
-    async def _find(self, who: Caller, job_id: int | None) -> Job:
+    async def find(self, who: Caller, job_id: int | None) -> Job:
+        """The job, if they may see it. Raises NotFound."""
         job = None if job_id is None else await self._store.get(who.project_id, job_id)
         if job is None or (job.visibility is Visibility.PRIVATE and job.owner != who.user):
             raise NotFound("The job does not exist in this project. List the jobs to see which do.")
@@ -256,7 +257,7 @@ class JobService:
     ) -> Job:
         """Read, change and write guarded; again if the reconciler or another replica wrote in between."""
         for _ in range(_CHANGE_ATTEMPTS):
-            job, now = await self._find(who, job_id), self._clock()
+            job, now = await self.find(who, job_id), self._clock()
             changed = change(job, now)
             if changed == job:
                 return job

@@ -20,6 +20,7 @@ class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
 
     quota: int
     origins: ViewerOrigins
+    public_origin: str  # of the API and console
     flavors: tuple[Flavor, ...]  # the first is the default
     viewers: ViewerKinds
 

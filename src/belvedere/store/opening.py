@@ -16,6 +16,7 @@ from belvedere.store.jobs import SqlJobStore
 from belvedere.store.log_stores import SqlLogStoreRecords
 from belvedere.store.migrations.running import SchemaTooNew, bring_up_to_date
 from belvedere.store.passes import SqlPassStore
+from belvedere.store.shares import SqlShareStore
 
 
 class StoreError(Exception):
@@ -31,6 +32,7 @@ class Stores:
         self.log_stores = SqlLogStoreRecords(database)
         self.identities = SqlIdentityStore(database)
         self.passes = SqlPassStore(database)
+        self.shares = SqlShareStore(database)
 
     def close(self) -> None:
         """Finish the transactions that have begun, then let the file go. May be called again."""

@@ -54,8 +54,10 @@ def _row_of(record: Pass) -> dict[str, object]:
         "project_id": record.principal.project_id,
         "basis_kind": record.basis.kind if record.basis else None,
         "basis_digest": record.basis.digest if record.basis else None,
+        "share_id": record.share_id,
         "created_at": record.created_at,
         "expires_at": record.expires_at,
+        "ends_at": record.ends_at,
     }
 
 
@@ -68,6 +70,8 @@ def _record_of(row: Row[*tuple[object, ...]]) -> Pass:
         job_id=kept["job_id"],
         principal=Principal(user=kept["user"], project_id=kept["project_id"]),
         basis=basis,
+        share_id=kept["share_id"],
         created_at=kept["created_at"],
         expires_at=kept["expires_at"],
+        ends_at=kept["ends_at"],
     )

@@ -328,6 +328,23 @@ secrets = Table(
 Index("ix_secrets_by_expiry", secrets.c.expires_at)
 Index("ix_secrets_by_user", secrets.c.user)
 
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("job_id", RowId, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("user", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("note", String, nullable=False),
+    Column("password_hash", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used_at", UtcDateTime),
+)
+Index("ix_shares_by_job", shares.c.job_id, shares.c.created_at)
+
 passes = Table(
     "passes",
     metadata,
@@ -338,8 +355,11 @@ passes = Table(
     Column("project_id", String, nullable=False),
     Column("basis_kind", Word(SecretKind)),
     Column("basis_digest", String),
+    Column("share_id", String, ForeignKey("shares.id", ondelete="CASCADE")),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
 )
+Index("ix_passes_by_share", passes.c.share_id)
 Index("ix_passes_by_job", passes.c.job_id)
 Index("ix_passes_by_expiry", passes.c.expires_at)

@@ -68,6 +68,16 @@ class HasAssets(Protocol):
 
 
 @runtime_checkable
+class ReadsByPost(Protocol):
+    """A kind of viewer whose pages ask for some things by POST, because a URL would be too long."""
+
+    @property
+    def post_reads(self) -> frozenset[str]:
+        """Paths below the prefix, with their slash first, at which a POST changes nothing."""
+        ...
+
+
+@runtime_checkable
 class ViewerType(Protocol):
     """A kind of viewer, as a description: it imports nothing heavy, and its methods are pure.
 

@@ -8,6 +8,18 @@ from belvedere.viewers.tensorboard.assets import asset_files
 
 _BESIDE = ("tensorboard-data-server==0.7.2", "setuptools<81")  # older versions ask for pkg_resources
 PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
+# Time Series asks for many curves at once, Scalars for one of many runs, HParams for its tables.
+_POST_READS = frozenset(
+    f"/data/plugin/{name}"
+    for name in (
+        "timeseries/timeSeries",
+        "scalars/scalars_multirun",
+        "hparams/experiment",
+        "hparams/session_groups",
+        "hparams/metric_evals",
+        "hparams/download_data",
+    )
+)
 
 
 class TensorBoard:
@@ -71,6 +83,10 @@ class TensorBoard:
     @property
     def pages_poll(self) -> bool:
         return True
+
+    @property
+    def post_reads(self) -> frozenset[str]:
+        return _POST_READS
 
     def wants(self, key: str) -> bool:
         *folders, base = key.split("/")

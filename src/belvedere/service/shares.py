@@ -1,0 +1,191 @@
+"""The use cases of share links: made, listed and revoked by who may share; opened by whoever has one."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from belvedere.contract.errors import Conflict, NotFound
+from belvedere.contract.jobs import Success
+from belvedere.contract.shares import MOST, Share, ShareCreated, ShareList, ValidShare
+from belvedere.identity.gatekeeper import digest_of, new_secret
+from belvedere.identity.passes import Passes
+from belvedere.identity.passwords import Passwords
+from belvedere.identity.permissions import Permission
+from belvedere.identity.records import Caller, Principal
+from belvedere.identity.shares import Act, RecordDeed, ShareDeed, ShareRecord, ShareStore
+from belvedere.identity.tries import Tries
+from belvedere.lifecycle.clock import Clock
+from belvedere.lifecycle.jobs import Job
+from belvedere.lifecycle.status import Verb, allowed_verbs
+from belvedere.service import views
+from belvedere.service.rules import ServiceRules
+
+FindForCaller = Callable[[Caller, int | None], Awaitable[Job]]
+"""The job, if they may see it. Raises NotFound."""
+
+# Wrong passwords: so many by one address at one link, and so many at one link by all, for a minute each.
+_TRIES_EACH: Final = 5
+_TRIES_ALL: Final = 30
+_A_MINUTE: Final = timedelta(minutes=1)
+
+
+class Outcome(StrEnum):
+    """What comes of opening a share link."""
+
+    OPENED = "opened"
+    ASKS = "asks"  # for its password
+    WRONG = "wrong"  # password
+    SLOW = "slow"  # too many wrong passwords: wait
+    RESTING = "resting"  # the job doesn't run
+    GONE = "gone"  # it never was, has expired, was revoked, or its maker may no longer see the job
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever opens a share link is told; of the job nothing but its name, and that only with the password."""
+
+    outcome: Outcome
+    url: str = ""  # where OPENED leads, once
+    job_name: str = ""
+    expires_at: datetime | None = None
+    wait: int = 0  # seconds, if SLOW
+
+
+_GONE: Final = Opening(outcome=Outcome.GONE)
+
+
+class ShareService:
+    """Validated requests in, answers out. Errors are those of `contract.errors`."""
+
+    def __init__(
+        self,
+        *,
+        store: ShareStore,
+        passes: Passes,
+        passwords: Passwords,
+        find: FindForCaller,
+        clock: Clock,
+        rules: ServiceRules,
+        record: RecordDeed,
+    ) -> None:
+        self._store = store
+        self._passes = passes
+        self._passwords = passwords
+        self._find = find
+        self._clock = clock
+        self._rules = rules
+        self._record = record
+        self._by_address = Tries(_TRIES_EACH, _A_MINUTE)
+        self._by_share = Tries(_TRIES_ALL, _A_MINUTE)
+
+    async def create(self, who: Caller, job_id: int | None, request: ValidShare) -> ShareCreated:
+        """A new link. Raises Conflict if the job has too many."""
+        who.require(Permission.SHARE)
+        job, now, secret = await self._find(who, job_id), self._clock(), new_secret()
+        record = ShareRecord(
+            id=digest_of(new_secret())[:16],
+            digest=digest_of(secret),
+            job_id=job.id,
+            maker=Principal(user=who.user, project_id=who.project_id),
+            note=request.note,
+            password_hash=await self._passwords.hashed(request.password) if request.password else "",
+            created_at=now,
+            expires_at=now + timedelta(seconds=request.life),
+        )
+        if not await self._store.add_share(record, MOST):
+            raise Conflict(f"The job has {MOST} share links already. Revoke one first.")
+        self._tell(Act.CREATED, record, user=who.user)
+        return ShareCreated(url=f"{self._rules.public_origin}/s/{secret}", share=_shown(record, now))
+
+    async def list(self, who: Caller, job_id: int | None) -> ShareList:
+        """The job's links, without what opens them."""
+        who.require(Permission.SHARE)
+        job, now = await self._find(who, job_id), self._clock()
+        return ShareList(shares=[_shown(record, now) for record in await self._store.shares(job.id)])
+
+    async def revoke(self, who: Caller, job_id: int | None, share_id: str) -> Success:
+        """The link, and whatever was opened by it, is no good any more."""
+        who.require(Permission.SHARE)
+        job = await self._find(who, job_id)
+        revoked = next((each for each in await self._store.shares(job.id) if each.id == share_id), None)
+        if revoked is None or not await self._store.remove_share(job.id, share_id):
+            raise NotFound("The job has no such share link. List its share links to see which it has.")
+        self._tell(Act.REVOKED, revoked, user=who.user)
+        return Success()
+
+    async def open(self, secret: str, password: str | None, address: str) -> Opening:
+        """What comes of it when somebody at this address opens the link; `password`: None if they gave none."""
+        now = self._clock()
+        record = await self._store.find_share(digest_of(secret))
+        if record is None or now >= record.expires_at:
+            return _GONE
+        guest = await self._passes.gatekeeper.guest_of(record.maker)
+        job = await self._job_for(guest, record) if guest else None
+        if job is None:
+            return _GONE
+        refused = await self._refused(record, password, address, now)
+        return refused or await self._opened(record, job, address, now)
+
+    async def _job_for(self, guest: Caller, record: ShareRecord) -> Job | None:
+        if not guest.may(Permission.GET):
+            return None
+        try:
+            return await self._find(guest, record.job_id)
+        except NotFound:
+            return None
+
+    async def _refused(self, record: ShareRecord, password: str | None, address: str, now: datetime) -> Opening | None:
+        """Why the password doesn't open it; None if it does, or none is needed."""
+        if not record.password_hash:
+            return None
+        if password is None:
+            return Opening(outcome=Outcome.ASKS)
+        wait = max(self._by_address.wait((record.id, address), now), self._by_share.wait(record.id, now))
+        if wait:
+            return Opening(outcome=Outcome.SLOW, wait=int(wait.total_seconds()) + 1)
+        # Counted before it is looked at: many tries that are sent at once must not all find the count low.
+        self._by_address.failed((record.id, address), now)
+        if await self._passwords.match(record.password_hash, password):
+            self._by_address.forget((record.id, address))
+            return None
+        self._by_share.failed(record.id, now)
+        self._tell(Act.REFUSED, record, address=address)
+        return Opening(outcome=Outcome.WRONG)
+
+    async def _opened(self, record: ShareRecord, job: Job, address: str, now: datetime) -> Opening:
+        if Verb.OPEN not in allowed_verbs(job):
+            return Opening(outcome=Outcome.RESTING, job_name=job.name, expires_at=record.expires_at)
+        ticket = await self._passes.guest_ticket(record, now)
+        await self._store.note_use(record.id, now)
+        self._tell(Act.USED, record, address=address)
+        url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", "/", ticket)
+        return Opening(outcome=Outcome.OPENED, url=url, job_name=job.name, expires_at=record.expires_at)
+
+    def _tell(self, act: Act, record: ShareRecord, *, user: str = "", address: str = "") -> None:
+        self._record(
+            ShareDeed(
+                at=self._clock(),
+                act=act,
+                job_id=record.job_id,
+                project_id=record.maker.project_id,
+                share_id=record.id,
+                user=user,
+                address=address,
+            )
+        )
+
+
+def _shown(record: ShareRecord, now: datetime) -> Share:
+    return Share(
+        share_id=record.id,
+        note=record.note,
+        created_by=record.maker.user,
+        create_time=views.epoch_ms(record.created_at),
+        expire_time=views.epoch_ms(record.expires_at),
+        is_expired=now >= record.expires_at,
+        has_password=bool(record.password_hash),
+        uses=record.uses,
+        last_used_time=views.epoch_ms(record.used_at) if record.used_at else None,
+    )
