@@ -18,7 +18,7 @@ from belvedere.host.mirror_files import MirrorFiles, on_disk
 from belvedere.host.mirror_plan import Action, Append, Fetch, Held, Remove, Replace, version_of
 from belvedere.host.mirror_safety import GUARDED_BYTES, is_guarded, stays_inside
 from belvedere.host.mirror_tally import Tally
-from belvedere.sources.base import Entry, LogSource, SourceChanged, SourceError
+from belvedere.sources.base import Chunk, Entry, LogSource, SourceChanged, SourceError
 
 TAIL: Final = 2**14  # bytes
 HEAD: Final = 2**12  # bytes
@@ -104,7 +104,7 @@ class Copying:
                 return
         await self._rewritten(entry, have)
 
-    async def _goes_on(self, entry: Entry, have: int, overlap: int, first: bytes) -> bool:
+    async def _goes_on(self, entry: Entry, have: int, overlap: int, first: Chunk) -> bool:
         """Append what follows the overlap in `first`, if it begins with what we have there."""
         size = have - overlap + len(first)
         if size < have:
@@ -122,15 +122,15 @@ class Copying:
             return True
         ours = await on_disk(partial(self._files.piece, entry.key, 0, HEAD))
         async with aclosing(self._source.read(entry.key, 0, HEAD)) as chunks:
-            return ours == b"".join([chunk async for chunk in chunks])
+            return ours == b"".join([bytes(chunk) async for chunk in chunks])
 
-    async def _grow(self, entry: Entry, size: int, chunks: AsyncGenerator[bytes, None]) -> None:
+    async def _grow(self, entry: Entry, size: int, chunks: AsyncGenerator[Chunk, None]) -> None:
         """Append all `chunks`."""
         async for chunk in chunks:
             size = await self._add(entry, size, chunk)
         self._held[entry.key] = _made(entry, size)
 
-    async def _add(self, entry: Entry, size: int, chunk: bytes) -> int:
+    async def _add(self, entry: Entry, size: int, chunk: Chunk) -> int:
         """The size afterwards. The last chunk goes into the manifest with it: each turn to the disk has its price."""
         now = size + len(chunk)
         whole = _made(entry, now) if now == entry.size else None
@@ -193,9 +193,11 @@ def _is_overtaken(error: SourceError) -> bool:
     return isinstance(error, SourceChanged) or error.reason.code is ReasonCode.NO_SUCH_PATH
 
 
-async def _at_least(chunks: AsyncGenerator[bytes, None], size: int) -> bytes:
+async def _at_least(chunks: AsyncGenerator[Chunk, None], size: int) -> Chunk:
     """The first chunks up to `size` bytes or more; fewer if there are no more."""
     seen = await anext(chunks, b"")
-    while len(seen) < size and (chunk := await anext(chunks, b"")):
-        seen += chunk
+    if seen and len(seen) < size:
+        seen = bytes(seen)
+        while len(seen) < size and (chunk := await anext(chunks, b"")):
+            seen += chunk
     return seen

@@ -21,6 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from belvedere.host.mirror_plan import Held
+from belvedere.sources.base import Chunk
 
 # A viewer may be another user than we are. Nobody else gets as far as here: what holds the places is ours alone.
 FOLDER_MODE = 0o755
@@ -91,7 +92,7 @@ class MirrorFiles:
                     found[path.relative_to(self.logs).as_posix()] = path.lstat().st_size
         return found
 
-    def append(self, key: str, chunk: bytes, offset: int, whole: Held | None = None) -> None:
+    def append(self, key: str, chunk: Chunk, offset: int, whole: Held | None = None) -> None:
         """Add bytes at the end of a file, which must be at `offset`. Raises OSError; what was written is a prefix.
 
         `whole`: to be noted, as these bytes are the last.
@@ -103,7 +104,7 @@ class MirrorFiles:
         if whole is not None:
             self.note(key, whole)
 
-    def extend(self, key: str, fresh: bytes, size: int, overlap: int, whole: Held | None = None) -> bool:
+    def extend(self, key: str, fresh: Chunk, size: int, overlap: int, whole: Held | None = None) -> bool:
         """Append what follows the first `overlap` bytes of `fresh`, if the file, of `size` bytes, ends with those.
 
         Whether it did. `whole` as in `append`; likewise what is raised.
@@ -123,7 +124,7 @@ class MirrorFiles:
         """A name that nobody else uses."""
         return self._incoming / f"{next(self._numbers)}"
 
-    def write_incoming(self, path: Path, chunk: bytes, offset: int) -> None:
+    def write_incoming(self, path: Path, chunk: Chunk, offset: int) -> None:
         """Add bytes at the end of an incoming file."""
         _write(path, chunk, offset)
 
@@ -207,7 +208,7 @@ async def on_disk(call: Callable[[], _Result]) -> _Result:
         raise
 
 
-def _write(path: Path, chunk: bytes, offset: int) -> None:
+def _write(path: Path, chunk: Chunk, offset: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, FILE_MODE)
     try:
         if os.fstat(descriptor).st_size != offset:

@@ -25,12 +25,16 @@ def representable(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
 
 def is_safe(key: str) -> bool:
     """Whether `key` is a relative path that stays below any folder it is put in, and can be written there."""
-    if any(unicodedata.category(each) in {"Cc", "Cs"} or each == _UNSPELLABLE for each in key):
+    if _UNSPELLABLE in key or not (key.isprintable() or _can_be_named(key)):
         return False
     segments = key.split("/")
     if any(segment in {"", ".", ".."} or len(segment.encode()) > _NAME_BYTES for segment in segments):
         return False
     return len(key.encode()) <= _KEY_BYTES
+
+
+def _can_be_named(key: str) -> bool:
+    return not any(unicodedata.category(each) in {"Cc", "Cs"} for each in key)
 
 
 def skipped_files(keys: Sequence[str]) -> Reason:

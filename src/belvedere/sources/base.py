@@ -77,6 +77,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""
 
 
+Chunk = bytes | memoryview
+
+
 class LogSource(Protocol):
     """One location, to be listed and read. Safe to use from several tasks of one event loop.
 
@@ -95,8 +98,10 @@ class LogSource(Protocol):
         """All files below the location, in pages, in no particular order. Raises SourceError."""
         ...
 
-    def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    def read(self, key: str, start: int, end: int) -> AsyncGenerator[Chunk, None]:
         """Bytes `start` to `end` (exclusive) of a file, in order, in chunks of at most some MiB.
+
+        A chunk is void once the next is asked for: it may be a view into room that is used again.
 
         All of them are of one version of the file. Yields fewer bytes if the file is shorter, never if the transfer is
         cut: that raises SourceUnavailable. Raises SourceError.

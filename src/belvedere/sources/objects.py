@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Entry, Meter, SourceChanged, SourceError, SourceUnavailable
+from belvedere.sources.base import Chunk, Entry, Meter, SourceChanged, SourceError, SourceUnavailable
 from belvedere.sources.listings import Page, parse_page
 from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import ObjectClient
@@ -25,6 +25,7 @@ from belvedere.sources.wire import Answer
 PART: Final = 2**22  # bytes of a long range that one request asks for
 _AHEAD = 4  # parts of one range on their way or waiting for their turn
 _BUDGET = 8  # such parts of all ranges: what bounds the memory
+_TELL_SECONDS = 0.5  # what has come of a part is handed on so often
 _PAGE = 1000  # keys: the most that a store gives at once
 _LONGEST_PAGE = 2**24  # bytes; a thousand keys of full length, escaped, take a third of it
 _OK = frozenset({200})
@@ -44,6 +45,8 @@ class ObjectSource:
         self._client = ObjectClient(location, store)
         self._budget = asyncio.Semaphore(_BUDGET)
         self.remark: Reason | None = None
+        self._spare: list[bytearray] = []  # parts' buffers, used again: fresh memory costs more than the bytes in it
+        self._busy = 0
 
     @property
     def meter(self) -> Meter:
@@ -71,7 +74,7 @@ class ObjectSource:
                 raise not_a_store(self._store)  # it would go on for ever
             follow = {"continuation-token": page.next_token}
 
-    def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    def read(self, key: str, start: int, end: int) -> AsyncGenerator[Chunk, None]:
         if end - start <= PART:
             return self._stream(key, start, end, _Version())
         return self._in_order(key, [(at, min(at + PART, end)) for at in range(start, end, PART)])
@@ -79,63 +82,96 @@ class ObjectSource:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _in_order(self, key: str, parts: Iterable[tuple[int, int]]) -> AsyncGenerator[bytes, None]:
+    async def _in_order(self, key: str, parts: Iterable[tuple[int, int]]) -> AsyncGenerator[Chunk, None]:
         """The parts up to the first short one. Who has none on its way waits for the budget; all others only use it."""
-        ahead: deque[tuple[int, asyncio.Task[_Part]]] = deque()
+        ahead: deque[_Part] = deque()
         version, todo = _Version(), deque(parts)
         try:
             while todo or ahead:
                 while todo and len(ahead) < _AHEAD and not (ahead and self._budget.locked()):
                     await self._budget.acquire()
                     start, end = todo.popleft()
-                    ahead.append((end - start, asyncio.create_task(self._part(key, start, end, version))))
-                size, task = ahead[0]
-                part = await task
-                for chunk in part.chunks:
-                    size -= len(chunk)
+                    part = self._part(end - start)
+                    part.task = asyncio.create_task(self._fetch(key, start, end, version, part))
+                    ahead.append(part)
+                part = ahead[0]
+                async for chunk in part.chunks():
                     yield chunk
                 if part.error is not None:
                     raise part.error
-                ahead.popleft()
-                self._budget.release()
-                if size:
+                self._give_back(ahead.popleft())
+                if part.filled < part.size:
                     return
         finally:
-            for _, task in ahead:
-                task.cancel()
-                self._budget.release()
-            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+            for part in ahead:
+                part.task.cancel()
+            await asyncio.gather(*(part.task for part in ahead), return_exceptions=True)
+            while ahead:
+                self._give_back(ahead.popleft())
+            if not self._busy:
+                self._spare.clear()  # an open mirror that rests holds no memory
 
-    async def _part(self, key: str, start: int, end: int, version: "_Version") -> "_Part":
-        """What came, also when the transfer was cut: a line that breaks again and again gets there all the same."""
-        chunks: list[bytes] = []
+    async def _fetch(self, key: str, start: int, end: int, version: "_Version", part: "_Part") -> None:
+        """What came stays, also when the transfer was cut: a line that breaks each time gets there all the same."""
         try:
-            async for chunk in self._stream(key, start, end, version):
-                chunks.append(chunk)  # noqa: PERF401 - what came before an error counts
+            async with self._answer(key, start, end, version) as (answer, span):
+                if span.skip:
+                    async for chunk in self._cut(answer, span):
+                        part.add(chunk)
+                    return
+                while part.filled < span.size and (count := await answer.fill(part.room[part.filled : span.size])):
+                    self.meter.count(size=count)
+                    part.filled += count
+                self._whole(span.size - part.filled)
         except SourceError as error:
-            return _Part(chunks=chunks, error=error)
-        return _Part(chunks=chunks)
+            part.error = error
 
-    async def _stream(self, key: str, start: int, end: int, version: "_Version") -> AsyncGenerator[bytes, None]:
+    def _part(self, size: int) -> "_Part":
+        self._busy += 1
+        return _Part(self._spare.pop() if self._spare else bytearray(PART), size)
+
+    def _give_back(self, part: "_Part") -> None:
+        self._busy -= 1
+        self._spare.append(part.buffer)
+        self._budget.release()
+
+    async def _stream(self, key: str, start: int, end: int, version: "_Version") -> AsyncGenerator[Chunk, None]:
         if start >= end:
             return
+        async with self._answer(key, start, end, version) as (answer, span):
+            async for chunk in self._cut(answer, span):
+                yield chunk
+
+    async def _cut(self, answer: Answer, span: "_Span") -> AsyncGenerator[bytes, None]:
+        """The wanted bytes of a body."""
+        skip, left = span.skip, span.size
+        while left and (piece := await answer.piece()):
+            chunk = piece[skip : skip + left] if skip or len(piece) > left else piece
+            skip -= min(skip, len(piece))
+            left -= len(chunk)
+            if chunk:
+                self.meter.count(size=len(chunk))
+                yield chunk
+        self._whole(left)
+
+    @asynccontextmanager
+    async def _answer(
+        self, key: str, start: int, end: int, version: "_Version"
+    ) -> AsyncIterator[tuple[Answer, "_Span"]]:
+        """The answer to a range, and where in its body the range lies."""
         async with self._ranged(self._prefix + key, start, end) as answer:
             if answer.status == _PAST_THE_END:
+                yield answer, _Span(skip=0, size=0)
                 return
             version.check(answer)
             span = _span(answer, start, end)
             if span is None:
                 raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent another range. Retrying.")
-            skip, left = span.skip, span.size
-            while left and (piece := await answer.piece()):
-                chunk = piece if len(piece) <= left and not skip else piece[skip : skip + left]
-                skip -= min(skip, len(piece))
-                left -= len(chunk)
-                if chunk:
-                    self.meter.count(size=len(chunk))
-                    yield chunk
-            if left:
-                raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent less than it said. Retrying.")
+            yield answer, span
+
+    def _whole(self, left: int) -> None:
+        if left:
+            raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent less than it said. Retrying.")
 
     @asynccontextmanager
     async def _ranged(self, path: str, start: int, end: int) -> AsyncIterator[Answer]:
@@ -169,11 +205,34 @@ class ObjectSource:
         return f"The object store {self._store.name!r}"
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes of one part, and what broke it off."""
+class _Part:
+    """A part of a long range on its way into a buffer, and what broke it off."""
 
-    chunks: list[bytes]
-    error: SourceError | None = None
+    task: asyncio.Task[None]
+
+    def __init__(self, buffer: bytearray, size: int) -> None:
+        self.buffer = buffer
+        self.room = memoryview(buffer)
+        self.size = size
+        self.filled = 0
+        self.error: SourceError | None = None
+
+    def add(self, chunk: bytes) -> None:
+        """Some more bytes."""
+        self.room[self.filled : self.filled + len(chunk)] = chunk
+        self.filled += len(chunk)
+
+    async def chunks(self) -> AsyncGenerator[memoryview, None]:
+        """What comes, as it comes. Each is void once the next is asked for: its room is used again."""
+        taken = 0
+        while True:
+            done, _ = await asyncio.wait({self.task}, timeout=_TELL_SECONDS)
+            with self.room[taken : self.filled] as fresh:
+                taken += len(fresh)
+                if fresh:
+                    yield fresh
+            if done and taken == self.filled:
+                return
 
 
 class _Version:

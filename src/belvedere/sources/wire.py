@@ -1,8 +1,9 @@
 """One kept HTTP/1.1 connection that fetches, at a low price for each answer.
 
 A mirror reads thousands of small ranges. A general client's work for each of them costs more than moving its bytes, so
-here is the little that is needed: requests without a body, one at a time, parsed by httptools. Bytes are received into
-one buffer that all connections of a client share, and gathered for a reader who takes them at his own pace.
+here is the little that is needed: requests without a body, one at a time. httptools parses heads, and bodies whose
+length the head doesn't say. All other bodies are received as they are: into one buffer that all connections of a client
+share, and gathered for a reader who takes them at his own pace; or straight to where the reader wants them.
 """
 
 import asyncio
@@ -14,6 +15,9 @@ _GATHERED: Final = 2**20  # bytes that are handed on together; a connection hold
 _TICK: Final = 0.5  # seconds; what has come is handed on so often, however little it is
 _SILENCE: Final = 20.0  # seconds; a limit on a whole answer would cut long ones
 _LONGEST_HEAD: Final = 2**16  # bytes
+_HEADERS: Final = {  # what anybody asks for; stores send a dozen others
+    name.encode(): name for name in ("content-length", "content-range", "etag", "retry-after", "transfer-encoding")
+}
 ROOM: Final = 2**18  # bytes received at once
 
 
@@ -28,11 +32,20 @@ class Gone(ConnectionError):
 class Connection(asyncio.BufferedProtocol):
     """Made by a loop's `create_connection`. `room` is where bytes arrive; they are out of it before the next come."""
 
+    _left: int | None  # bytes of the body; None while the parser has to tell
+    _target: memoryview | None  # where a reader wants them
+    _filled: int  # bytes that are there
+    _pieces: list[bytes]  # what nobody has taken yet
+    _size: int  # of these
+    _head_size: int
+    _headers: dict[str, str]
+    _keeps: bool  # the connection may be used again
+    _due: bool  # what has come is to be handed on, however little it is
+
     def __init__(self, room: memoryview) -> None:
         self._room = room
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._answers = 0  # that were whole
@@ -62,8 +75,28 @@ class Connection(asyncio.BufferedProtocol):
             await self._woken()
         return Answer(self, self._status, self._headers)
 
+    async def fill(self, room: memoryview) -> int:
+        """Receive the next bytes of the body into `room`, which isn't empty. How many; 0 after the last. As `piece`."""
+        if self._pieces:
+            return self._moved(self._pieces.pop(0), room)
+        if self._left is None:
+            return self._moved(await self.piece(), room)
+        self._read_on()
+        self._target, self._filled = room[: self._left], 0
+        try:
+            while not (self._ended or self._filled == len(self._target) or (self._due and self._filled)):
+                await self._woken()
+        finally:
+            count, self._filled = self._filled, 0
+            self._target, self._due = None, False
+        if self._error is not None and not count:
+            raise self._error
+        return count
+
     async def piece(self) -> bytes:
         """The next bytes of the body, b"" after the last. What came before a fault comes before its error."""
+        if self._size < _GATHERED:
+            self._read_on()
         while not (self._ended or self._due or self._size >= _GATHERED):
             await self._woken()
         if self._pieces:
@@ -82,7 +115,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._room
+        target = self._wanted()
+        return self._room if target is None else target
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._ended:
@@ -90,6 +124,23 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._heard = self._loop.time()
         self._silent = False
+        if self._left is None:
+            self._parse(nbytes)
+        elif self._wanted() is None:
+            self._keeps = self._keeps and nbytes <= self._left
+            self.on_body(bytes(self._room[: min(nbytes, self._left)]))
+            self._counted(min(nbytes, self._left))
+        else:
+            self._filled += nbytes
+            if self._wanted() is None:
+                self._wake()
+            self._counted(nbytes)
+
+    def _wanted(self) -> memoryview | None:
+        """What is left of a reader's own room."""
+        return self._target[self._filled :] if self._target and self._filled < len(self._target) else None
+
+    def _parse(self, nbytes: int) -> None:
         try:
             self._parser.feed_data(self._room[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -99,13 +150,22 @@ class Connection(asyncio.BufferedProtocol):
             self._head_size += nbytes
             if self._head_size > _LONGEST_HEAD:
                 self._fail(NotHttp("a head without an end"))
+        elif not self._ended and "transfer-encoding" not in self._headers and not self._until_closed:
+            self._left = int(self._headers["content-length"]) - self._size
+            if self._left > len(self._room):
+                self._pause()  # until the reader says where to
+
+    def _counted(self, nbytes: int) -> None:
+        self._left = (self._left or 0) - nbytes
+        if not self._left:
+            self._whole()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._keeps = False
         if self._ended:
             return
         if self._status and self._until_closed and exc is None:
-            self.on_message_complete()
+            self._whole()
         elif self._silent and self._answers:
             self._fail(Gone())
         else:
@@ -118,7 +178,9 @@ class Connection(asyncio.BufferedProtocol):
             raise NotHttp("an answer that nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        known = _HEADERS.get(name.lower())
+        if known is not None:
+            self._headers[known] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -127,30 +189,33 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._status = status
         self._until_closed = not {"content-length", "transfer-encoding"} & self._headers.keys()
+        self._keeps = self._keeps and not self._until_closed and self._parser.should_keep_alive()
         self._wake()
 
     def on_body(self, body: bytes) -> None:
         self._pieces.append(body)
         self._size += len(body)
         if self._size >= _GATHERED:
-            if self._transport is not None and not self._paused:
-                self._paused = True
-                self._transport.pause_reading()
+            self._pause()
             self._wake()
 
     def on_message_complete(self) -> None:
-        if not self._status:
-            return
-        self._keeps = self._keeps and not self._until_closed and self._parser.should_keep_alive()
+        if self._status:
+            self._whole()
+
+    def _whole(self) -> None:
         self._answers += 1
         self._end()
         self._wake()
 
     def _begin(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)  # the last one may not have seen the end of its answer
+        self._left = self._target = None
+        self._filled = 0
         self._status = 0
-        self._headers: dict[str, str] = {}
+        self._headers = {}
         self._head_size = 0
-        self._pieces: list[bytes] = []
+        self._pieces = []
         self._size = 0
         self._paused = self._due = self._until_closed = False
         self._silent = self._keeps = True
@@ -159,14 +224,29 @@ class Connection(asyncio.BufferedProtocol):
     def _taken(self) -> bytes:
         taken = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces, self._size, self._due = [], 0, False
+        self._read_on()
+        return taken
+
+    def _pause(self) -> None:
+        if self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
             self._heard = self._loop.time()
             self._transport.resume_reading()
-        return taken
+
+    def _moved(self, piece: bytes, room: memoryview) -> int:
+        count = min(len(piece), len(room))
+        room[:count] = piece[:count]
+        if count < len(piece):
+            self._pieces.insert(0, piece[count:])
+        return count
 
     def _tick(self) -> None:
-        self._due = bool(self._pieces)
+        self._due = bool(self._pieces or self._filled)
         if self._due:
             self._wake()
         if not self._paused and self._loop.time() - self._heard >= _SILENCE:
@@ -202,12 +282,13 @@ class Connection(asyncio.BufferedProtocol):
 
 
 class Answer:
-    """An answer's head, by lower-case names of headers, and its body as it comes."""
+    """An answer's status, those of its headers that count by lower-case names, and its body as it comes."""
 
     def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
         self.status = status
         self.headers = headers
         self.piece = connection.piece
+        self.fill = connection.fill
 
     @property
     def length(self) -> int | None:
