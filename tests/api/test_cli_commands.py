@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from belvedere.cli.main import run
+from belvedere.client import Client, VersionedSources
 from belvedere.contract.errors import LogSourceRefused
+from belvedere.contract.jobs import JobSource
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import End, Run
 from tests.support.api import OTHER_PROJECT, Api
@@ -327,3 +329,90 @@ def test_completion_offers_names_that_are_unique_and_ids_otherwise(
         run([])
     offered = {line.split(",")[1] for line in capsys.readouterr().out.splitlines()}
     assert offered == {"alone", *map(str, twins)}
+
+
+def test_several_sources_are_created_attached_and_detached(job: Words, served: ServedApi) -> None:
+    places = ["--source", "a=/bucket/a/", "--source", "b=/bucket/b-*/"]
+    code, out, _ = job("create", "many", *places, "--latest", "3", "-o", "json")
+    assert code == 0
+    job_id = json.loads(out)["job_id"]
+    code, out, err = job("sources", "attach", "many", "c=/bucket/c/", "--exclude", "**/debug", "--store", "minio")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["NAME", "a", "b", "c"]
+    assert "/bucket/c/ in minio" in out
+    assert "not **/debug" in out
+    assert job("sources", "detach", "many", "A", "c")[0] == 0
+    sources = served.do(served.api.details(job_id))["sources"]
+    assert [(each["name"], each["url"], each["latest"]) for each in sources] == [("b", "/bucket/b-*/", 3)]
+
+
+def test_a_source_without_a_name_gets_one_beside_others(job: Words) -> None:
+    created(job)
+    code, out, err = job("sources", "attach", "run-1", "other=/bucket/other/", "-o", "json")
+    assert code == 0
+    assert err == "The runs of /bucket/run-1/ are shown below run-1/ from now on.\n"
+    assert [each["name"] for each in json.loads(out)["sources"]] == ["run-1", "other"]
+
+
+def test_attaching_a_name_again_gives_it_the_new_place(job: Words) -> None:
+    job("create", "many", "--source", "a=/bucket/a/")
+    _, out, _ = job("sources", "attach", "many", "A=/bucket/new/", "-o", "json")
+    assert [(each["name"], each["url"]) for each in json.loads(out)["sources"]] == [("A", "/bucket/new/")]
+
+
+def test_one_place_may_be_chosen_from_without_a_name(job: Words, served: ServedApi) -> None:
+    created(job, "run-1", "--latest", "5", "--include", "exp-*")
+    (source,) = served.do(served.api.details(1))["sources"]
+    assert (source["name"], source["latest"], source["include"]) == ("", 5, ["exp-*"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("create", "x"), "--train-url"),
+        (("create", "x", "--train-url", "/b/", "--source", "a=/b/"), "--train-url"),
+        (("create", "x", "--source", "/b/"), "NAME=URL"),
+        (("create", "x", "--source", "a b=/b/"), "NAME=URL"),
+        (("sources", "detach", "run-1", "none"), "no source named 'none'"),
+        (("sources", "attach", "run-1", "x"), "NAME=URL"),
+    ],
+)
+def test_what_makes_no_sense_of_sources_is_refused(job: Words, words: tuple[str, ...], told: str) -> None:
+    created(job)
+    code, _, err = job(*words)
+    assert code == 2
+    assert told in err
+
+
+def test_the_last_source_stays(job: Words) -> None:
+    job("create", "many", "--source", "a=/bucket/a/")
+    code, _, err = job("sources", "detach", "many", "a")
+    assert code == 2
+    assert "one source at least" in err
+
+
+def test_a_change_in_between_is_taken_into_account(
+    job: Words, served: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job("create", "many", "--source", "a=/bucket/a/")
+    read = Client.sources
+
+    def read_then_be_overtaken(client: Client, job_id: int) -> VersionedSources:
+        found = read(client, job_id)
+        monkeypatch.setattr(Client, "sources", read)
+        client.set_sources(job_id, [JobSource(name="a", url="/bucket/a/"), JobSource(name="b", url="/bucket/b/")])
+        return found
+
+    monkeypatch.setattr(Client, "sources", read_then_be_overtaken)
+    _, out, _ = job("sources", "attach", "many", "c=/bucket/c/", "-o", "json")
+    assert [each["name"] for each in json.loads(out)["sources"]] == ["a", "b", "c"]
+    del served
+
+
+def test_show_names_every_source(job: Words) -> None:
+    job("create", "many", "--source", "a=/bucket/a/", "--source", "b=/bucket/b/", "--latest", "2")
+    _, out, _ = job("show", "many")
+    assert "a = /bucket/a/ (latest 2)" in out
+    assert "b = /bucket/b/ (latest 2)" in out
+    _, out, _ = job("list")
+    assert "/bucket/a/ and 1 more" in out

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx2
 import obstore
 from obstore.store import S3Store
 
+from belvedere.sources.signing import signed_headers
 from belvedere.sources.stores import ObjectStore
 
 _START_SECONDS = 60.0
@@ -100,6 +103,16 @@ class SeaweedFs:
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object."""
         obstore.delete(self._store(bucket), key)
+
+    def remove_bucket(self, bucket: str) -> None:
+        """Remove a bucket and all that is in it."""
+        store, path = self.settings(), f"/{bucket}"
+        host = store.endpoint.removeprefix("http://")
+        signed = signed_headers(store, host, path, "", datetime.now(UTC), method="DELETE")
+        for page in obstore.list(self._store(bucket)):
+            obstore.delete(self._store(bucket), [meta["path"] for meta in page])
+        answer = httpx2.delete(store.endpoint + path, headers=signed)
+        assert answer.status_code in {200, 204}, answer.text
 
     def versions(self, bucket: str, prefix: str) -> dict[str, str]:
         """Names of the objects below a prefix, with what tells their versions apart."""

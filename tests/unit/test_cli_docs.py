@@ -9,6 +9,7 @@ import pytest
 
 from belvedere.cli.exits import Exit
 from belvedere.cli.job_share import share
+from belvedere.cli.job_sources import sources
 from belvedere.cli.jobs import job
 from belvedere.cli.main import cli
 from belvedere.cli.sources import source
@@ -29,15 +30,17 @@ def test_every_exit_code_is_documented_and_no_other() -> None:
     assert documented == {code.value for code in Exit}
 
 
-@pytest.mark.parametrize("group", [cli, job, share, source, store, viewer])
+@pytest.mark.parametrize("group", [cli, job, share, sources, source, store, viewer])
 def test_every_command_is_documented(group: click.Group) -> None:
     context = click.Context(group)
-    prefix = "belvedere" if group is cli else "belvedere job share" if group is share else f"belvedere {group.name}"
+    prefix = {cli: "belvedere", share: "belvedere job share", sources: "belvedere job sources"}.get(
+        group, f"belvedere {group.name}"
+    )
     missing = [name for name in group.list_commands(context) if f"| `{prefix} {name}" not in CLI]
     assert missing == []
 
 
-@pytest.mark.parametrize("group", [cli, job, share, source, store, viewer])
+@pytest.mark.parametrize("group", [cli, job, share, sources, source, store, viewer])
 def test_every_command_can_be_imported_and_says_what_it_does(group: click.Group) -> None:
     context = click.Context(group)
     for name in group.list_commands(context):

@@ -26,7 +26,7 @@ from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import Basis, Principal, SecretKind
 from belvedere.identity.shares import ShareDeed
-from belvedere.lifecycle.jobs import AutoStop, Job, Run, TimeUnit
+from belvedere.lifecycle.jobs import AutoStop, Job, Run, Source, TimeUnit
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
@@ -194,6 +194,30 @@ async def test_the_home_page_shows_jobs_with_word_and_reason() -> None:
         text = (await stage.client.get("/")).text
         assert all(part in text for part in (PROJECT, "Logs unreadable", "does not exist", "Running", "/jobs/1/open"))
         assert "<b>" not in text
+
+
+def of_sources(*sources: Source) -> Job:
+    return replace(job(), sources=sources, train_url=sources[0].url, store=sources[0].store)
+
+
+async def test_a_jobs_page_shows_each_of_its_sources() -> None:
+    first = Source(name="base", url="/bucket/base/", store="minio")
+    second = Source(name="<b>x", url="/bucket/x-*/", exclude=("**/tmp",), latest=3)
+    async with console(of_sources(first, second)) as stage:
+        await stage.sign_in()
+        page = (await stage.client.get("/jobs/1")).text
+        home = (await stage.client.get("/")).text
+    for text in ("<strong>base</strong>", "in store minio", "&lt;b&gt;x", "without **/tmp, the latest 3"):
+        assert text in page
+    assert "and 1 more" in home
+
+
+async def test_a_sole_source_needs_no_list() -> None:
+    async with console(job()) as stage:
+        await stage.sign_in()
+        page = (await stage.client.get("/jobs/1")).text
+    assert 'class="sources"' not in page
+    assert "<code>/<wbr>bucket/<wbr>run/<wbr></code>" in page
 
 
 async def test_an_empty_home_page_says_how_to_make_a_job() -> None:

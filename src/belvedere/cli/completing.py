@@ -57,6 +57,24 @@ def complete_sources(ctx: click.Context, param: click.Parameter, incomplete: str
     ]
 
 
+def complete_named_sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """NAME=URL: the URL, once a name was typed."""
+    name, equals, url = incomplete.partition("=")
+    if not equals:
+        return []
+    return [CompletionItem(f"{name}={each.value}", help=each.help) for each in complete_sources(ctx, param, url)]
+
+
+def complete_source_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Names of the sources of the job that was typed before."""
+    from belvedere.cli.session import find_job  # noqa: PLC0415 - it brings the client along
+
+    job = str(ctx.params.get("job", ""))
+    found = ask(ctx, lambda client: client.sources(find_job(client, job)))
+    named = [each for each in found.sources.sources if each.name] if found else []
+    return [CompletionItem(each.name, help=each.url) for each in named if each.name.startswith(incomplete)]
+
+
 def ask(ctx: click.Context, question: Callable[["Client"], _Answer]) -> _Answer | None:
     """The service's answer to a question asked while a person presses the tab key; None if it has none at once."""
     from belvedere.client import Client, ClientError  # noqa: PLC0415 - 120 ms that help pages don't need

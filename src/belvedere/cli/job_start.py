@@ -11,13 +11,14 @@ from typing import Literal
 import click
 
 from belvedere.cli import options
-from belvedere.cli.completing import complete_flavors, complete_sources, complete_stores
+from belvedere.cli.completing import complete_flavors, complete_named_sources, complete_sources
 from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
+from belvedere.cli.job_sources import Choice, location_of
 from belvedere.cli.output import Format, print_document
 from belvedere.cli.progress import progress
 from belvedere.cli.session import connected, find_job, for_each
-from belvedere.cli.values import log_location, parse_auto_stop
+from belvedere.cli.values import parse_auto_stop, parse_source
 from belvedere.client import Client, Outcome, Waited
 from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleItem, Success
 
@@ -26,12 +27,20 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 @click.argument("name")
 @click.option(
     "--train-url",
-    required=True,
     metavar="URL",
     shell_complete=complete_sources,
     help="Where the logs are: obs://bucket/run-1/, /folder or ./folder.",
 )
-@click.option("--store", shell_complete=complete_stores, help="The object store that URL lies in, by its name.")
+@click.option(
+    "--source",
+    "named",
+    type=options.Parsed("source", parse_source),
+    multiple=True,
+    metavar="NAME=URL",
+    shell_complete=complete_named_sources,
+    help="Several places instead, each under its name. * stands for a part of a folder's name: obs://bucket/exp-*/.",
+)
+@options.choosing_options
 @click.option("--description", help="Up to 256 characters.")
 @click.option("--job-type", help="Kind of viewer; TensorBoard unless said otherwise.")
 @click.option("--flavor", shell_complete=complete_flavors, help="Resources of the viewer, by their code.")
@@ -50,8 +59,12 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
     *,
     flags: Flags,
     name: str,
-    train_url: str,
+    train_url: str | None,
+    named: tuple[tuple[str, str], ...],
     store: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    latest: int | None,
     description: str | None,
     job_type: str | None,
     flavor: str | None,
@@ -67,12 +80,17 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
     """Post a visualization job: show the logs at URL.
 
     A URL that begins with ./ ../ or ~/ is a folder on this machine; it has to lie below one of the service's log roots.
+    --store, --include, --exclude and --latest count for each --source.
     """
-    location = log_location(train_url, os.getcwd())  # noqa: PTH109 - as the user calls it, symlinks kept
+    if bool(train_url) is bool(named):
+        raise click.UsageError("Say where the logs are: by --train-url, or by one --source or more.")
+    chosen = Choice(store=store, include=include, exclude=exclude, latest=latest)
+    sole = None if chosen.is_plain else chosen.source("", train_url or "")
     wanted = CreateJob(
         job_name=name,
-        train_url=location,
-        store=store,
+        train_url=location_of(train_url) if train_url and not sole else None,
+        store=store if train_url and not sole else None,
+        sources=[chosen.source(*each) for each in named] or ([sole] if sole else None),
         job_desc=description,
         job_type=job_type,
         flavor=FlavorRef(flavor) if flavor else None,
@@ -81,7 +99,7 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
         visibility=visibility,
         sleep_after=None if sleep_after == "default" else sleep_after,
     )
-    hint = folder_hint(train_url, location)
+    hint = folder_hint(train_url, location_of(train_url)) if train_url else ""
     with connected(flags, {Exit.USAGE: hint} if hint else {}) as client:
         created = client.create(wanted)
         if wait:

@@ -11,6 +11,7 @@ job = LazyGroup(
         "open": ("belvedere.cli.job_start:open_job", "Open a job's viewer in a browser, already signed in."),
         "update": ("belvedere.cli.job_change:update", "Change description, auto-stop, tags, visibility or sleep."),
         "share": ("belvedere.cli.job_share:share", "Links by which anybody may look at a job."),
+        "sources": ("belvedere.cli.job_sources:sources", "Show a job's log sources, attach others, detach some."),
         "stop": ("belvedere.cli.job_change:stop", "Stop jobs; they can be restarted under the same address."),
         "restart": ("belvedere.cli.job_start:restart", "Run ended jobs again under the same id and address."),
         "delete": ("belvedere.cli.job_change:delete", "Stop and forget jobs. Their logs are not touched."),

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import click
 
-from belvedere.cli.completing import complete_jobs
+from belvedere.cli.completing import complete_jobs, complete_stores
 from belvedere.cli.connection import Flags
 from belvedere.cli.output import Format
 from belvedere.cli.values import parse_duration, parse_sleep_after
@@ -90,6 +90,21 @@ wait_options = (
 def waiting_options(command: _Command) -> _Command:
     """Add --wait, --open and --timeout."""
     for option in reversed(wait_options):
+        command = option(command)
+    return command
+
+
+source_options = (
+    click.option("--store", shell_complete=complete_stores, help="The object store that URL lies in, by its name."),
+    click.option("--include", multiple=True, metavar="PATTERN", help="Only what matches, like run-* or */train."),
+    click.option("--exclude", multiple=True, metavar="PATTERN", help="Nothing that matches, like **/debug."),
+    click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the N runs that changed last."),
+)
+
+
+def choosing_options(command: _Command) -> _Command:
+    """Add --store, --include, --exclude and --latest."""
+    for option in reversed(source_options):
         command = option(command)
     return command
 

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from belvedere.cli.values import bytes_text, duration_text, moment_text
-from belvedere.contract.jobs import JobDetails, SourceProgress
+from belvedere.contract.jobs import JobDetails, JobSourceState, SourceProgress
 
 
 class Format(StrEnum):
@@ -83,7 +83,7 @@ def list_row(job: JobDetails) -> Row:
         moment_text(job.create_time),
         duration_text(job.duration),
         duration_text(job.remaining_duration),
-        job.train_url,
+        job.train_url if len(job.sources) < 2 else f"{job.train_url} and {len(job.sources) - 1} more",
     )
 
 
@@ -94,8 +94,7 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("Status", f"{job.status_name} ({job.status})"),
         ("Reason", f"{job.reason.text} ({job.reason.code})" if job.reason else ""),
         ("Address", job.service_url),
-        ("Logs", job.train_url),
-        ("Store", job.store),
+        *(("Logs", logs_text(source)) for source in job.sources),
         ("Read", source_text(job.source) if job.source else ""),
         ("Type", job.job_type),
         ("Flavor", job.flavor.code),
@@ -114,6 +113,24 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("ETag", etag),
     ]
     return [(name, value) for name, value in pairs if value not in {"", "-"}]
+
+
+def logs_text(source: JobSourceState) -> str:
+    """One of a job's log sources: its name, where it is, what is chosen of it, and what there is to tell of it."""
+    name = f"{source.name} = " if source.name else ""
+    store = f" in {source.store}" if source.store else ""
+    chosen = f" ({choice_text(source)})" if choice_text(source) else ""
+    return f"{name}{source.url}{store}{chosen}" + (f": {source.reason.text}" if source.reason and source.name else "")
+
+
+def choice_text(source: JobSourceState) -> str:
+    """Which of a source's runs are shown, "" for all."""
+    parts = [
+        *(f"only {pattern}" for pattern in source.include),
+        *(f"not {pattern}" for pattern in source.exclude),
+        *([f"latest {source.latest}"] if source.latest else []),
+    ]
+    return ", ".join(parts)
 
 
 def sleep_text(sleep_after: int | str | None) -> str:

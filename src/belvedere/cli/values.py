@@ -2,10 +2,12 @@
 
 import os.path
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from belvedere.contract.jobs import ScheduleItem
+from belvedere.contract.limits import SOURCE_NAME
 from belvedere.contract.statuses import JobStatus
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -93,6 +95,24 @@ def log_location(text: str, working_folder: str) -> str:
         return text
     # Not percent-encoded: locations are paths, in which % ? and # stand for themselves.
     return "file://" + os.path.normpath(os.path.join(working_folder, os.path.expanduser(text)))  # noqa: PTH111, PTH118
+
+
+def parse_source(text: str) -> tuple[str, str]:
+    """Name and URL of ``NAME=URL``."""
+    name, equals, url = text.partition("=")
+    if not (equals and url and SOURCE_NAME.fullmatch(name)):
+        raise ValueError(
+            f"{text!r} is no NAME=URL: a name has 1 to 64 letters, digits, periods, hyphens and underscores."
+        )
+    return name, url
+
+
+def name_for(url: str, taken: Collection[str]) -> str:
+    """A name for a source that has none: the last part of its URL, told apart from those that are taken."""
+    last = url.rstrip("/").rpartition("/")[2]
+    wanted = re.sub(r"[^A-Za-z0-9._-]+", "-", last).lstrip("._-")[:60] or "logs"
+    folded = {name.lower() for name in taken}
+    return next(name for name in (wanted, *(f"{wanted}-{n}" for n in range(2, 200))) if name.lower() not in folded)
 
 
 def duration_text(milliseconds: int | None) -> str:

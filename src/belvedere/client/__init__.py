@@ -22,7 +22,7 @@ from belvedere.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from belvedere.client.queries import ListQuery, Versioned
+from belvedere.client.queries import ListQuery, Versioned, VersionedSources
 from belvedere.client.waiting import Goal, Outcome, Waited
 
 __all__ = [
@@ -41,5 +41,6 @@ __all__ = [
     "UnexpectedAnswer",
     "Unreachable",
     "Versioned",
+    "VersionedSources",
     "Waited",
 ]

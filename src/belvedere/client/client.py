@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 
 from belvedere.client.errors import UnexpectedAnswer
-from belvedere.client.queries import ListQuery, Versioned, parameters
+from belvedere.client.queries import ListQuery, Versioned, VersionedSources, parameters
 from belvedere.client.transfer import RETRY_PAUSES, Transfer
 from belvedere.client.waiting import FIRST_PAUSE, Goal, Outcome, Waited, next_pause, outcome_of
 from belvedere.contract.jobs import (
@@ -23,6 +23,9 @@ from belvedere.contract.jobs import (
     JobEvents,
     JobList,
     JobLogs,
+    JobSource,
+    JobSources,
+    SetSources,
     Success,
     Ticket,
     UpdateJob,
@@ -121,6 +124,18 @@ class Client:
         headers = {"If-Match": if_match} if if_match else {}
         body = msgspec.json.encode(changes)
         _decode(self._transfer.send("PUT", _path(job_id), body=body, headers=headers), Success)
+
+    def sources(self, job_id: int) -> VersionedSources:
+        """Where its logs come from, how each source stands, and the job's ETag."""
+        response = self._transfer.send("GET", _path(job_id, "sources"), repeatable=True)
+        return VersionedSources(sources=_decode(response, JobSources), etag=response.headers.get("ETag", ""))
+
+    def set_sources(self, job_id: int, sources: Sequence[JobSource], *, if_match: str | None = None) -> JobSources:
+        """Show these from now on, without a restart. `if_match`: only while it still has that ETag; else Refused."""
+        headers = {"If-Match": if_match} if if_match else {}
+        body = msgspec.json.encode(SetSources(sources=list(sources)))
+        path = _path(job_id, "sources")
+        return _decode(self._transfer.send("PUT", path, body=body, headers=headers, repeatable=True), JobSources)
 
     def stop(self, job_id: int) -> None:
         """Ask for its end; returns at once. Its definition is kept."""

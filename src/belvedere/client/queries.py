@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from belvedere.contract.jobs import JobDetails
+from belvedere.contract.jobs import JobDetails, JobSources
 from belvedere.contract.limits import PAGE_SIZE
 from belvedere.contract.statuses import JobStatus
 
@@ -28,6 +28,13 @@ class Versioned(msgspec.Struct, frozen=True, kw_only=True):
     """A job and the revision it was read at, for `Client.update(if_match=…)`."""
 
     job: JobDetails
+    etag: str
+
+
+class VersionedSources(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's log sources and the revision of the job, for `Client.set_sources(if_match=…)`."""
+
+    sources: JobSources
     etag: str
 
 

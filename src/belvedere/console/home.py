@@ -22,7 +22,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     tone: str
     reason: str
     stops: str
-    train_url: str
+    train_url: str  # of the first source
+    further: int  # sources
     created: str
     created_text: str
     opens: bool
@@ -41,6 +42,7 @@ def job_row(job: JobDetails, sighting: Sighting | None, now: datetime) -> JobRow
         reason=job.reason.text if job.reason else "",
         stops=stops_text(job),
         train_url=job.train_url,
+        further=max(len(job.sources) - 1, 0),
         created=created.isoformat(timespec="seconds"),
         created_text=age_text(created, now),
         opens=Verb.OPEN in STATUS_TABLE[JobStatus(job.status)].verbs,

@@ -9,7 +9,7 @@ import msgspec
 from belvedere.console.home import stops_text
 from belvedere.console.progress import duration_text, progress_text
 from belvedere.console.tones import badge_of
-from belvedere.contract.jobs import JobDetails, JobEvent
+from belvedere.contract.jobs import JobDetails, JobEvent, JobSourceState, SourceProgress
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.status import STATUS_TABLE, Verb
 from belvedere.runtimes.board import Sighting
@@ -34,6 +34,18 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the job's log sources. Empty texts are left out."""
+
+    name: str
+    url: str
+    store: str
+    chosen: str
+    progress: str
+    reason: str
+    is_unreadable: bool
+
+
 class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page tells. Empty texts and None are left out."""
 
@@ -44,8 +56,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     tone: str
     reason: str
     code: str
-    train_url: str
-    store: str
+    sources: list[SourceFacts]  # at least one
     progress: str
     auto_stop: str
     sleep: str
@@ -68,9 +79,8 @@ def job_facts(job: JobDetails, sighting: Sighting | None) -> JobFacts:
         tone=badge.tone,
         reason=job.reason.text if job.reason else "",
         code=job.reason.code.value if job.reason else "",
-        train_url=job.train_url,
-        store=job.store,
-        progress=_progress_text(job),
+        sources=[_source_facts(source) for source in job.sources],
+        progress=_progress_text(job.source) if len(job.sources) == 1 else "",  # beside others each has its own,
         auto_stop=_auto_stop_text(job),
         sleep=_sleep_text(job),
         tags=job.tags,
@@ -97,11 +107,32 @@ def refusal_text(verb: Verb, job: JobDetails) -> str:
     return f"This job can’t be {_DONE_WORDS[verb]} now: its status is “{STATUS_TABLE[JobStatus(job.status)].word}”."
 
 
-def _progress_text(job: JobDetails) -> str:
-    source = job.source
-    if source is None:
+def _source_facts(source: JobSourceState) -> SourceFacts:
+    return SourceFacts(
+        name=source.name,
+        url=source.url,
+        store=source.store,
+        chosen=_chosen_text(source),
+        progress="" if source.reason else _progress_text(source.progress),
+        reason=source.reason.text if source.reason else "",
+        is_unreadable=source.progress is not None and source.progress.state in {"failed", "waiting"},
+    )
+
+
+def _chosen_text(source: JobSourceState) -> str:
+    """Which of its runs are shown, "" for all."""
+    parts = [
+        f"only {' or '.join(source.include)}" if source.include else "",
+        f"without {' and '.join(source.exclude)}" if source.exclude else "",
+        f"the latest {source.latest}" if source.latest else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _progress_text(progress: SourceProgress | None) -> str:
+    if progress is None:
         return ""
-    return progress_text(source) or ("No log files yet" if source.state == "current" else "")
+    return progress_text(progress) or ("No log files yet" if progress.state == "current" else "")
 
 
 def _auto_stop_text(job: JobDetails) -> str:

@@ -20,7 +20,7 @@ from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
 from belvedere.gateway.shelf import plain
 from belvedere.gateway.standing import JobView, Standing
-from belvedere.lifecycle.jobs import Intent, Job
+from belvedere.lifecycle.jobs import Intent, Job, urls_of
 from belvedere.viewers.base import AssetFile
 
 OWN: Final = "/_belvedere/"
@@ -138,7 +138,7 @@ def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch, *,
         "is_guest": is_guest,
         "tone": tone_of(JobStatus(view.status)),
         "prefix": route.prefix,
-        "train_url": "" if is_guest else job.train_url,
+        "urls": () if is_guest else urls_of(job),
         "stays": job.intent is not Intent.DELETE,
     }
     response = page(rules, "job.html", status=STATUS_OF_STANDING[view.standing], values=values)

@@ -20,7 +20,7 @@ from belvedere.gateway.use import OWN, PRESENT, STATE, UseSink, is_use
 from belvedere.gateway.visitors import Visitor
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Caller, SignedBy
-from belvedere.lifecycle.jobs import Job, Visibility
+from belvedere.lifecycle.jobs import Job, Visibility, urls_of
 from belvedere.lifecycle.seen import Endpoint
 from belvedere.runtimes.board import Board, Sighting
 
@@ -196,7 +196,7 @@ class Viewing:
             main_of=route.job_type if route.rest in _MAIN else "",
             console_origin=self._rules.console_origin,
             is_secure=self._rules.origins.is_secure,
-            train_url=job.train_url,
+            train_url=", ".join(urls_of(job)),
         )
         if passage.main_of:
             await self._shelf.loaded(passage.main_of)

@@ -140,6 +140,11 @@ def sources_of(job: Job) -> tuple[Source, ...]:
     return job.sources or (Source(name="", url=job.train_url, store=job.store),)
 
 
+def urls_of(job: Job) -> tuple[str, ...]:
+    """Where the job's logs lie, as its user wrote it."""
+    return tuple(source.url for source in sources_of(job))
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened to a job, for its owner to read."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from belvedere.lifecycle.jobs import AutoStop, Job, Run, Visibility, sources_of
+from belvedere.lifecycle.jobs import AutoStop, Job, Run, Visibility, urls_of
 from belvedere.lifecycle.status import status_of
 
 RUN_FACTS: Final = tuple(field.name for field in msgspec.structs.fields(Run))
@@ -51,8 +51,7 @@ def private_audience(user: str) -> str:
 
 def search_text(job: Job) -> str:
     """What a search looks through."""
-    urls = [source.url for source in sources_of(job)]
-    return _BETWEEN.join(fold(text) for text in (job.name, job.description, *urls))
+    return _BETWEEN.join(fold(text) for text in (job.name, job.description, *urls_of(job)))
 
 
 def fold(text: str) -> str:
