@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.effort import Effort
 from benchmarks.machine import described
 from benchmarks.report import Chapter, chapter_text, replaced, table
-from benchmarks.scenarios import api, burst, gateway, large, memory, mirror, opening, series
+from benchmarks.scenarios import api, burst, density, gateway, large, memory, mirror, opening, series
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
@@ -19,6 +19,7 @@ SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
     "series": series.measure,
     "burst": burst.measure,
     "memory": memory.measure,
+    "density": density.measure,
     "api": api.measure,
     "gateway": gateway.measure,
     "large": large.measure,

@@ -1,6 +1,9 @@
 """Us: `belvedere serve` as everybody runs it, asked over HTTP alone."""
 
+import asyncio
 import contextlib
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +12,7 @@ from pathlib import Path
 import msgspec
 from tests.support.service import BelvedereProcess, running_service
 
+from belvedere.runtimes.local import LocalRuntime
 from benchmarks.asking import Asker, until
 from benchmarks.processes import with_words
 from benchmarks.stock import wait_for_scalar
@@ -79,6 +83,25 @@ class Service:
         """Control plane and viewer host."""
         assert self.process.process is not None
         return [self.process.process.pid, *self.host_pids()]
+
+    def viewers_known(self) -> int:
+        """How many viewers the host has, asleep or awake."""
+
+        async def ask() -> int:
+            runtime = LocalRuntime(self.process.data)
+            info = await runtime.host()
+            await runtime.close(end_viewers=False)
+            return info.viewers if info else 0
+
+        return asyncio.run(ask())
+
+    def cut_power(self) -> None:
+        """Kill the control plane, the host and all that it has started; they are gone when this returns."""
+        self.process.kill()
+        for pid in self.host_pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: None if self.process.processes() else True, 0.01)
 
     def warm_up(self, train_url: str) -> None:
         """Until its first viewers have been shown, and its warm parent has had time to get ready."""

@@ -52,6 +52,11 @@ def weight(roots: Iterable[int]) -> int:
     return sum(_pss(pid) for pid in descendants(roots, _parents()))
 
 
+def processor_time(roots: Iterable[int]) -> float:
+    """Seconds of processor time that these processes and their descendants have taken, with what they waited for."""
+    return sum(_ticks(pid) for pid in descendants(roots, _parents())) / os.sysconf("SC_CLK_TCK")
+
+
 def descendants(roots: Iterable[int], parents: Mapping[int, int]) -> set[int]:
     """The processes and all that come from them. `parents`: each living process's parent."""
     children: dict[int, list[int]] = defaultdict(list)
@@ -93,6 +98,13 @@ def _pss(pid: int) -> int:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
+    return 0
+
+
+def _ticks(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15]))
     return 0
 
 

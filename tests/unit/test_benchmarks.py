@@ -6,7 +6,7 @@ from benchmarks.datasets import LogSet
 from benchmarks.load import BadLoad, Throughput, post_script, read
 from benchmarks.processes import descendants
 from benchmarks.report import Chapter, figure, replaced, table, times
-from benchmarks.scenarios import gateway, large, memory, opening
+from benchmarks.scenarios import density, gateway, large, memory, opening
 from benchmarks.stock import is_complete, series_path
 from benchmarks.summary import Row, Spread, Unit, Verdict, extrapolated, quantile, ratio, spread, verdict
 
@@ -178,6 +178,21 @@ def test_memory_of_a_scaled_peer_is_not_compared() -> None:
 def test_what_viewers_share_is_counted_with_the_first_and_not_with_the_next() -> None:
     chapter = memory.chapter(100.0, {1: 110.0, 50: 600.0}, {1: 80.0, 50: 4000.0})
     assert [each.ours.median for each in chapter.rows] == [110, 12, 10, 100]
+
+
+def test_what_a_job_takes_is_what_all_of_them_add() -> None:
+    found = density.Found(
+        starts=[2.0],
+        all_back=[5.0],
+        idle=[1.0],
+        memory_before=100,
+        memory_asleep=300,
+        wakes=[0.1] * 2,
+        memory_awake=340,
+    )
+    rows = density.chapter(found, defined=1000, running=100).rows
+    assert [each.ours.median for each in rows] == [2, 5, 1, 300, 2, 0.1, 340, 20]
+    assert verdict(rows[0]) is Verdict.REACHED
 
 
 def test_time_added_is_what_exceeds_the_round_without_anything_in_between() -> None:
