@@ -1,8 +1,12 @@
 """Viewers have a network of their own: nobody else on the machine can reach their data servers."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from belvedere.host.places import places
 from belvedere.runtimes.local import LocalRuntime
@@ -13,6 +17,8 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not lacks(None).has(Facet.NETWORK), reason="this kernel gives no network namespaces"),
 ]
+
+LISTENS = "0A"  # a state of TCP, as the kernel writes it
 
 
 def network_of(pid: int | str) -> str:
@@ -36,3 +42,32 @@ async def test_each_data_server_listens_in_a_network_of_its_viewer_alone(tmp_pat
         assert network_of("self") not in networks
     finally:
         await runtime.close(end_viewers=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only a superuser may look from a viewer's place")
+async def test_a_viewer_reaches_its_own_data_server_and_no_other_projects(tmp_path: Path) -> None:
+    runtime = LocalRuntime(tmp_path, poll_seconds=1)
+    try:
+        for job_id in (1, 2):
+            await stand_up(runtime, replace(viewer_spec(job_id), project_id=f"project-{job_id}"))
+        one, other = running("tensorboard_data_server", descendants(host_of(tmp_path)))
+        assert reaches(one, port_of(one))
+        assert not reaches(one, port_of(other))
+        assert not reaches(other, port_of(one))
+        assert not reaches(os.getpid(), port_of(one))
+    finally:
+        await runtime.close(end_viewers=True)
+
+
+def port_of(server: int) -> int:
+    """What it listens on, as its own network tells."""
+    lines = [line.split() for line in Path(f"/proc/{server}/net/tcp").read_text().splitlines()[1:]]
+    (address,) = {fields[1] for fields in lines if fields[3] == LISTENS}
+    return int(address.rpartition(":")[2], 16)
+
+
+def reaches(pid: int, port: int) -> bool:
+    """Whether a process in this one's place reaches the loopback port."""
+    program = f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=10)"
+    words = ["nsenter", "--target", str(pid), "--net", sys.executable, "-c", program]
+    return subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 0
