@@ -39,7 +39,7 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             children=Children(where.processes, sweeps=False),
             launcher=ColdLauncher(),
             mirrors=mirrors,
-            viewer_types=viewer_types(),
+            viewer_types=viewer_types,
             environments=Environments(tmp_path),
             memory_budget=2 * BARE_VIEWER + BARE_VIEWER // 2,
         )

@@ -1,3 +1,5 @@
+import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -142,6 +144,16 @@ async def test_a_mirror_is_shared_within_a_project_only(mirrors: FolderMirrors, 
     await first.close()
     (logs / EVENTS).write_bytes(b"1")
     await until(second, lambda state: state.has_logs)
+
+
+async def test_opening_it_again_and_again_keeps_nothing_of_the_times_before(mirrors: FolderMirrors, logs: Path) -> None:
+    for _ in range(5):
+        mirror = open_mirror(mirrors, logs)
+        await until(mirror, is_complete)
+        await mirror.close()
+    gc.collect()
+    tasks = [each for each in gc.get_objects() if isinstance(each, asyncio.Task)]
+    assert [task for task in tasks if task.done() and task.get_name().startswith("mirror")] == []
 
 
 async def test_only_its_owner_gets_to_a_mirror_and_whoever_is_there_may_read(

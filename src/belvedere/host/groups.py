@@ -187,6 +187,8 @@ def _parent_in_v2(hierarchy: Hierarchy) -> Path:
     could not start us once more; it may put us into a group of that name from the beginning.
     """
     own = Path(hierarchy.own)
+    if MEMORY not in _read(own / "cgroup.controllers").split():
+        raise OSError("memory is not in that hierarchy, or not handed on to us")
     if own.name == STEPPED_ASIDE:
         _hand_on(own.parent, 2)
         return own.parent

@@ -110,6 +110,8 @@ class SharedMirror:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+            if self._task is task:
+                self._task = None
 
     def watch(self) -> None:
         """Somebody looks now."""
@@ -131,6 +133,7 @@ class SharedMirror:
     async def _run(self, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait([after])  # one writer at a time
+            after = None  # a task that was cancelled keeps its frames: each would keep the one before it, without end
         self._held = self._nearby = None  # another host may have been here: the truth is on disk
         try:
             await self._loop()
