@@ -30,7 +30,7 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     """With room for two viewers, in this process, so that a viewer counts as idle after half a second."""
     monkeypatch.setattr(pressure, "IDLE_SECONDS", IDLE)
     where = places(tmp_path)
-    for folder in (where.home, where.sockets, where.work, where.processes):
+    for folder in (where.home, where.sockets, where.views, where.work, where.processes):
         make_private(folder)
     mirrors = FolderMirrors(where.home / "mirrors", lambda location: open_source(location, {}))
     made = Host(
