@@ -38,8 +38,8 @@ async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstrea
         bootstrap = await ensure_bootstrap(
             data / "bootstrap.json",
             stores.identities,
-            parts.gatekeeper,
-            parts.keys,
+            parts.people.gatekeeper,
+            parts.people.ring,
             clock=utc_now,
             api_origin=settings.api_origin,
             viewer_origin=settings.viewer_origin,

@@ -166,7 +166,9 @@ async def test_all_secrets_of_a_user_are_removed_wherever_they_count(store: Iden
     for digest, project_id in (("here", PROJECT), ("there", OTHER), ("nowhere", "")):
         await store.add_secret(replace(secret(digest), principal=replace(ANN, project_id=project_id)))
     await store.add_secret(replace(secret("other"), principal=replace(ANN, user="other")))
-    assert await store.remove_all_secrets_of("ann") == 3
+    await store.add_secret(secret("ends", expires_at=START))
+    assert await store.remove_all_secrets_of("ann", endless_too=False) == 1
+    assert await store.remove_all_secrets_of("ann", endless_too=True) == 3
     assert await store.find_secret(SecretKind.TICKET, "other")
 
 

@@ -12,13 +12,12 @@ from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
 from belvedere.api.doors import Doors
-from belvedere.api.operations import Services
+from belvedere.api.operation import services_of
 from belvedere.contract.jobs import Flavor, ViewerKind
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.keys import KeyRing
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
@@ -27,8 +26,10 @@ from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
+from belvedere.service.people import People, people
 from belvedere.service.rules import CheckedSource, ServiceRules
 from belvedere.service.shares import ShareService
+from belvedere.service.tokens import TokenRules
 from belvedere.sources.stores import ObjectStore
 from belvedere.store.base import JobQuery, JobStore
 from belvedere.store.opening import Stores, open_store
@@ -103,12 +104,13 @@ class Api:
     """The application with one user in each of two projects, and a client that is signed in as the first's."""
 
     def __init__(
-        self, app: Starlette, stores: Stores, world: World, board: Board, tokens: dict[str, str], keys: KeyRing
+        self, app: Starlette, stores: Stores, world: World, board: Board, tokens: dict[str, str], those: People
     ) -> None:
         self.app = app
         self.store: JobStore = stores.jobs
         self.identities: IdentityStore = stores.identities
-        self.keys = keys
+        self.people = those
+        self.keys = those.ring
         self.world = world
         self.board = board
         self.tokens = tokens
@@ -168,7 +170,9 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
     """The API over a new database in `folder`."""
     world, board = World(), Board()
     with open_store(folder / "belvedere.db", clock=world.clock) as stores:
-        gatekeeper = Gatekeeper(stores.identities)
+        token_rules = TokenRules(origin="http://api.example", region="here", domain="Account", life=timedelta(hours=24))
+        those = people(stores.identities, Sealer([new_key()]), world.clock, token_rules)
+        gatekeeper = those.gatekeeper
         passes = Passes(stores.passes, gatekeeper)
         rules = ServiceRules(
             quota=quota,
@@ -187,7 +191,6 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             hint=world.hinted.append,
             read_logs=world.read_logs,
         )
-        keys = KeyRing(stores.identities, gatekeeper, Sealer([new_key()]), world.now)
         shares = ShareService(
             store=stores.shares,
             passes=passes,
@@ -198,15 +201,15 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             record=world.deeds.append,
         )
         app = create_app(
-            Services(jobs=service, log_stores=_log_stores(stores, world), shares=shares),
-            Doors(gatekeeper, keys, world.clock),
+            services_of(service, _log_stores(stores, world), shares, those),
+            Doors(gatekeeper, those.ring, world.clock),
             observe=world.observe,
         )
         for project_id in (PROJECT, OTHER_PROJECT):
             await stores.identities.add_project(Project(id=project_id, name=project_id[:4], created_at=world.now))
         await enrol(stores.identities, "admin", role=None)
         await enrol(stores.identities, "colleague", PROJECT)
-        api = Api(app, stores, world, board, await _tokens(gatekeeper, world), keys)
+        api = Api(app, stores, world, board, await _tokens(gatekeeper, world), those)
         async with api.client:
             yield api
 

@@ -18,9 +18,12 @@ from belvedere.api import openapi
 from belvedere.api.answers import error_answer
 from belvedere.api.doors import Doors
 from belvedere.api.envelope import Envelope, Observer
-from belvedere.api.operations import OPERATIONS, Call, Operation, Services
+from belvedere.api.iam_operations import VersionsRoute
+from belvedere.api.operation import NOBODY, Call, Door, Operation, Services
+from belvedere.api.operations import OPERATIONS
 from belvedere.contract import validation
 from belvedere.contract.errors import BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
+from belvedere.identity.records import Caller
 
 OPENAPI_PATH: Final = "/openapi.json"
 
@@ -45,6 +48,7 @@ def create_app(
     return Starlette(
         routes=[
             *(api.route(path, tuple(operations)) for path, operations in by_path),
+            VersionsRoute(services.tokens),
             Route(OPENAPI_PATH, _openapi, methods=["GET"]),
             *routes,
         ],
@@ -75,13 +79,21 @@ class _Api:
         return Route(path, endpoint, methods=list(by_method))
 
     async def _answer(self, request: Request, by_method: Mapping[str, Operation]) -> Response:
-        # Nothing is read or told before it is known who asks.
-        who = await self._doors.caller_in(request, request.path_params["project_id"])
+        operation = by_method[request.method]
+        who = await self._let_in(request, operation.door)  # nothing is read or told before it is known who asks
         text = request.path_params.get("job_id")
         job_id = None if text is None else validation.job_id(text)
         structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)
-        call = Call(services=self._services, who=who, request=request, job_id=job_id)
-        return await by_method[request.method].handler(call)
+        return await operation.handler(Call(services=self._services, who=who, request=request, job_id=job_id))
+
+    async def _let_in(self, request: Request, door: Door) -> Caller:
+        match door:
+            case Door.PROJECT:
+                return await self._doors.caller_in(request, request.path_params["project_id"])
+            case Door.ANYBODY_KNOWN:
+                return await self._doors.caller(request)
+            case Door.OPEN:
+                return NOBODY
 
 
 async def _openapi(request: Request) -> Response:
@@ -96,7 +108,8 @@ def _document() -> bytes:
 
 
 async def _belvedere_error(request: Request, error: Exception) -> Response:
-    return error_answer(cast("BelvedereError", error), request.scope["request_id"])
+    refusal = cast("BelvedereError", error)
+    return error_answer(refusal, request.scope["request_id"], is_iam=request.url.path.startswith("/v3"))
 
 
 async def _http_error(page_for_error: PageForError, request: Request, error: Exception) -> Response:

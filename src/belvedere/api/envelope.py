@@ -85,7 +85,7 @@ def _prepare(scope: Scope) -> None:
     sent = Headers(scope=scope).get("x-request-id", "")
     request_id = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
     scope["request_id"] = request_id
-    if scope["path"].startswith("/v1/"):
+    if scope["path"].startswith(("/v1/", "/v3")):
         scope["path"] = scope["path"].rstrip("/")
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)

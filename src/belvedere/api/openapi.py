@@ -1,13 +1,15 @@
 """The OpenAPI 3.1 document, from the table of operations and the contract's types. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 
 import msgspec
 
 from belvedere import __version__
-from belvedere.api.operations import ErrorTypes, Operation
+from belvedere.api.operation import Door, ErrorTypes, Operation
 from belvedere.contract import errors
 from belvedere.contract.errors import BelvedereError
+from belvedere.contract.identity import USER_PATTERN
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.shares import SHARE_ID_PATTERN
@@ -27,6 +29,8 @@ _PATH_PARAMETERS = {
     "store_name": {"type": "string", "pattern": NAME_PATTERN},
     "share_id": {"type": "string", "pattern": SHARE_ID_PATTERN},
     "job_id": {"type": "string", "pattern": "^[0-9]+$"},
+    "user_name": {"type": "string", "pattern": USER_PATTERN},
+    "access_key": {"type": "string", "pattern": "^[A-Z0-9]{20}$"},
 }
 
 
@@ -42,9 +46,17 @@ def document(operations: Sequence[Operation]) -> Document:
         "paths": _paths(operations),
         "components": {
             "schemas": _schemas(operations),
-            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "SDK-HMAC-SHA256, with X-Sdk-Date and Host signed.",
+                },
+            },
         },
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"signature": []}],
     }
 
 
@@ -59,10 +71,12 @@ def _operation(operation: Operation) -> Document:
     described: Document = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "tags": ["Extensions" if operation.is_extension else "Visualization jobs"],
+        "tags": [operation.tag or ("Extensions" if operation.is_extension else "Visualization jobs")],
         "parameters": [*_path_parameters(operation.path), *_parameters(operation)],
-        "responses": {"200": _response("Success.", operation.answer), **_error_responses(operation)},
+        "responses": {str(operation.success): _success(operation), **_error_responses(operation)},
     }
+    if operation.door is Door.OPEN:
+        described["security"] = []
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.body)}
     return described
@@ -96,6 +110,12 @@ def _error_responses(operation: Operation) -> Document:
     return {status: _response("\n".join(lines), ErrorBody) for status, lines in sorted(by_status.items())}
 
 
+def _success(operation: Operation) -> Document:
+    if operation.success == HTTPStatus.NO_CONTENT:
+        return {"description": "Success.", "headers": _REQUEST_ID}
+    return _response("Success.", operation.answer)
+
+
 def _line(error: type[BelvedereError]) -> str:
     return f"{error.code}: {(error.__doc__ or '').splitlines()[0]}"
 
@@ -111,7 +131,8 @@ def _content(body: type[msgspec.Struct]) -> Document:
 def _schemas(operations: Iterable[Operation]) -> Mapping[str, object]:
     types: set[type[msgspec.Struct]] = {ErrorBody}
     for operation in operations:
-        types.add(operation.answer)
+        if operation.success != HTTPStatus.NO_CONTENT:
+            types.add(operation.answer)
         if operation.body is not None:
             types.add(operation.body)
     ordered = sorted(types, key=lambda kind: kind.__name__)

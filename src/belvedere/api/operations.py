@@ -4,17 +4,17 @@ A handler parses with the contract's rules and calls the service. Bodies are rea
 clients send a content type without a body on stop, restart and delete.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-import msgspec
 import structlog
-from starlette.requests import Request
 from starlette.responses import Response
 
 from belvedere.api.answers import answer
 from belvedere.api.bodies import read_body
-from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY, Parameter
+from belvedere.api.iam_operations import IAM_OPERATIONS
+from belvedere.api.identity_operations import IDENTITY_OPERATIONS
+from belvedere.api.operation import BODY_ERRORS, Call, ErrorTypes, Handler, Operation
+from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY
 from belvedere.api.preconditions import etag, revisions
 from belvedere.contract import (
     errors,
@@ -27,13 +27,9 @@ from belvedere.contract import (
     store_rules,
     validation,
 )
-from belvedere.contract.errors import BelvedereError
 from belvedere.identity.gatekeeper import digest_of
-from belvedere.identity.records import Basis, Caller, SecretKind
+from belvedere.identity.records import Basis, SecretKind
 from belvedere.lifecycle.status import Verb
-from belvedere.service.jobs import JobService
-from belvedere.service.log_stores import LogStoreService
-from belvedere.service.shares import ShareService
 
 JOBS: Final = "/v1/{project_id}/visualization-jobs"
 JOB: Final = JOBS + "/{job_id}"
@@ -43,42 +39,6 @@ STORES: Final = "/v1/{project_id}/log-stores"
 STORE: Final = STORES + "/{store_name}"
 VIEWER_TYPES: Final = "/v1/{project_id}/viewer-types"
 FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
-
-
-class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """The use cases behind the operations."""
-
-    jobs: JobService
-    log_stores: LogStoreService
-    shares: ShareService
-
-
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """An authenticated request. `job_id` is None where the path has none, or one that no job can have."""
-
-    services: Services
-    who: Caller
-    request: Request
-    job_id: int | None = None
-
-
-Handler = Callable[[Call], Awaitable[Response]]
-ErrorTypes = tuple[type[BelvedereError], ...]
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. Errors that every operation may answer with are not repeated in `errors`."""
-
-    name: str
-    method: str
-    path: str
-    summary: str
-    handler: Handler
-    answer: type[msgspec.Struct]
-    body: type[msgspec.Struct] | None = None
-    parameters: tuple[Parameter, ...] = ()
-    errors: ErrorTypes = ()
-    is_extension: bool = False
 
 
 async def _create(call: Call) -> Response:
@@ -199,11 +159,10 @@ def _revisions(call: Call) -> frozenset[int] | None:
     return revisions(call.request.headers.get("if-match"))
 
 
-_BODY_ERRORS: ErrorTypes = (errors.MalformedBody, errors.BodyTooLarge)
 _JOB_ERRORS: ErrorTypes = (errors.NotFound,)
 _VERB_ERRORS: ErrorTypes = (*_JOB_ERRORS, errors.IllegalState, errors.Conflict, errors.PreconditionFailed)
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
+_JOB_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         name="createVisualizationJob",
         method="POST",
@@ -214,7 +173,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answer=jobs.JobCreated,
         parameters=(IDEMPOTENCY_KEY,),
         errors=(
-            *_BODY_ERRORS, errors.UnknownWorkspace, errors.UnknownFlavor, errors.InvalidLogUrl,
+            *BODY_ERRORS, errors.UnknownWorkspace, errors.UnknownFlavor, errors.InvalidLogUrl,
             errors.LogSourceRefused, errors.LogSourceForbidden, errors.QuotaExceeded, errors.Conflict,
         ),
     ),
@@ -246,7 +205,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         body=jobs.UpdateJob,
         answer=jobs.Success,
         parameters=(IF_MATCH,),
-        errors=(*_BODY_ERRORS, *_VERB_ERRORS),
+        errors=(*BODY_ERRORS, *_VERB_ERRORS),
     ),
     Operation(
         name="deleteVisualizationJob",
@@ -298,7 +257,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answer=jobs.JobSources,
         parameters=(IF_MATCH,),
         errors=(
-            *_BODY_ERRORS, *_VERB_ERRORS, errors.InvalidLogUrl, errors.LogSourceRefused, errors.LogSourceForbidden,
+            *BODY_ERRORS, *_VERB_ERRORS, errors.InvalidLogUrl, errors.LogSourceRefused, errors.LogSourceForbidden,
         ),
         is_extension=True,
     ),
@@ -341,7 +300,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         handler=_create_share,
         body=shares.CreateShare,
         answer=shares.ShareCreated,
-        errors=(*_BODY_ERRORS, *_JOB_ERRORS, errors.Conflict),
+        errors=(*BODY_ERRORS, *_JOB_ERRORS, errors.Conflict),
         is_extension=True,
     ),
     Operation(
@@ -410,7 +369,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         handler=_add_store,
         body=log_stores.AddLogStore,
         answer=log_stores.LogStore,
-        errors=(*_BODY_ERRORS, errors.Conflict),
+        errors=(*BODY_ERRORS, errors.Conflict),
         is_extension=True,
     ),
     Operation(
@@ -431,7 +390,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         handler=_update_store,
         body=log_stores.UpdateLogStore,
         answer=log_stores.LogStore,
-        errors=(*_BODY_ERRORS, errors.NotFound, errors.Conflict),
+        errors=(*BODY_ERRORS, errors.NotFound, errors.Conflict),
         is_extension=True,
     ),
     Operation(
@@ -452,7 +411,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         handler=_test_store,
         body=log_stores.TryLogStore,
         answer=log_stores.LogStoreTried,
-        errors=(*_BODY_ERRORS, errors.NotFound),
+        errors=(*BODY_ERRORS, errors.NotFound),
         is_extension=True,
     ),
 )  # fmt: skip
+OPERATIONS: Final = (*_JOB_OPERATIONS, *IAM_OPERATIONS, *IDENTITY_OPERATIONS)

@@ -75,7 +75,11 @@ class Desk:
 
     def page_for_error(self, method: str, headers: Mapping[str, str], path: str, status: int) -> Response | None:
         """A page about a path that is not there, for a person; None for a script, and anywhere in the API."""
-        if path.startswith("/v1/") or method not in {"GET", "HEAD"} or "text/html" not in headers.get("accept", ""):
+        if (
+            path.startswith(("/v1/", "/v3"))
+            or method not in {"GET", "HEAD"}
+            or "text/html" not in headers.get("accept", "")
+        ):
             return None
         if status == 404:
             return self.message(404, "There is no such page", "The address may be mistyped, or from another service.")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from belvedere.contract.iam import IamFault
 from belvedere.contract.limits import LATEST_RUNS, PATTERNS, SLEEP_AFTER_LEAST, SLEEP_AFTER_MOST, SOURCES
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.reasons import Reason
@@ -281,3 +282,4 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     error_msg: str
     message: str
     request_id: str
+    error: IamFault | UnsetType = UNSET  # below /v3 alone

@@ -1,13 +1,18 @@
 """Passwords, kept as Argon2id hashes."""
 
 import asyncio
+import secrets
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from belvedere.contract.errors import Unavailable
+from belvedere.identity.records import User
+
 _MEMORY: Final = 19 * 1024  # KiB for each hash; with two rounds that is what OWASP asks for at least
 _AT_ONCE: Final = 2  # more would let strangers take the machine's memory and processors by guessing
+_WAITING: Final = 64  # checks that may wait for their turn
 
 
 class Passwords:
@@ -15,17 +20,31 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=_MEMORY, parallelism=1)
+        self._nobodys = self._hasher.hash(secrets.token_urlsafe())
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
 
     async def hashed(self, password: str) -> str:
         """What is kept of a password."""
         async with self._places:
             return await asyncio.to_thread(self._hasher.hash, password)
 
+    async def is_right(self, user: User | None, password: str) -> bool:
+        """Whether it is the user's password, and they may sign in. The same work for nobody. Raises Unavailable."""
+        kept = user.password_hash if user else ""
+        matches = await self.match(kept or self._nobodys, password)
+        return matches and bool(kept) and user is not None and user.is_enabled
+
     async def match(self, kept: str, password: str) -> bool:
-        """Whether this is the password that `kept` is the hash of."""
-        async with self._places:
-            return await asyncio.to_thread(self._matches, kept, password)
+        """Whether this is the password that `kept` is the hash of. Raises Unavailable when too many ask at once."""
+        if self._waiting >= _WAITING:
+            raise Unavailable("Too many passwords are being checked at this moment. Try again.", retry_after=1)
+        self._waiting += 1
+        try:
+            async with self._places:
+                return await asyncio.to_thread(self._matches, kept, password)
+        finally:
+            self._waiting -= 1
 
     def _matches(self, kept: str, password: str) -> bool:
         try:

@@ -29,6 +29,7 @@ class SignedBy(StrEnum):
     SESSION = "session"
     VIEWER_SESSION = "viewer-session"
     SHARE = "share"
+    NOTHING = "nothing"
 
 
 class Caller(Principal, frozen=True, kw_only=True):
@@ -226,8 +227,8 @@ class IdentityStore(Protocol):
         """Remove all of one user's secrets in one project, of every kind; how many there were."""
         ...
 
-    async def remove_all_secrets_of(self, user: str) -> int:
-        """Remove all of one user's secrets; how many there were."""
+    async def remove_all_secrets_of(self, user: str, *, endless_too: bool) -> int:
+        """Remove all of one user's secrets, those that never expire only if wanted; how many there were."""
         ...
 
     async def remove_expired_secrets(self, now: datetime) -> int: ...

@@ -1,6 +1,7 @@
 """From settings to the parts of a running service: what each room is given of the others."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,15 +11,13 @@ from starlette.applications import Starlette
 
 from belvedere.api.app import create_app
 from belvedere.api.doors import Doors
-from belvedere.api.operations import Services
+from belvedere.api.operation import services_of
 from belvedere.console.desk import Desk
 from belvedere.console.routes import console_routes
 from belvedere.console.rules import ConsoleRules
 from belvedere.gateway.gateway import Gateway, create_gateway
 from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
-from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.keys import KeyRing
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.shares import ShareStore
@@ -37,8 +36,10 @@ from belvedere.server.uses import Uses
 from belvedere.server.viewer_kinds import viewer_kinds
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
+from belvedere.service.people import People
 from belvedere.service.rules import Hint, ServiceRules
 from belvedere.service.shares import ShareService
+from belvedere.service.tokens import TokenRules
 from belvedere.store.base import JobStore, LogStoreRecords
 from belvedere.store.opening import Stores
 
@@ -51,8 +52,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     board: Board
     runtime: Runtime
     reconciler: Reconciler
-    gatekeeper: Gatekeeper
-    keys: KeyRing
+    people: People
     passes: Passes
     shares: ShareService
     jobs: JobService
@@ -107,6 +107,16 @@ def build_shares(settings: Settings, store: ShareStore, passes: Passes, jobs: Jo
     )
 
 
+def token_rules(settings: Settings) -> TokenRules:
+    """What tokens say and how long they live."""
+    return TokenRules(
+        origin=settings.api_origin,
+        region=settings.region,
+        domain=settings.domain,
+        life=timedelta(hours=settings.token_hours),
+    )
+
+
 def build_log_stores(
     settings: Settings, records: LogStoreRecords, catalog: StoreCatalog, runtime: Runtime
 ) -> LogStoreService:
@@ -130,15 +140,15 @@ def build_api(parts: Parts) -> Starlette:
         data_folder=str(settings.data_folder),
         example_logs=_example_logs(settings),
     )
-    desk = Desk(parts.gatekeeper, utc_now, rules)
+    desk = Desk(parts.people.gatekeeper, utc_now, rules)
     return create_app(
-        Services(jobs=parts.jobs, log_stores=parts.log_stores, shares=parts.shares),
-        Doors(parts.gatekeeper, parts.keys, utc_now),
+        services_of(parts.jobs, parts.log_stores, parts.shares, parts.people),
+        Doors(parts.people.gatekeeper, parts.people.ring, utc_now),
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,
         routes=[
             *console_routes(jobs=parts.jobs, shares=parts.shares, board=parts.board, desk=desk),
-            *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.gatekeeper, utc_now),
+            *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, utc_now),
         ],
     )
 

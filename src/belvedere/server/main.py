@@ -16,8 +16,7 @@ import uvloop
 
 from belvedere import __version__
 from belvedere.contract.errors import Unavailable
-from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE, Gatekeeper
-from belvedere.identity.keys import KeyRing
+from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE
 from belvedere.identity.passes import Passes
 from belvedere.identity.records import Principal, SecretKind
 from belvedere.lifecycle.clock import utc_now
@@ -32,6 +31,7 @@ from belvedere.server.apps import (
     build_log_stores,
     build_shares,
     spec_builder,
+    token_rules,
 )
 from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
 from belvedere.server.locating import Locator
@@ -42,6 +42,7 @@ from belvedere.server.settings import Settings, SettingsError
 from belvedere.server.store_keys import open_sealer
 from belvedere.server.uses import Uses
 from belvedere.service.log_stores import StoreCatalog
+from belvedere.service.people import people
 from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
@@ -85,7 +86,7 @@ async def _serve(
     signalled = heed_signals()  # first of all: whatever has been started by then, a signal ends it in order
     async with _stores(data) as stores:
         parts, bootstrap = await _set_up(settings, data, stores)
-        for access_key in await parts.keys.renew():
+        for access_key in await parts.people.ring.renew():
             _log.error("access-key-unusable", access_key=access_key, why=_NO_KEY_OPENS)
         for name in await parts.log_stores.start():
             _log.error("log-store-unusable", name=name, why=_NO_KEY_OPENS)
@@ -115,8 +116,8 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
     reconciler = Reconciler(
         stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER
     )
-    gatekeeper = Gatekeeper(stores.identities)
-    passes = Passes(stores.passes, gatekeeper)
+    those = people(stores.identities, sealer, utc_now, token_rules(settings))
+    passes = Passes(stores.passes, those.gatekeeper)
     jobs = build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator)
     return Parts(
         settings=settings,
@@ -124,8 +125,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         board=board,
         runtime=runtime,
         reconciler=reconciler,
-        gatekeeper=gatekeeper,
-        keys=KeyRing(stores.identities, gatekeeper, sealer, utc_now()),
+        people=those,
         passes=passes,
         shares=build_shares(settings, stores.shares, passes, jobs),
         jobs=jobs,
@@ -153,8 +153,8 @@ async def _bootstrap(settings: Settings, data: Path, parts: Parts) -> Bootstrap:
     return await ensure_bootstrap(
         data / "bootstrap.json",
         parts.stores.identities,
-        parts.gatekeeper,
-        parts.keys,
+        parts.people.gatekeeper,
+        parts.people.ring,
         clock=utc_now,
         api_origin=settings.api_origin,
         viewer_origin=settings.viewer_origin,
@@ -163,7 +163,7 @@ async def _bootstrap(settings: Settings, data: Path, parts: Parts) -> Bootstrap:
 
 async def _announcement(settings: Settings, data: Path, parts: Parts, bootstrap: Bootstrap) -> Announcement:
     principal = Principal(user=ADMINISTRATOR, project_id=bootstrap.project_id)
-    ticket = await parts.gatekeeper.issue(SecretKind.TICKET, principal, utc_now(), SIGN_IN_TICKET_LIFE)
+    ticket = await parts.people.gatekeeper.issue(SecretKind.TICKET, principal, utc_now(), SIGN_IN_TICKET_LIFE)
     return Announcement(
         version=__version__,
         api_origin=settings.api_origin,

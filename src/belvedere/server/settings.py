@@ -61,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
     control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
+    token_hours: float = 24.0  # how long a token that was got by signing in is good
+    domain: str = "default"  # name of the account that clients of IAM say they belong to
+    region: str = "default"  # name of the region that the catalog gives for our endpoints
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
     sleep_after: int = 900  # seconds without use until a viewer sleeps, for jobs that don't say; 0: never
     poll_seconds: float = 5.0  # pause between two looks at a log source
@@ -153,6 +156,7 @@ def strange_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return unknown_variables(environ, [*names, *of_store, *_OTHERS])
 
 
+MOST_TOKEN_HOURS = 24 * 366
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _SECTIONS = ("store", "stores", "flavors")
 _NAMES = (
@@ -317,6 +321,8 @@ def _check_seconds(settings: Settings) -> None:
 def _check_jobs(settings: Settings) -> None:
     if settings.job_quota < 1:
         raise SettingsError("job_quota must be 1 or more.")
+    if not 0 < settings.token_hours <= MOST_TOKEN_HOURS:
+        raise SettingsError(f"token_hours must be more than 0 and at most {MOST_TOKEN_HOURS}.")
     try:
         flavors_of(settings.flavors)
     except ValueError as error:

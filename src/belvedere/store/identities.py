@@ -85,8 +85,10 @@ class SqlIdentityStore(SqlAccessKeys):
         theirs = and_(secrets.c.user == principal.user, secrets.c.project_id == principal.project_id)
         return await self._database.write(lambda c: c.execute(delete(secrets).where(theirs)).rowcount)
 
-    async def remove_all_secrets_of(self, user: str) -> int:
-        return await self._database.write(lambda c: c.execute(delete(secrets).where(secrets.c.user == user)).rowcount)
+    async def remove_all_secrets_of(self, user: str, *, endless_too: bool) -> int:
+        theirs = delete(secrets).where(secrets.c.user == user)
+        chosen = theirs if endless_too else theirs.where(secrets.c.expires_at.is_not(None))
+        return await self._database.write(lambda c: c.execute(chosen).rowcount)
 
     async def remove_expired_secrets(self, now: datetime) -> int:
         return await self._database.write(

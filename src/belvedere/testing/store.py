@@ -385,8 +385,9 @@ class MemoryIdentityStore:
     async def remove_secrets_of(self, principal: Principal) -> int:
         return self._remove([place for place, it in self._secrets.items() if it.principal == principal])
 
-    async def remove_all_secrets_of(self, user: str) -> int:
-        return self._remove([place for place, it in self._secrets.items() if it.principal.user == user])
+    async def remove_all_secrets_of(self, user: str, *, endless_too: bool) -> int:
+        theirs = [place for place, it in self._secrets.items() if it.principal.user == user]
+        return self._remove([place for place in theirs if endless_too or self._secrets[place].expires_at])
 
     async def remove_expired_secrets(self, now: datetime) -> int:
         expired = [place for place, it in self._secrets.items() if it.expires_at and it.expires_at <= now]

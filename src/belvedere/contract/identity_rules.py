@@ -1,0 +1,118 @@
+"""The rules of requests about users and projects. Pure. No error repeats a password."""
+
+import re
+from typing import Final
+
+from msgspec import UNSET
+
+from belvedere.contract.decoding import JsonObject, json_object, missing, refuse, text_of
+from belvedere.contract.errors import RequestError
+from belvedere.contract.iam_rules import PASSWORD_LENGTH
+from belvedere.contract.identity import (
+    PROJECT_NAME_PATTERN,
+    USER_PATTERN,
+    AddProject,
+    AddUser,
+    ChangePassword,
+    ChangeUser,
+    RoleWord,
+)
+
+PASSWORD_LEAST: Final = 8
+_USER = re.compile(USER_PATTERN.removeprefix("^").removesuffix("$"))
+_USER_RULE = "1 to 64 lower-case letters, digits and . _ @ -, beginning with a letter or digit"
+_PROJECT = re.compile(PROJECT_NAME_PATTERN.removeprefix("^").removesuffix("$"))
+_PROJECT_RULE = "1 to 64 letters, digits, periods, hyphens and underscores, beginning with a letter or digit"
+_DESCRIPTION: Final = 256
+_ROLES: Final[tuple[RoleWord, ...]] = ("owner", "editor", "viewer")
+
+
+def user_name(text: str, field: str = "user_name") -> str:
+    """A user's name. Raises RequestError."""
+    if not _USER.fullmatch(text):
+        raise refuse(field, _USER_RULE, text)
+    return text
+
+
+def add_user_request(body: bytes) -> AddUser:
+    """The user in a body. Raises RequestError and its kin."""
+    raw = json_object(body)
+    service, administrator = _flag(raw, "service"), _flag(raw, "administrator")
+    password = _new_password(raw, "password")
+    if service and password:
+        raise RequestError("password: a service account has none. Leave it out, and give it keys.")
+    return AddUser(
+        name=user_name(_required(raw, "name", _USER_RULE), "name"),
+        password=password or None,
+        service=service or False,
+        administrator=administrator or False,
+    )
+
+
+def change_user_request(body: bytes) -> ChangeUser:
+    """The changes in a body: at least one. Raises RequestError and its kin."""
+    raw = json_object(body)
+    enabled, administrator = _flag(raw, "enabled"), _flag(raw, "administrator")
+    change = ChangeUser(
+        enabled=UNSET if enabled is None else enabled,
+        administrator=UNSET if administrator is None else administrator,
+        password=_new_password(raw, "password") or UNSET,
+    )
+    if change == ChangeUser():
+        raise missing("enabled", "true or false (or one of administrator, password)")
+    return change
+
+
+def change_password_request(body: bytes) -> ChangePassword:
+    """Both passwords. Raises RequestError and its kin."""
+    raw = json_object(body)
+    present, new = raw.get("password"), _new_password(raw, "new_password")
+    if not isinstance(present, str) or len(present) > PASSWORD_LENGTH:
+        raise RequestError("password: expected the present password, a string.")
+    if not new:
+        raise missing("new_password", "the new password")
+    return ChangePassword(password=present, new_password=new)
+
+
+def project_request(body: bytes) -> AddProject:
+    """The project in a body. Raises RequestError and its kin."""
+    raw = json_object(body)
+    name, description = _required(raw, "name", _PROJECT_RULE), text_of(raw, "description") or ""
+    if not _PROJECT.fullmatch(name):
+        raise refuse("name", _PROJECT_RULE, name)
+    if len(description) > _DESCRIPTION:
+        raise RequestError(f"description: expected at most {_DESCRIPTION} characters, got {len(description)}.")
+    return AddProject(name=name, description=description)
+
+
+def role_request(body: bytes) -> RoleWord:
+    """The role in a body. Raises RequestError and its kin."""
+    role = text_of(json_object(body), "role")
+    for word in _ROLES:
+        if role == word:
+            return word
+    raise refuse("role", f"one of {', '.join(_ROLES)}", role)
+
+
+def _required(raw: JsonObject, field: str, expected: str) -> str:
+    value = text_of(raw, field, expected=expected)
+    if not value:
+        raise missing(field, expected)
+    return value
+
+
+def _new_password(raw: JsonObject, field: str) -> str | None:
+    """A password that may be set. UTF-8 can hold it, so that it can be typed again."""
+    value = raw.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not PASSWORD_LEAST <= len(value) <= PASSWORD_LENGTH or not value.isprintable():
+        raise RequestError(f"{field}: expected {PASSWORD_LEAST} to {PASSWORD_LENGTH} printable characters.")
+    return value
+
+
+def _flag(raw: JsonObject, field: str) -> bool | None:
+    value = raw.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise refuse(field, "true or false", value)
+    return value
