@@ -4,8 +4,12 @@ import struct
 
 import pytest
 
+from belvedere.cli import diagnosis
+from belvedere.cli.diagnosis import Level
 from belvedere.host import walls
 from belvedere.host.walls import Walls
+from belvedere.server import main
+from belvedere.server.settings import Settings, SettingsError
 from belvedere.viewers.sandbox import calls
 from belvedere.viewers.sandbox.plan import Confinement, Machine, Place, Show, places, survey
 
@@ -122,3 +126,32 @@ def test_arm_has_numbers_of_its_own() -> None:
 
 def test_an_unknown_machine_has_no_program() -> None:
     assert calls.program("vax") is None
+
+
+# What an operator wants
+
+
+def test_users_are_a_range_without_root() -> None:
+    assert (walls.parse_users("60600-61099"), walls.parse_users("")) == ((60600, 61099), None)
+
+
+@pytest.mark.parametrize("text", ["0-5", "5", "9-5", "a-b", "1-4294967295"])
+def test_what_is_no_range_of_users_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="60600-61099"):
+        walls.parse_users(text)
+
+
+def test_a_service_that_requires_walls_does_not_start_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "what_is_lacking", lambda users: "a network of its own: Operation not permitted")
+    main._check_walls(Settings())
+    with pytest.raises(SettingsError, match="a network of its own: Operation not permitted"):
+        main._check_walls(Settings(require_sandbox=True))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "required", "level"),
+    [("", True, Level.OK), ("few system calls: no", False, Level.WARN), ("few system calls: no", True, Level.FAIL)],
+)
+def test_doctor_says_which_walls_are_lacking(lacking: str, required: bool, level: Level) -> None:
+    found = diagnosis.of_walls(lacking, required=required)
+    assert (found.level, lacking in found.text) == (level, True)

@@ -144,6 +144,15 @@ def of_kernel(kernel: Kernel) -> Finding:
     return Finding(check="kernel", level=Level.INFO, text=text)
 
 
+def of_walls(lacking: str, *, required: bool) -> Finding:
+    """Whether viewers are wholly confined. `lacking`: the walls that they lack, each with its reason."""
+    if not lacking:
+        return Finding(check="sandbox", level=Level.OK, text="viewers are wholly confined")
+    remedy = "Allow user namespaces, or run the service as root with CAP_SYS_ADMIN; see docs/explanation/sandbox.md."
+    level = Level.FAIL if required else Level.WARN
+    return Finding(check="sandbox", level=level, text=f"viewers lack walls. {lacking}", remedy=remedy)
+
+
 def of_memory_limits(kept_by: str, *, running: bool) -> Finding:
     """What keeps viewers within their flavor's memory: "cgroup v1", "cgroup v2", or "watching" alone."""
     check, of_whom = "memory limits", "are" if running else "will be"

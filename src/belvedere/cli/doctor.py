@@ -12,6 +12,7 @@ from belvedere.cli.exits import Exit
 from belvedere.cli.output import Format, aligned, print_document, printable
 from belvedere.cli.serve import config_from_environment
 from belvedere.cli.values import log_location
+from belvedere.host.walls import parse_users, what_is_lacking
 from belvedere.server.cautions import cautions
 from belvedere.server.settings import Settings, SettingsError, load_settings
 
@@ -61,6 +62,7 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
     findings = [
         diagnosis.of_disk(probes.disk(folder)),
         _of_memory_limits(settings, folder),
+        diagnosis.of_walls(what_is_lacking(parse_users(settings.viewer_users)), required=settings.require_sandbox),
         diagnosis.of_port(probes.port("port", settings.host, settings.port), running),
         diagnosis.of_port(
             probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running

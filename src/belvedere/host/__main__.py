@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from belvedere.host.main import ORPHAN_GRACE, POLL_SECONDS, run_host
+from belvedere.host.walls import Confining, parse_users
 
 
 def main() -> int:
@@ -17,6 +18,10 @@ def main() -> int:
     parser.add_argument("--memory-budget", type=int, metavar="BYTES", help="for all viewers [half of the machine's]")
     parser.add_argument("--viewers-folder", type=Path, metavar="DIR", help="of viewers' own environments")
     parser.add_argument("--no-control-groups", action="store_true", help="keep viewers within their memory by watching")
+    parser.add_argument(
+        "--viewer-users", type=parse_users, metavar="FIRST-LAST", help="uids that root's viewers become"
+    )
+    parser.add_argument("--require-sandbox", action="store_true", help="run no viewer that lacks a wall")
     arguments = parser.parse_args()
     return run_host(
         arguments.data,
@@ -26,6 +31,7 @@ def main() -> int:
         memory_budget=arguments.memory_budget,
         viewers_folder=arguments.viewers_folder,
         control_groups=not arguments.no_control_groups,
+        confining=Confining(users=arguments.viewer_users, required=arguments.require_sandbox),
     )
 
 

@@ -21,6 +21,21 @@ class Confining(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = False
 
 
+def parse_users(text: str) -> tuple[int, int] | None:
+    """``FIRST-LAST`` as two uids; None for an empty text. Raises ValueError."""
+    if not text:
+        return None
+    first, separator, last = (part.strip() for part in text.partition("-"))
+    if not (separator and first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 2**32 - 1):
+        raise ValueError(f"{text!r} is not like 60600-61099: two user ids, the first and the last, and not root's")
+    return int(first), int(last)
+
+
+def what_is_lacking(users: tuple[int, int] | None) -> str:
+    """The walls that viewers lack here, each with its reason; empty if none. Asked by a process of one thread."""
+    return str(lacks_here(users_here(users)))
+
+
 class Walls(msgspec.Struct, frozen=True, kw_only=True):
     """`users`: the first and the last uid that viewers may become; None: they stay who the host is.
 

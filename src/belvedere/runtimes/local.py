@@ -19,6 +19,7 @@ from belvedere import __version__
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.places import make_private, places
 from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
+from belvedere.host.walls import Confining
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.sources.stores import ObjectStore
 
@@ -63,12 +64,14 @@ class LocalRuntime:
         memory_budget: int | None = None,
         viewers_folder: Path | None = None,
         control_groups: bool = True,
+        confining: Confining = Confining(),  # noqa: B008 - a value that never changes
     ) -> None:
         """`orphan_grace`: seconds after which a host that nobody asks ends itself and its viewers.
 
         `poll_seconds`: how often its mirrors look for new logs. `memory_budget`: bytes for all its viewers;
         None: half of the machine's. `viewers_folder`: where viewers' own environments lie; None: the user's.
-        `control_groups`: keep each within its limit by these, where that can be. They count for a host that we start.
+        `control_groups`: keep each within its limit by these, where that can be. `confining`: how they are confined.
+        They count for a host that we start.
         """
         self._data = data.resolve()
         self._places = places(data)
@@ -77,6 +80,8 @@ class LocalRuntime:
         self._options += ["--memory-budget", str(memory_budget)] if memory_budget else []
         self._options += ["--viewers-folder", str(viewers_folder)] if viewers_folder else []
         self._options += [] if control_groups else ["--no-control-groups"]
+        self._options += ["--viewer-users", "{}-{}".format(*confining.users)] if confining.users else []
+        self._options += ["--require-sandbox"] if confining.required else []
         self._session: aiohttp.ClientSession | None = None
         self._greeted: str | None = None  # id of the host that we have met
         self._stores_told = False  # whether that host has our stores

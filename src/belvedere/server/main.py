@@ -16,6 +16,7 @@ import uvloop
 
 from belvedere import __version__
 from belvedere.contract.errors import Unavailable
+from belvedere.host.walls import Confining, parse_users, what_is_lacking
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE
 from belvedere.identity.passes import Passes
 from belvedere.identity.records import Principal, SecretKind
@@ -74,10 +75,17 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for text in cautions:
         _log.warning("caution", text=text)
+    _check_walls(settings)
     data = _prepared(settings.data_folder)
     with _only_one(data), _sockets(settings) as (api_socket, viewer_socket):
         uvloop.run(_serve(settings, data, api_socket, viewer_socket, announce))
     return 0
+
+
+def _check_walls(settings: Settings) -> None:
+    """Refuse to start where viewers can't be confined as they have to be. Raises SettingsError."""
+    if settings.require_sandbox and (lacking := what_is_lacking(parse_users(settings.viewer_users))):
+        raise SettingsError(f"require_sandbox is set, but viewers lack walls here. {lacking}. See belvedere doctor.")
 
 
 async def _serve(
@@ -112,6 +120,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         memory_budget=settings.memory_budget_bytes,
         viewers_folder=settings.environments.folder,
         control_groups=settings.control_groups,
+        confining=Confining(users=parse_users(settings.viewer_users), required=settings.require_sandbox),
     )
     reconciler = Reconciler(
         stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER

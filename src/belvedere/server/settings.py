@@ -18,6 +18,7 @@ from belvedere.contract.endpoints import endpoint
 from belvedere.contract.errors import RequestError
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.origins import ViewerOrigins
+from belvedere.host.walls import parse_users
 from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
 from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
@@ -59,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
     flavors: dict[str, FlavorSettings] = {}  # by code, beside the default one
     memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
+    require_sandbox: bool = False  # start no viewer, and no service, where the kernel refuses to confine viewers wholly
+    viewer_users: str = ""  # FIRST-LAST: uids that viewers become if we are root; "" is some that nobody else has
     control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
     token_hours: float = 24.0  # how long a token that was got by signing in is good
@@ -328,9 +331,17 @@ def _check_jobs(settings: Settings) -> None:
     except ValueError as error:
         raise SettingsError(str(error)) from error
     _check_budget(settings)
+    _check_viewer_users(settings)
     if settings.sleep_after and not limits.SLEEP_AFTER_LEAST <= settings.sleep_after <= limits.SLEEP_AFTER_MOST:
         most = f"{limits.SLEEP_AFTER_LEAST} to {limits.SLEEP_AFTER_MOST} seconds, or 0 for never"
         raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
+
+
+def _check_viewer_users(settings: Settings) -> None:
+    try:
+        parse_users(settings.viewer_users)
+    except ValueError as error:
+        raise SettingsError(f"viewer_users: {error}.") from error
 
 
 def _check_budget(settings: Settings) -> None:
