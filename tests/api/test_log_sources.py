@@ -9,9 +9,9 @@ from tests.support.api import Api
 
 async def test_folders_are_answered_with_what_was_asked(api: Api) -> None:
     api.world.folders = [LogFolder(name="run-1", url="/bucket/run-1/", has_logs=True)]
-    answer = await api.client.get("/log-sources?url=/bucket/&store=minio&page_size=7&marker=m")
+    answer = await api.client.get("/log-sources?url=/bucket/&begins=run-&store=minio&page_size=7&marker=m")
     assert answer.json()["folders"] == [{"name": "run-1", "url": "/bucket/run-1/", "has_logs": True}]
-    assert api.world.browsed == ValidBrowse(url="/bucket/", store="minio", page_size=7, marker="m")
+    assert api.world.browsed == ValidBrowse(url="/bucket/", begins="run-", store="minio", page_size=7, marker="m")
 
 
 @pytest.mark.parametrize("url", ["/bucket/a b/", "obs://bucket/50%/", "/bucket/ü/", "/bucket/a+b/"])
@@ -43,6 +43,9 @@ def test_a_folder_below_is_spelt_as_the_place_was(url: str, below: str) -> None:
         ("url=/a/&page_size=201", ("page_size", "201")),
         ("url=/a/&page_size=many", ("page_size", "many")),
         (f"url=/a/&marker={'m' * 5000}", ("marker", "next_marker")),
+        ("url=/a/&begins=b/c", ("begins", "slash")),
+        ("url=/a/&begins=%00", ("begins", "\\x00")),
+        (f"url=/a/&begins={'b' * 1025}", ("begins", "1024 bytes")),
     ],
 )
 async def test_a_bad_question_is_refused_by_name(api: Api, query: str, words: tuple[str, ...]) -> None:

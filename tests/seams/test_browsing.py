@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from belvedere.sources import browsing
 from belvedere.sources.base import SourceDenied, SourceMissing
-from belvedere.sources.browsing import LOOKED_AT, Shelf, browse
+from belvedere.sources.browsing import LOOKED_AT, Look, NoMarker, Shelf, browse
 from belvedere.sources.location import FolderLocation, Location, ObjectLocation
 from belvedere.sources.stores import ObjectStore
 from tests.support.seaweedfs import SeaweedFs
@@ -24,10 +25,9 @@ class Place:
         self.stores = stores
         self.put = put
 
-    async def browse(self, *, page_size: int = 50, marker: str | None = None) -> Shelf:
-        return await browse(
-            self.location, self.stores, lambda key: "tfevents" in key, page_size=page_size, marker=marker
-        )
+    async def browse(self, *, begins: str = "", page_size: int = 50, marker: str | None = None) -> Shelf:
+        look = Look(begins=begins, page_size=page_size, marker=marker)
+        return await browse(self.location, self.stores, lambda key: "tfevents" in key, look)
 
     async def folders(self) -> dict[str, bool | None]:
         return {folder.name: folder.has_logs for folder in (await self.browse()).folders}
@@ -93,10 +93,44 @@ async def test_pages_lead_through_all_folders_once_and_in_order(place: Place) ->
 
 
 async def test_a_folder_behind_many_files_is_found(place: Place) -> None:
-    for number in range(30):
+    for number in range(60):
         place.put(f"a-file-{number:02d}")
     place.put("run/tfevents.1")
     assert [folder.name for folder in (await place.browse(page_size=5)).folders] == ["run"]
+
+
+async def test_a_page_goes_on_where_the_stores_own_page_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browsing, "_PAGE", 4)
+    names = [f"run-{number}" for number in range(9)]
+    for name in names:
+        place.put(f"{name}/tfevents.1")
+    seen: list[str] = []
+    marker = None
+    while marker is not None or not seen:
+        page = await place.browse(page_size=3, marker=marker)
+        seen += [folder.name for folder in page.folders]
+        marker = page.next_marker
+    assert seen == names
+
+
+async def test_only_folders_that_begin_so_are_told(place: Place) -> None:
+    for key in ("run-1/a", "run-2/a", "walk/a", "ru", "run-file"):
+        place.put(key)
+    assert [folder.name for folder in (await place.browse(begins="run-")).folders] == ["run-1", "run-2"]
+    assert (await place.browse(begins="%2e")).folders == []
+
+
+@pytest.mark.parametrize("marker", ["", "x", "12345:t", "-1:t", "1"])
+async def test_a_marker_that_no_page_gave_is_refused(weed: SeaweedFs, marker: str) -> None:
+    location = ObjectLocation(store="default", bucket=BUCKET, prefix="")
+    with pytest.raises(NoMarker):
+        await Place(location, {"default": weed.settings()}, lambda _: None).browse(marker=marker)
+
+
+async def test_a_token_that_the_store_never_gave_does_no_harm(weed: SeaweedFs) -> None:
+    location = ObjectLocation(store="default", bucket=BUCKET, prefix="none/")
+    shelf = Place(location, {"default": weed.settings()}, lambda _: None)
+    assert (await shelf.browse(marker="0:../../\x00\n&prefix=x")).folders == []
 
 
 async def test_logs_behind_more_files_than_are_looked_at_are_unknown(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ BROWSE_QUERY: Final = (
         schema={"type": "string", "examples": ["/bucket/prefix/"]},
         is_required=True,
     ),
+    _query("begins", "Only folders whose names begin so.", type="string"),
     _query("store", "The log store that url lies in.", type="string"),
     _query(
         "page_size",

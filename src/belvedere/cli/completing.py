@@ -44,11 +44,11 @@ def complete_stores(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def complete_sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """URLs of folders that begin so: those below the last slash that was typed."""
-    above, slash, _ = incomplete.rpartition("/")
+    above, slash, begins = incomplete.rpartition("/")
     if not slash or not above.strip("/") or above.endswith(":/"):
         return []  # buckets can't be listed: who may read one need not be allowed to see that it is there
     store = ctx.params.get("store")
-    found = ask(ctx, lambda client: client.log_sources(f"{above}/", store=store, page_size=_FOLDERS))
+    found = ask(ctx, lambda client: client.log_sources(f"{above}/", begins=begins, store=store, page_size=_FOLDERS))
     folders = found.folders if found else []
     return [
         CompletionItem(folder.url, help="holds logs" if folder.has_logs else "")

@@ -183,10 +183,16 @@ class Client:
         return tuple(self._get("viewer-types", ViewerKindList).viewer_types)
 
     def log_sources(
-        self, url: str, *, store: str | None = None, page_size: int = PAGE_SIZE_DEFAULT, marker: str | None = None
+        self,
+        url: str,
+        *,
+        begins: str = "",
+        store: str | None = None,
+        page_size: int = PAGE_SIZE_DEFAULT,
+        marker: str | None = None,
     ) -> LogFolderList:
-        """The folders directly below `url`; pass its `next_marker` for the next page."""
-        asked = {"url": url, "store": store, "page_size": str(page_size), "marker": marker}
+        """The folders directly below `url` whose names begin so; pass its `next_marker` for the next page."""
+        asked = {"url": url, "begins": begins, "store": store, "page_size": str(page_size), "marker": marker}
         return self._get("log-sources", LogFolderList, [(name, value) for name, value in asked.items() if value])
 
     def log_stores(self) -> LogStoreList:

@@ -11,6 +11,7 @@ from belvedere.contract.store_rules import store_name
 PAGE_SIZE = 200
 PAGE_SIZE_DEFAULT = 50
 _MARKER = 4096  # characters
+_NAME = 1024  # bytes: a key has no more
 
 
 class LogFolder(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class ValidBrowse(msgspec.Struct, frozen=True, kw_only=True):
     """A look that breaks no rule."""
 
     url: str
+    begins: str = ""  # of a folder's name
     store: str | None = None
     page_size: int = PAGE_SIZE_DEFAULT
     marker: str | None = None
@@ -53,13 +55,28 @@ def browse_request(pairs: Pairs) -> ValidBrowse:
     if len(url.encode()) > TRAIN_URL_BYTES:
         raise RequestError(f"url: expected at most {TRAIN_URL_BYTES} bytes, got {len(url.encode())}.")
     if marker is not None and len(marker) > _MARKER:
-        raise RequestError(f"marker: {shown(marker)} is none of ours. Take next_marker of the previous page.")
+        raise no_marker(marker)
     return ValidBrowse(
         url=clean(url, "url"),
+        begins=_beginning(query.one("begins") or ""),
         store=None if store is None else store_name(store),
         page_size=query.number("page_size", 1, PAGE_SIZE) or PAGE_SIZE_DEFAULT,
         marker=marker,
     )
+
+
+def no_marker(marker: str) -> RequestError:
+    """The error for a marker that no page gave."""
+    return RequestError(f"marker: {shown(marker)} is none of ours. Take next_marker of the previous page.")
+
+
+def _beginning(text: str) -> str:
+    if "/" in text or len(text.encode()) > _NAME:
+        raise RequestError(
+            f"begins: expected the beginning of a folder's name, at most {_NAME} bytes and without a slash. "
+            "What comes before the slash belongs into url."
+        )
+    return clean(text, "begins")
 
 
 def url_below(url: str, name: str) -> str:

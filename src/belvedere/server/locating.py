@@ -10,7 +10,7 @@ from pathlib import Path
 
 from belvedere.contract.decoding import shown
 from belvedere.contract.errors import BelvedereError, LogSourceRefused, RequestError, Unavailable
-from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, url_below
+from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, no_marker, url_below
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.protocol import SourceSpec
 from belvedere.lifecycle.jobs import Job, Source, sources_of
@@ -18,7 +18,7 @@ from belvedere.server.settings import Settings
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
 from belvedere.sources.base import SourceError
-from belvedere.sources.browsing import browse
+from belvedere.sources.browsing import Look, NoMarker, browse
 from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, refusal
 from belvedere.sources.location import (
     DEFAULT_STORE,
@@ -69,10 +69,15 @@ class Locator:
         try:
             async with asyncio.timeout(_BROWSE_SECONDS):
                 shelf = await browse(
-                    location, _by_key(visible), _is_log, page_size=request.page_size, marker=request.marker
+                    location,
+                    _by_key(visible),
+                    _is_log,
+                    Look(begins=request.begins, page_size=request.page_size, marker=request.marker),
                 )
         except SourceError as error:
             raise refusal(error) from error
+        except NoMarker as error:
+            raise no_marker(str(error)) from error
         except TimeoutError as error:
             raise Unavailable(
                 f"{describe(location)} did not answer within {_BROWSE_SECONDS:g} s. Try again."

@@ -4,6 +4,8 @@ Bounded in everything: folders in a page, requests for a page, files looked at i
 """
 
 import asyncio
+import os
+import re
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -20,11 +22,17 @@ from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
 
 LOOKED_AT: Final = 1000  # files in a folder: what one request lists
+_PAGE = 1000  # files and folders that one request lists: the most that a store gives at once
 _REQUESTS = 10  # for one page: a folder may hold thousands of files before its first folder
+_MARKER = re.compile(r"([0-9]{1,4}):(.*)", re.DOTALL)
 _AT_ONCE = 8
 _LOOK_SECONDS = 3.0  # for all looks into folders together; what isn't known by then stays unknown
 
 IsLog = Callable[[str], bool]
+
+
+class NoMarker(ValueError):
+    """It is none that `browse` gave."""
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,15 +53,21 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     next_marker: str | None = None
 
 
-async def browse(
-    location: Location, stores: Mapping[str, ObjectStore], is_log: IsLog, *, page_size: int, marker: str | None
-) -> Shelf:
-    """The folders directly below `location`. Raises SourceError."""
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """Which folders are asked for: names that begin so, one page of them, after the page that gave the marker."""
+
+    begins: str = ""
+    page_size: int = 50
+    marker: str | None = None
+
+
+async def browse(location: Location, stores: Mapping[str, ObjectStore], is_log: IsLog, look: Look) -> Shelf:
+    """The folders directly below `location`. Raises SourceError, and NoMarker."""
     async with _opened(location, stores) as source:
         if isinstance(source, ObjectSource) and isinstance(location, ObjectLocation):
-            return await _browse_store(source, location, is_log, page_size, marker)
+            return await _browse_store(source, location, is_log, look)
     assert isinstance(location, FolderLocation)  # noqa: S101 - there are two kinds
-    return await _browse_folder(location, stores, is_log, page_size, marker)
+    return await _browse_folder(location, stores, is_log, look)
 
 
 @asynccontextmanager
@@ -67,18 +81,23 @@ async def _opened(location: Location, stores: Mapping[str, ObjectStore]) -> Asyn
         await source.close()
 
 
-async def _browse_store(
-    source: ObjectSource, location: ObjectLocation, is_log: IsLog, page_size: int, marker: str | None
-) -> Shelf:
+async def _browse_store(source: ObjectSource, location: ObjectLocation, is_log: IsLog, asked: Look) -> Shelf:
     prefixes: list[str] = []
-    has_logs, token = False, marker or ""
+    has_logs = False
+    skip, token = _place_of(asked.marker)
     for _ in range(_REQUESTS):
         follow = {"continuation-token": token} if token else {}
-        page = await source.page({"delimiter": "/", "max-keys": str(page_size - len(prefixes)), **follow})
-        prefixes += [prefix for prefix in page.folders if _can_be_named(prefix.removeprefix(location.prefix))]
+        below = {"prefix": location.prefix + asked.begins, "delimiter": "/", "max-keys": str(_PAGE)}
+        page = await source.page({**below, **follow})
         has_logs = has_logs or any(is_log(entry.key) for entry in page.entries)
-        token = page.next_token
-        if not token or len(prefixes) >= page_size:
+        found = [prefix for prefix in page.folders if _can_be_named(prefix.removeprefix(location.prefix))][skip:]
+        room = asked.page_size - len(prefixes)
+        prefixes += found[:room]
+        if len(found) > room:
+            skip += room
+            break
+        skip, token = 0, page.next_token
+        if not token or len(prefixes) == asked.page_size:
             break
 
     async def look(prefix: str) -> bool | None:
@@ -89,15 +108,29 @@ async def _browse_store(
     folders = [
         Folder(name=prefix.removeprefix(location.prefix).rstrip("/"), has_logs=looks.get(prefix)) for prefix in prefixes
     ]
-    return Shelf(folders=folders, has_logs=has_logs, next_marker=token or None)
+    return Shelf(folders=folders, has_logs=has_logs, next_marker=f"{skip}:{token}" if skip or token else None)
+
+
+def _place_of(marker: str | None) -> tuple[int, str]:
+    """How many folders to skip on which of the store's pages.
+
+    A store's page is listed whole and given in parts: asked for parts alone, it would take as many requests to get past
+    files as they have folders in their way.
+    """
+    if marker is None:
+        return 0, ""
+    found = _MARKER.fullmatch(marker)
+    if not found:
+        raise NoMarker(marker)
+    return int(found[1]), found[2]
 
 
 async def _browse_folder(
-    location: FolderLocation, stores: Mapping[str, ObjectStore], is_log: IsLog, page_size: int, marker: str | None
+    location: FolderLocation, stores: Mapping[str, ObjectStore], is_log: IsLog, asked: Look
 ) -> Shelf:
     names, has_logs = await asyncio.to_thread(_directly_below, location, is_log)
-    rest = [name for name in names if marker is None or name > marker]
-    shown = rest[:page_size]
+    rest = [name for name in names if name.startswith(asked.begins) and (asked.marker is None or name > asked.marker)]
+    shown = rest[: asked.page_size]
 
     async def look(name: str) -> bool | None:
         source = open_source(child_of(location, name), stores)
@@ -117,16 +150,16 @@ def _directly_below(location: FolderLocation, is_log: IsLog) -> tuple[list[str],
     """Names of folders, and whether there are logs beside them. Links count if they stay inside the root. Blocks."""
     folders: list[str] = []
     has_logs = False
-    for path in Path(location.path).iterdir():
-        try:
-            found = path.resolve(strict=True)
-            if not found.is_relative_to(location.root):
-                continue
-            if found.is_dir() and _can_be_named(path.name):
-                folders.append(path.name)
-            has_logs = has_logs or (found.is_file() and is_log(path.name))
-        except (OSError, RuntimeError):
-            continue  # gone meanwhile, or not ours to look at
+    with os.scandir(location.path) as entries:
+        for entry in entries:
+            try:
+                if entry.is_symlink() and not Path(entry.path).resolve(strict=True).is_relative_to(location.root):
+                    continue
+                if entry.is_dir() and _can_be_named(entry.name):
+                    folders.append(entry.name)
+                has_logs = has_logs or (is_log(entry.name) and entry.is_file())
+            except (OSError, RuntimeError):
+                continue  # gone meanwhile, or not ours to look at
     return sorted(folders), has_logs
 
 
