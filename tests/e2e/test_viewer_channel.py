@@ -1,7 +1,9 @@
 """Calls to a real data server over our own channel, beside those of the grpc package."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -17,13 +19,27 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
+    with data_server(LOGS) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def data_server(folder: Path) -> Iterator[int]:
     binary = data_server_binary()
     assert binary is not None
-    with subprocess.Popen(
-        command_line(binary, str(LOGS), 1.0), stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    command = command_line(binary, str(folder), 1.0)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         yield _port_once_loaded(process)
         process.kill()
+
+
+@contextlib.contextmanager
+def provider_on(port: int) -> Iterator[provider.DataProvider]:
+    shared = Port()
+    shared.put(port)
+    channel = Channel(shared)
+    yield grpc_provider.GrpcDataProvider("localhost", grpc_provider.make_stub(channel))
+    channel.hang_up()
 
 
 def _port_once_loaded(process: "subprocess.Popen[bytes]") -> int:
@@ -38,11 +54,8 @@ def _port_once_loaded(process: "subprocess.Popen[bytes]") -> int:
 
 @pytest.fixture
 def ours(port: int) -> Iterator[provider.DataProvider]:
-    shared = Port()
-    shared.put(port)
-    channel = Channel(shared)
-    yield grpc_provider.GrpcDataProvider("localhost", grpc_provider.make_stub(channel))
-    channel.hang_up()
+    with provider_on(port) as ours:
+        yield ours
 
 
 @pytest.fixture
@@ -93,3 +106,14 @@ def test_without_any_data_server_a_call_fails(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(grpc.RpcError) as caught:
         nobody.list_runs(None, experiment_id="")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_answers_larger_than_a_window_of_http_come_whole(tmp_path: Path) -> None:
+    log = next(LOGS.rglob("*tfevents*"))
+    for number in range(1000):
+        run = tmp_path / f"{number}-{'x' * 200}"
+        run.mkdir()
+        (run / log.name).symlink_to(log)
+    with data_server(tmp_path) as port, provider_on(port) as ours:
+        for _ in range(2):
+            assert len(ours.list_runs(None, experiment_id="")) == 1000

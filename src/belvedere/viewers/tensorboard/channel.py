@@ -22,7 +22,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 
 LARGEST_ANSWER: Final = 256 << 20  # bytes, as TensorBoard has it
 PATIENCE: Final = 30.0  # seconds that a call waits for a data server
@@ -31,8 +31,8 @@ LONGEST_PAUSE: Final = 0.1
 SILENCE: Final = 120.0  # seconds without a byte of an answer after which a data server counts as hung
 CHUNK: Final = 1 << 18  # bytes per read
 _WINDOW: Final = 2**31 - 1  # nothing is gained by making a local server wait
-_FRAME: Final = 2**24 - 1
 _MESSAGE: Final = struct.Struct(">BI")  # compressed or not, and its length
+_SETTINGS: Final = {SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW}
 _CONFIG: Final = H2Configuration(
     header_encoding="utf-8",
     validate_inbound_headers=False,
@@ -157,9 +157,7 @@ class _Connection:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=SILENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http = H2Connection(_CONFIG)
-        self._http.local_settings.update(
-            {SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW, SettingCodes.MAX_FRAME_SIZE: _FRAME}
-        )
+        self._http.local_settings = Settings(client=True, initial_values=_SETTINGS)
         self._http.initiate_connection()
         self._http.increment_flow_control_window(_WINDOW - self._http.inbound_flow_control_window)
 
