@@ -1,10 +1,13 @@
 """The viewer program by itself, and viewers whose logs change."""
 
 import asyncio
+import os
+import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -34,6 +37,16 @@ def write_scalars(folder: Path, values: list[float]) -> None:
     with SummaryWriter(str(folder), write_to_disk=True) as writer:
         for step, value in enumerate(values):
             writer.add_scalar("loss", value, step)
+
+
+def write_runs(folder: Path, count: int) -> None:
+    """So many runs, all with the same file."""
+    write_scalars(folder / "run-0", [1.0])
+    (file,) = (folder / "run-0").iterdir()
+    for number in range(1, count):
+        run = folder / f"run-{number}"
+        run.mkdir()
+        os.link(file, run / file.name)
 
 
 async def until_values(seen: Seen, wanted: list[float]) -> None:
@@ -95,7 +108,7 @@ async def test_logs_that_come_later_are_shown(runtime: LocalRuntime, tmp_path: P
 class Program:
     """A viewer program that was started by hand."""
 
-    def __init__(self, work: Path, *options: str) -> None:
+    def __init__(self, work: Path, *options: str, most_files: int | None = None) -> None:
         work.mkdir()
         self.socket = work / "v.sock"
         with listening_socket(self.socket) as listener:
@@ -107,6 +120,8 @@ class Program:
                 pass_fds=[listener.fileno()],
                 env=viewer_environment({}),
             )
+        if most_files is not None:
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (most_files, most_files))
 
     def tell(self, message: object) -> None:
         assert self.process.stdin is not None
@@ -165,3 +180,27 @@ def test_a_program_that_is_told_nonsense_says_why_it_fails(work: Path) -> None:
     program.process.wait(PATIENCE)
     shutil.rmtree(work)
     assert program.end() == 1
+
+
+def test_a_program_that_may_not_open_all_log_files_says_so(work: Path, tmp_path: Path) -> None:
+    write_runs(tmp_path, 100)
+    program = Program(work, most_files=64)
+    program.tell(replace(show(work), folder=str(tmp_path)))
+    program.tell({"do": "load"})
+    assert "open: 64." in program.hear_until(Told.NOTE).text
+    assert program.end() == 0
+
+
+async def test_ten_thousand_runs_are_shown_though_the_shell_allows_few_files(
+    runtime: LocalRuntime, tmp_path: Path
+) -> None:
+    write_runs(tmp_path / "logs", 10_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        seen = await stand_up(runtime, viewer_spec(1, folder=tmp_path / "logs"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    runs = await get_json(seen, "/data/runs")
+    assert isinstance(runs, list)
+    assert len(runs) == 10_000

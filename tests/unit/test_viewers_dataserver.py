@@ -9,6 +9,7 @@ from belvedere.viewers.tensorboard.dataserver import DataServer
 from belvedere.viewers.tensorboard.loop import Loop
 
 SAYS_ALL = 'echo "listening on 127.0.0.1:$$" >&2; echo "Finished load cycle (1ms)" >&2; exec cat'
+LACKS = 'echo "a: Too many open files" >&2; echo "b: Too many open files" >&2; ' + SAYS_ALL
 DIES = 'echo "no room left" >&2; exit 1'
 PATIENCE = 30.0  # seconds
 
@@ -19,6 +20,7 @@ class Board:
     def __init__(self, script: str) -> None:
         self.ports: list[int | None] = []
         self.loads = 0
+        self.lacks = 0
         self.last_words = ""
         self.loop = Loop()
         self.server = DataServer(["/bin/sh", "-c", script], self.loop, self)
@@ -28,6 +30,9 @@ class Board:
 
     def loaded(self) -> None:
         self.loads += 1
+
+    def out_of_files(self) -> None:
+        self.lacks += 1
 
     def given_up(self, text: str) -> None:
         self.last_words = text
@@ -82,6 +87,14 @@ def test_the_one_that_was_replaced_ends(board: Board) -> None:
     board.until(lambda: board.loads == 1)
     board.server.load()
     board.until(lambda: board.loads == 2 and not board.server.is_ending)
+
+
+def test_it_says_once_that_it_may_not_open_all_files() -> None:
+    board = Board(LACKS)
+    board.server.load()
+    board.until(lambda: board.loads == 1)
+    assert board.lacks == 1
+    ended(board)
 
 
 def test_one_that_dies_again_and_again_is_given_up_with_its_last_words() -> None:

@@ -19,6 +19,7 @@ from belvedere.viewers.tensorboard.loop import Loop
 LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
 CYCLE_STARTED = b"Starting load cycle"
 CYCLE_FINISHED = b"Finished load cycle"
+OUT_OF_FILES = b"Too many open files"
 SETTLED = 10.0  # seconds of life after which an exit counts as the first again
 EXITS = 5  # quick exits in a row, and it is given up
 HELD_BACK = 10.0  # seconds that requests wait for the successor of one that died to load, rather than see a part
@@ -36,6 +37,10 @@ class Owner(Protocol):
 
     def loaded(self) -> None:
         """Everything that was in the folder when it was told to load is there."""
+        ...
+
+    def out_of_files(self) -> None:
+        """It may not open as many files as there are logs, and goes on without the rest."""
         ...
 
     def given_up(self, text: str) -> None:
@@ -115,6 +120,11 @@ class DataServer:
         self._has_loaded = True
         self._owner.loaded()
 
+    def out_of_files(self, process: "_Process") -> None:
+        """It may not open as many files as it wants to."""
+        if process in self._present():
+            self._owner.out_of_files()
+
     def ended(self, process: "_Process", last_line: str) -> None:
         """It has exited."""
         self._processes -= 1
@@ -159,6 +169,7 @@ class _Process:
         self._loop = loop
         self._started = time.monotonic()
         self._partial = self._last_line = b""
+        self._lacks_files = False
         self._pid, self._stdin, self._stderr = _spawn(command)
         loop.watch(self._stderr, self._hear)
 
@@ -191,10 +202,19 @@ class _Process:
             self._owner.listening(self)
         elif CYCLE_FINISHED in line:
             self._owner.cycle_finished(self)
+        elif OUT_OF_FILES in line:
+            self._note_lack(line)
         elif CYCLE_STARTED not in line:
             self._last_line = line.strip()
             sys.stderr.buffer.write(line + b"\n")
             sys.stderr.flush()
+
+    def _note_lack(self, line: bytes) -> None:
+        """Once: it says so of each file, again and again."""
+        if not self._lacks_files:
+            self._lacks_files = True
+            self._last_line = line.strip()
+            self._owner.out_of_files(self)
 
     def _end(self) -> None:
         self._loop.forget(self._stderr)

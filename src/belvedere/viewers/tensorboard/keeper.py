@@ -6,6 +6,7 @@ of the time.
 
 import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,10 @@ from belvedere.viewers.words import Do, Show, Told
 
 STDIN = 0
 CHUNK = 1 << 12
+TOO_MANY_FILES = (
+    "There are more log files than this machine lets a viewer open: {:,}. Some runs are missing. Show a folder with "
+    "fewer runs, or ask the operator to raise the limit of open files (LimitNOFILE in systemd, ulimit -Hn in a shell)."
+)
 
 
 def keep(listen_fd: int, say: Say, show: Show, binary: str) -> NoReturn:
@@ -35,6 +40,7 @@ class Keeper:
         self._say = say
         self._loop = Loop()
         self._partial = b""
+        self._has_noted = False
         webapp.PORT.own()
         self._data_server = DataServer(command_line(binary, show.folder, show.reload_seconds), self._loop, self)
         app = webapp.fast_app(show.path_prefix)
@@ -55,6 +61,11 @@ class Keeper:
     def loaded(self) -> None:
         self._say(Told.LOADED, "")
 
+    def out_of_files(self) -> None:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._say(Told.NOTE, TOO_MANY_FILES.format(most))
+        self._has_noted = True
+
     def given_up(self, text: str) -> None:
         self._close()
         kit.fail(self._say, text)
@@ -66,11 +77,17 @@ class Keeper:
             for line in lines:
                 match kit.read_command(line.decode()):
                     case Do.LOAD:
-                        self._data_server.load()
+                        self._load()
         except (ValueError, OSError) as error:
             self.given_up(f"{type(error).__name__}: {error}")
         if not data:
             self._end()
+
+    def _load(self) -> None:
+        if self._has_noted:  # it may be otherwise now
+            self._has_noted = False
+            self._say(Told.NOTE, "")
+        self._data_server.load()
 
     def _end(self) -> NoReturn:
         self._close()

@@ -67,6 +67,9 @@ class _Rehearsal:
     def loaded(self) -> None:
         self.is_loaded = True
 
+    def out_of_files(self) -> None:
+        """Not with one file."""
+
     def given_up(self, text: str) -> None:
         self._over = True
 
