@@ -283,6 +283,23 @@ def test_a_bad_request_is_exit_2(job: Words) -> None:
     assert job("create", "a b", "--train-url", "/bucket/")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--flavor", "huge", ("huge", "default, large", "ModelArts.2763")),
+        ("--sleep-after", "0s", ("sleep_after", "10 to 86400")),
+        ("--sleep-after", "365d", ("sleep_after", "10 to 86400")),
+        ("--sleep-after", "-5m", ("--sleep-after", "no duration")),
+    ],
+)
+def test_a_flavor_or_sleep_that_cannot_be_is_told_with_what_can(
+    job: Words, option: str, value: str, words: tuple[str, ...]
+) -> None:
+    code, _, err = job("create", "run-1", "--train-url", "/bucket/", option, value)
+    assert code == 2
+    assert [word for word in words if word not in err] == []
+
+
 def test_a_wrong_option_is_exit_2(job: Words) -> None:
     code, _, err = job("list", "--limit", "none")
     assert code == 2
