@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from belvedere.api.app import create_app
 from belvedere.api.doors import Doors
@@ -27,6 +28,7 @@ from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
 from belvedere.server.deeds import log_share_deed
+from belvedere.server.edge import Edge, EdgeRules
 from belvedere.server.flavors import DEFAULT_CODE, flavors_of
 from belvedere.server.health import health_routes
 from belvedere.server.locating import Locator, resolve, try_store
@@ -151,6 +153,16 @@ def build_api(parts: Parts) -> Starlette:
             *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, utc_now),
         ],
     )
+
+
+def build_edge(parts: Parts) -> ASGIApp:
+    """The API's application behind what every request to it meets first."""
+    settings = parts.settings
+    name = urlsplit(settings.api_origin).hostname or ""
+    rules = EdgeRules(
+        names=frozenset({*settings.allowed_hosts, name}), is_secure=settings.is_secure, proxies=settings.proxies
+    )
+    return Edge(build_api(parts), rules)
 
 
 def _example_logs(settings: Settings) -> str:

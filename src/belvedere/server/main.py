@@ -26,7 +26,7 @@ from belvedere.runtimes.board import Board
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.server.apps import (
     Parts,
-    build_api,
+    build_edge,
     build_gateway,
     build_jobs,
     build_log_stores,
@@ -41,6 +41,7 @@ from belvedere.server.metrics import Metrics
 from belvedere.server.serving import heed_signals, listen, serving_all, serving_asgi, serving_gateway
 from belvedere.server.settings import Settings, SettingsError
 from belvedere.server.store_keys import open_sealer
+from belvedere.server.tls import Certificate
 from belvedere.server.uses import Uses
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.people import people
@@ -92,14 +93,21 @@ async def _serve(
     settings: Settings, data: Path, api_socket: socket.socket, viewer_socket: socket.socket, announce: Announce
 ) -> None:
     signalled = heed_signals()  # first of all: whatever has been started by then, a signal ends it in order
+    certificate = _certificate(settings)
     async with _stores(data) as stores:
         parts, bootstrap = await _set_up(settings, data, stores)
         for access_key in await parts.people.ring.renew():
             _log.error("access-key-unusable", access_key=access_key, why=_NO_KEY_OPENS)
         for name in await parts.log_stores.start():
             _log.error("log-store-unusable", name=name, why=_NO_KEY_OPENS)
-        api, gateway = serving_asgi(build_api(parts), api_socket), serving_gateway(build_gateway(parts), viewer_socket)
-        async with _working(parts.reconciler.run()), _working(parts.uses.run()), serving_all(api, gateway):
+        tls = certificate.context if certificate else None
+        api = serving_asgi(build_edge(parts), api_socket, tls)
+        gateway = serving_gateway(build_gateway(parts), viewer_socket, tls)
+        background = (parts.reconciler.run(), parts.uses.run(), *((certificate.follow(),) if certificate else ()))
+        async with contextlib.AsyncExitStack() as stack:
+            for work in background:
+                await stack.enter_async_context(_working(work))
+            await stack.enter_async_context(serving_all(api, gateway))
             announce(await _announcement(settings, data, parts, bootstrap))
             _log.info("started", **_places(settings, data))
             came = await signalled()
@@ -180,6 +188,15 @@ async def _announcement(settings: Settings, data: Path, parts: Parts, bootstrap:
         bootstrap_file=data / "bootstrap.json",
         sign_in_url=f"{settings.api_origin}/sign-in?ticket={ticket}",
     )
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    """The certificate, which is renewed when its files change, and at once by a SIGHUP."""
+    if not settings.tls_cert:
+        return None
+    certificate = Certificate(Path(settings.tls_cert).expanduser(), Path(settings.tls_key).expanduser())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.renew)
+    return certificate
 
 
 @contextlib.asynccontextmanager

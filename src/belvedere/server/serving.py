@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import uvicorn
@@ -47,7 +48,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving_asgi(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+async def serving_asgi(app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
     """Serve an ASGI application while the context lasts, then drain."""
     config = uvicorn.Config(
         app,
@@ -58,6 +59,7 @@ async def serving_asgi(app: ASGIApp, listener: socket.socket) -> AsyncIterator[N
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )
     server = _Uvicorn(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -69,11 +71,13 @@ async def serving_asgi(app: ASGIApp, listener: socket.socket) -> AsyncIterator[N
 
 
 @contextlib.asynccontextmanager
-async def serving_gateway(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
+async def serving_gateway(
+    gateway: Gateway, listener: socket.socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
     """Serve the gateway while the context lasts, then drain."""
     runner = gateway.runner(shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
-    await web.SockSite(runner, listener, backlog=BACKLOG).start()
+    await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=tls).start()
     try:
         yield
     finally:

@@ -66,7 +66,7 @@ def _resolved(steps: Iterable[tuple[str, str]], values: object) -> tuple[Path, o
 
 def _rule(what: str, name: str) -> str:
     if "enum" in what:
-        return "path or virtual-host"
+        return "x-forwarded-for or forwarded" if name == "proxy_header" else "path or virtual-host"
     expected = re.search(r"Expected `([^`]*)`", what)
     kinds = [_RULES.get(kind, kind) for kind in expected[1].split(" | ")] if expected else ["something else"]
     return " or ".join(kinds).format(name=name)

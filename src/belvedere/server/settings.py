@@ -19,6 +19,7 @@ from belvedere.contract.errors import RequestError
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.host.walls import parse_users
+from belvedere.identity.addresses import Proxies, ProxyHeader, networks
 from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
 from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
@@ -58,6 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: str = ""  # origin of API and console as browsers see it; "" is http://host:port
     viewer_url: str = ""  # origin of the viewers as browsers see it; with ``*.`` each job has its own
     allowed_hosts: tuple[str, ...] = ()  # further Host names that are answered
+    tls_cert: str = ""  # PEM file: the certificate with its chain; with it both ports speak TLS
+    tls_key: str = ""  # PEM file: its key
+    trusted_proxies: tuple[str, ...] = ()  # addresses and networks of proxies whose word on the client's address counts
+    proxy_header: ProxyHeader = ProxyHeader.X_FORWARDED_FOR  # the one that they write
     flavors: dict[str, FlavorSettings] = {}  # by code, beside the default one
     memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
     require_sandbox: bool = False  # start no viewer, and no service, where the kernel refuses to confine viewers wholly
@@ -95,13 +100,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def api_origin(self) -> str:
         """Origin of the API and the console, without a trailing slash."""
-        return self.public_url.rstrip("/") or f"http://{_in_url(self.host)}:{self.port}"
+        return self.public_url.rstrip("/") or f"{self._scheme}://{_in_url(self.host)}:{self.port}"
 
     @property
     def viewer_origin(self) -> str:
         """The origin that all viewers share, without a trailing slash: scripts may ask it for any job."""
         url = self.viewer_url.rstrip("/").replace(_WILDCARD, "", 1)
-        return url or f"http://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
+        return url or f"{self._scheme}://{_in_url(self.viewer_host or self.host)}:{self.viewer_port}"
 
     @property
     def viewer_origins(self) -> ViewerOrigins:
@@ -109,9 +114,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         url = self.viewer_url.rstrip("/")
         if _WILDCARD in url:
             return ViewerOrigins(shared=self.viewer_origin, each=url, is_known=True)
-        if url or self.public_url or (self.viewer_host or self.host) not in _LOOPBACK:
+        if url or self.public_url or self.tls_cert or (self.viewer_host or self.host) not in _LOOPBACK:
             return ViewerOrigins(shared=self.viewer_origin)
         return ViewerOrigins(shared=self.viewer_origin, each=f"http://*.localhost:{self.viewer_port}")
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.tls_cert else "http"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come by https, to us or to a proxy in front of us."""
+        return self.api_origin.startswith("https://")
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies whose word counts. Raises ValueError."""
+        return Proxies(networks=networks(self.trusted_proxies), header=self.proxy_header)
 
     @property
     def is_open_without_name(self) -> bool:
@@ -228,7 +247,7 @@ def read_file(path: Path | None) -> dict[str, object]:
         raise SettingsError(f"The configuration file {path} is not TOML: {error}.") from error
 
 
-_LISTS = {"log_root": os.pathsep, "allowed_hosts": ","}
+_LISTS = {"log_root": os.pathsep, "allowed_hosts": ",", "trusted_proxies": ","}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
@@ -273,6 +292,7 @@ def _checked(settings: Settings) -> Settings:
     for root in settings.log_root:
         if not Path(root).expanduser().is_dir():
             raise SettingsError(f"log_root {root} is not a folder. Create it, or name another.")
+    _check_tls(settings)
     _check_stores(settings)
     _check_logging(settings)
     _check_seconds(settings)
@@ -303,6 +323,19 @@ def _check_origin(name: str, url: str) -> None:
         raise SettingsError(f"{name} must be like https://belvedere.example.org, not {url!r}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise SettingsError(f"{name} must end after host and port: {parts.scheme}://{parts.netloc}, not {url!r}.")
+
+
+def _check_tls(settings: Settings) -> None:
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        given, lacking = ("tls_cert", "tls_key") if settings.tls_cert else ("tls_key", "tls_cert")
+        raise SettingsError(f"{given} is set and {lacking} is not. Set both, or none.")
+    for name, url in (("public_url", settings.public_url), ("viewer_url", settings.viewer_url)):
+        if settings.tls_cert and url.startswith("http://"):
+            raise SettingsError(f"{name} is http://, but with tls_cert both ports speak https:// only.")
+    try:
+        settings.proxies  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise SettingsError(f"trusted_proxies: {error}. Write addresses or networks like 10.0.0.0/8.") from error
 
 
 def _check_logging(settings: Settings) -> None:

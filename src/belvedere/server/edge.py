@@ -1,0 +1,87 @@
+"""The outermost layer of API and console: where a request comes from, by which name we were called, and over what."""
+
+import ipaddress
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from belvedere.identity.addresses import Proxies
+
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# What programs ask for with a token of their own, by whatever name they know us; browsers send no cookie's right there.
+_FOR_PROGRAMS: Final = re.compile(r"/(?:v1|v3|healthz|readyz|metrics|openapi\.json)(?:/|$)")
+_HSTS: Final = "max-age=31536000"
+_NOT_OUR_NAME: Final = (
+    "This service does not go by the name in the Host header. Use its public URL, "
+    "or set public_url or allowed_hosts in its settings.\n"
+)
+
+
+class EdgeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """`names`: host names under which pages are shown, beside loopback's and plain addresses."""
+
+    names: frozenset[str]
+    is_secure: bool  # whether browsers come by https
+    proxies: Proxies
+
+
+class Edge:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, rules: EdgeRules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        scope["client"] = self._client(scope, headers)
+        if not (_FOR_PROGRAMS.match(scope["path"]) or is_our_name(headers.getlist("host"), self._rules.names)):
+            await PlainTextResponse(_NOT_OUR_NAME, 421)(scope, receive, send)
+            return
+        await self._app(scope, receive, self._secured(send) if self._rules.is_secure else send)
+
+    def _client(self, scope: Scope, headers: Headers) -> tuple[str, int] | None:
+        if not scope.get("client"):
+            return None
+        host, port = scope["client"]
+        if not self._rules.proxies.networks:
+            return host, port
+        return self._rules.proxies.client(host, headers.getlist(self._rules.proxies.header.value)), port
+
+    def _secured(self, send: Send) -> Send:
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Strict-Transport-Security"] = _HSTS
+            await send(message)
+
+        return secured
+
+
+def is_our_name(hosts: list[str], names: frozenset[str]) -> bool:
+    """Whether the one Host header names us. Another site's name that was rebound to our address does not.
+
+    An address can't be rebound, so a plain one is fine.
+    """
+    if len(hosts) != 1:
+        return False
+    try:
+        name = (urlsplit(f"//{hosts[0]}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    return name in names or f"[{name}]" in LOOPBACK_NAMES or name in LOOPBACK_NAMES or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
