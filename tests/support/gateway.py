@@ -22,7 +22,7 @@ from belvedere.identity.records import Basis, Principal, SecretKind, SecretRecor
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.runtimes.board import Board
-from belvedere.testing.passes import MemoryPassStore
+from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
 from belvedere.testing.store import MemoryIdentityStore
 from belvedere.viewers.environments import Environments
 from tests.support.identities import enrol
@@ -106,7 +106,9 @@ class Stage:
         self.board = board
         self.identities = identities
         self.gatekeeper = Gatekeeper(identities)
-        self.passes = Passes(PassLooks(identities), self.gatekeeper)
+        kept = PassLooks(identities)
+        self.passes = Passes(kept, self.gatekeeper)
+        self.shares = MemoryShareStore(kept)
         self.client = client
         self.now = NOW
         self.jobs: dict[int, Job] = {}

@@ -1,0 +1,138 @@
+"""The console in process: a browser before it, and the use cases behind it over a list of jobs."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx2
+from msgspec.structs import replace
+from starlette.applications import Starlette
+
+from belvedere.console.desk import Desk
+from belvedere.console.routes import console_routes
+from belvedere.console.rules import ConsoleRules
+from belvedere.contract.errors import Conflict, NotFound
+from belvedere.contract.jobs import JobDetails, JobEvent, JobEvents, JobList, JobLogs, Ticket
+from belvedere.contract.listing import ValidList
+from belvedere.contract.origins import ViewerOrigins
+from belvedere.identity.gatekeeper import Gatekeeper
+from belvedere.identity.passes import Passes
+from belvedere.identity.passwords import Passwords
+from belvedere.identity.permissions import Role
+from belvedere.identity.records import Basis, Member, Principal, SecretKind
+from belvedere.identity.shares import ShareDeed
+from belvedere.lifecycle.jobs import Job, Visibility
+from belvedere.lifecycle.status import Verb, require
+from belvedere.runtimes.board import Board
+from belvedere.service.rules import ServiceRules
+from belvedere.service.shares import ShareService
+from belvedere.service.views import details, with_ticket
+from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
+from tests.support.gateway import NOW, PROJECT
+from tests.support.identities import owners
+
+ANN = Principal(user="ann", project_id=PROJECT)
+ORIGIN, VIEWERS = "http://console.example", "http://view.example"
+ORIGINS = ViewerOrigins(shared=VIEWERS)
+RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, data_folder="/srv/belvedere")
+SERVICE_RULES = ServiceRules(quota=1, origins=ORIGINS, public_origin=ORIGIN, flavors=(), viewers=tuple)
+OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
+
+
+class SomeJobs:
+    """The use cases that the console needs, over a list."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.jobs = jobs
+        self.acted: list[tuple[int | None, Verb]] = []
+        self.lines: list[str] = []
+        self.bases: list[Basis | None] = []
+        self.is_busy = False
+
+    async def list(self, who: Principal, request: ValidList) -> JobList:
+        mine = [details(a_job, None, NOW, ORIGINS) for a_job in self.jobs if a_job.project_id == who.project_id]
+        return JobList(job_total_count=len(mine), job_count_limit=1, quotas=100, jobs=mine[: request.per_page])
+
+    def find(self, who: Principal, job_id: int | None) -> Job:
+        for a_job in self.jobs:
+            if a_job.id == job_id and a_job.project_id == who.project_id:
+                return a_job
+        raise NotFound("No such job.")
+
+    async def job(self, who: Principal, job_id: int | None) -> Job:
+        found = self.find(who, job_id)
+        if found.visibility is Visibility.PRIVATE and found.owner != who.user:
+            raise NotFound("No such job.")
+        return found
+
+    async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
+        return details(self.find(who, job_id), None, NOW, ORIGINS), 1
+
+    async def act(self, who: Principal, job_id: int | None, verb: Verb) -> int:
+        require(verb, self.find(who, job_id))
+        if self.is_busy:
+            raise Conflict("The job is being changed by others at this moment.")
+        self.acted.append((job_id, verb))
+        return 2
+
+    async def events(self, who: Principal, job_id: int | None) -> JobEvents:
+        self.find(who, job_id)
+        at = int(NOW.timestamp() * 1000)
+        return JobEvents(events=[JobEvent(time=at, kind="running", text="It <answers>.", attempt=1)])
+
+    async def logs(self, who: Principal, job_id: int | None, tail: int) -> JobLogs:
+        self.find(who, job_id)
+        return JobLogs(lines=self.lines[-tail:])
+
+    async def ticket(
+        self, who: Principal, job_id: int | None, *, basis: Basis | None = None, rest: str = "/"
+    ) -> Ticket:
+        self.find(who, job_id)
+        self.bases.append(basis)
+        url = with_ticket(f"{VIEWERS}/modelarts2/tensorboard/{PROJECT}/{job_id}", rest, "t")
+        return Ticket(url=url, expires_in=120)
+
+
+class Stage:
+    """A browser before the console, and the gatekeeper behind it."""
+
+    def __init__(self, *jobs: Job, example_logs: str) -> None:
+        self.now = NOW
+        self.identities = owners(ANN)
+        self.gatekeeper = Gatekeeper(self.identities)
+        self.jobs = SomeJobs(*jobs)
+        self.board = Board()
+        desk = Desk(self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs))
+        self.deeds: list[ShareDeed] = []
+        passes = MemoryPassStore()
+        self.passes = Passes(passes, self.gatekeeper)
+        self.shares = ShareService(
+            store=MemoryShareStore(passes),
+            passes=self.passes,
+            passwords=Passwords(),
+            find=self.jobs.job,
+            clock=lambda: self.now,
+            rules=SERVICE_RULES,
+            record=self.deeds.append,
+        )
+        routes = console_routes(jobs=self.jobs, shares=self.shares, board=self.board, desk=desk)
+        transport = httpx2.ASGITransport(app=Starlette(routes=routes))
+        self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
+
+    def pass_time(self, amount: timedelta) -> None:
+        self.now += amount
+
+    async def enrol_as(self, role: Role) -> None:
+        await self.identities.put_member(Member(project_id=PROJECT, user="ann", role=role))
+        self.gatekeeper.forget()
+
+    async def sign_in(self) -> None:
+        session = await self.gatekeeper.issue(SecretKind.SESSION, ANN, NOW, None)
+        self.client.cookies.set("belvedere_console", session)
+
+
+@contextlib.asynccontextmanager
+async def console(*jobs: Job, example_logs: str = "/my logs/run-1") -> AsyncIterator[Stage]:
+    stage = Stage(*jobs, example_logs=example_logs)
+    async with stage.client:
+        yield stage
