@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from belvedere.viewers.environments import Environments
+from tests.support.installed import MINDSPORE_TRAINING, MINDSPORE_VALUES, with_mindinsight
 from tests.support.logs import RICH
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess, running_service
@@ -47,4 +49,24 @@ def store_service(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFs
     """A service whose logs lie in the object store."""
     env = {**QUICK, **store_settings(seaweedfs)}
     with running_service(tmp_path_factory.mktemp("service"), env=env) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def environments() -> Environments:
+    """Installed viewers: MindInsight."""
+    return with_mindinsight()
+
+
+@pytest.fixture(scope="module")
+def mindinsight_service(
+    tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFs, folder: Path, environments: Environments
+) -> Iterator[BelvedereProcess]:
+    """A service that has MindInsight; its logs lie in the object store, or in the module's own folder."""
+    for root in (MINDSPORE_VALUES, MINDSPORE_TRAINING):
+        for path in root.rglob("*_*"):
+            if path.is_file():
+                seaweedfs.put(BUCKET, f"{root.name}/{path.relative_to(root)}", path.read_bytes())
+    env = {**QUICK, **store_settings(seaweedfs), "BELVEDERE_VIEWERS_FOLDER": str(environments.folder)}
+    with running_service(tmp_path_factory.mktemp("service"), log_roots=(RICH, folder), env=env) as started:
         yield started

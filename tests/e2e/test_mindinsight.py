@@ -1,0 +1,198 @@
+"""MindInsight jobs: the real MindInsight on what a real MindSpore wrote, from an object store, through the gateway."""
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import BUCKET
+from tests.support.installed import MINDSPORE_TRAINING, MINDSPORE_VALUES
+from tests.support.service import BelvedereProcess, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.object_store]
+JOBS = "v1/mindinsight/datavisual/train-jobs"
+VALUES = f"obs://{BUCKET}/{MINDSPORE_VALUES.name}/"
+SUMMARY = "events.out.events.summary.1795444508.0.vm_MS"
+CONTENT = (MINDSPORE_VALUES / "train_0" / SUMMARY).read_bytes()
+
+
+def runs(service: BelvedereProcess, job: dict[str, Any]) -> dict[str, Any]:
+    found = service.view(job["service_url"], JOBS).json()["train_jobs"]
+    return {run["train_id"]: run for run in found}
+
+
+def steps(
+    service: BelvedereProcess, job: dict[str, Any], run: str = "./train_0", tag: str = "loss/scalar"
+) -> list[int]:
+    answer = service.view(job["service_url"], "v1/mindinsight/datavisual/scalars", train_id=run, tag=tag)
+    return [each["step"] for each in answer.json()["scalars"][0]["values"]] if answer.status_code == 200 else []
+
+
+def third_record(content: bytes) -> tuple[int, int]:
+    """Where its payload begins and ends."""
+    start = 0
+    for _ in range(2):
+        start += int.from_bytes(content[start : start + 8], "little") + 16
+    return start + 12, start + 12 + int.from_bytes(content[start : start + 8], "little")
+
+
+def viewers(service: BelvedereProcess) -> set[int]:
+    return {pid for pid in of_mindinsight(service) if is_at_work(pid)}
+
+
+def warm_parents(service: BelvedereProcess) -> set[int]:
+    host = service.host().pid
+    return {pid for pid, parent in of_mindinsight(service).items() if parent == host and not is_at_work(pid)}
+
+
+def of_mindinsight(service: BelvedereProcess) -> dict[int, int]:
+    """Its processes and their parents: warm parents, spares and viewers look alike."""
+    return {each.pid: each.parent for each in service.processes() if "mindinsight.program" in each.command}
+
+
+def is_at_work(pid: int) -> bool:
+    try:
+        return re.search(r"/work/\d+-\d+$", str(Path(f"/proc/{pid}/cwd").readlink())) is not None
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def place(folder: Path, request: pytest.FixtureRequest) -> Callable[[str, bytes], Path]:
+    """Writes files into a log folder of the test's own; gives the folder."""
+    own = folder / request.node.name
+
+    def write(key: str, content: bytes) -> Path:
+        (own / key).parent.mkdir(parents=True, exist_ok=True)
+        (own / key).write_bytes(content)
+        return own
+
+    return write
+
+
+def test_the_job_type_may_be_written_in_any_case(mindinsight_service: BelvedereProcess) -> None:
+    job = mindinsight_service.run("case", VALUES, job_type="MindInsight")
+    assert f"/modelarts2/mindinsight/{mindinsight_service.project_id}/{job['job_id']}/" in job["service_url"]
+
+
+def test_every_kind_of_data_comes_through(mindinsight_service: BelvedereProcess) -> None:
+    job = mindinsight_service.run("kinds", VALUES, job_type="mindinsight")
+    plugins = runs(mindinsight_service, job)["./train_0"]["plugins"]
+    assert all(plugins[kind] for kind in ("scalar", "image", "histogram", "tensor"))
+    assert len(steps(mindinsight_service, job)) == 100
+
+
+def test_graph_and_lineage_of_trainings_come_through(mindinsight_service: BelvedereProcess) -> None:
+    job = mindinsight_service.run("training", f"obs://{BUCKET}/{MINDSPORE_TRAINING.name}/", job_type="mindinsight")
+    assert all(run["plugins"]["graph"] for run in runs(mindinsight_service, job).values())
+    lineage = "v1/mindinsight/lineagemgr/lineages"
+    with mindinsight_service.client() as client:
+        found = client.post(f"{job['service_url']}{lineage}", json={}).json()["object"]
+    assert {each["summary_dir"] for each in found} == {"./run_lr0.1", "./run_lr0.01"}
+
+
+def test_runs_of_any_depth_are_found(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    place(f"2026/may/a/{SUMMARY}", CONTENT)
+    job = mindinsight_service.run("deep", place(f"b/{SUMMARY}", CONTENT), job_type="mindinsight")
+    assert set(runs(mindinsight_service, job)) == {"./2026--may--a", "./b"}
+    assert len(steps(mindinsight_service, job, "./2026--may--a")) == 100
+
+
+def test_a_file_that_its_writer_keeps_to_itself_is_shown(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    own = place(f"run/{SUMMARY}", CONTENT)
+    (own / "run" / SUMMARY).chmod(0o400)
+    job = mindinsight_service.run("mode-0400", own, job_type="mindinsight")
+    assert len(steps(mindinsight_service, job, "./run")) == 100
+
+
+def test_what_is_appended_appears(mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]) -> None:
+    own = place(f"run/{SUMMARY}", CONTENT[:70_000])
+    job = mindinsight_service.run("growing", own, job_type="mindinsight")
+    assert 0 < len(steps(mindinsight_service, job, "./run")) < 100
+    with (own / "run" / SUMMARY).open("ab") as file:
+        file.write(CONTENT[70_000:])
+    wait_until(lambda: len(steps(mindinsight_service, job, "./run")) == 100)
+
+
+def test_a_rewritten_file_is_read_anew(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path], tmp_path: Path
+) -> None:
+    own = place(f"run/{SUMMARY}", CONTENT)
+    job = mindinsight_service.run("rewritten", own, job_type="mindinsight")
+    (tmp_path / "new").write_bytes(CONTENT[:70_000])
+    shutil.move(tmp_path / "new", own / "run" / SUMMARY)
+    wait_until(lambda: 0 < len(steps(mindinsight_service, job, "./run")) < 100)
+
+
+def test_a_truncated_file_is_shown_as_far_as_it_goes_and_named(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    job = mindinsight_service.run("cut", place(f"run/{SUMMARY}", CONTENT[:-7]), job_type="mindinsight")
+    assert len(steps(mindinsight_service, job, "./run")) == 99
+    reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
+    assert reason["text"].startswith(f"{SUMMARY} can't be read from byte ")
+
+
+def test_a_damaged_record_is_left_out_and_its_file_named(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    start, end = third_record(CONTENT)
+    damaged = CONTENT[:start] + b"\xff" * (end - start) + CONTENT[end:]
+    job = mindinsight_service.run("damaged", place(f"run/{SUMMARY}", damaged), job_type="mindinsight")
+    reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
+    assert reason["text"] == f"One record of {SUMMARY} can't be understood and is left out."
+    assert len(steps(mindinsight_service, job, "./run")) == 99
+
+
+def test_tensorboard_logs_are_told_with_the_viewer_that_shows_them(mindinsight_service: BelvedereProcess) -> None:
+    job = mindinsight_service.run("mistaken", f"obs://{BUCKET}/rich/", job_type="mindinsight")
+    assert "0 MindSpore summary files below" in job["reason"]["text"]
+    assert "TensorBoard event files: did you mean tensorboard?" in job["reason"]["text"]
+
+
+def test_mindspore_logs_are_told_with_the_viewer_that_shows_them(mindinsight_service: BelvedereProcess) -> None:
+    job = mindinsight_service.run("mistaken", VALUES, job_type="tensorboard")
+    assert "2 MindSpore summary files: did you mean mindinsight?" in job["reason"]["text"]
+
+
+def test_both_kinds_stand_side_by_side(mindinsight_service: BelvedereProcess) -> None:
+    mind = mindinsight_service.run("mind", VALUES, job_type="mindinsight")
+    tensor = mindinsight_service.run("tensor", f"obs://{BUCKET}/rich/exp_0/", job_type="tensorboard")
+    assert steps(mindinsight_service, mind)
+    assert mindinsight_service.curve(tensor["service_url"])
+
+
+def test_a_killed_viewer_comes_back(mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]) -> None:
+    job = mindinsight_service.run("killed", place(f"run/{SUMMARY}", CONTENT), job_type="mindinsight")
+    before = viewers(mindinsight_service)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: viewers(mindinsight_service) - before and len(steps(mindinsight_service, job, "./run")) == 100)
+
+
+def test_a_killed_warm_parent_is_made_anew(mindinsight_service: BelvedereProcess) -> None:
+    (parent,) = wait_until(lambda: warm_parents(mindinsight_service))
+    os.kill(parent, signal.SIGKILL)
+    wait_until(lambda: warm_parents(mindinsight_service) - {parent})
+    job = mindinsight_service.run("after", VALUES, job_type="mindinsight")
+    assert steps(mindinsight_service, job)
+
+
+def test_nothing_is_left_of_a_viewer_that_was_stopped(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    before = viewers(mindinsight_service)
+    job = mindinsight_service.run("stopped", place(f"run/{SUMMARY}", CONTENT), job_type="mindinsight")
+    (own,) = viewers(mindinsight_service) - before
+    mindinsight_service.act(job["job_id"], "stop")
+    mindinsight_service.wait_for_status(job["job_id"], 12)
+    assert own not in {process.pid for process in mindinsight_service.processes()}

@@ -1,0 +1,18 @@
+"""Viewers with environments of their own, installed once for all tests: by `make test`, or by the first that asks."""
+
+from pathlib import Path
+
+from belvedere.viewers.environments import Environments
+from belvedere.viewers.installing import Wish, install
+from belvedere.viewers.mindinsight.viewer import MindInsight
+
+VIEWERS = Path(__file__).parents[2] / ".viewers"
+MINDSPORE_VALUES = Path(__file__).parents[1] / "data" / "mindspore-values"
+MINDSPORE_TRAINING = Path(__file__).parents[1] / "data" / "mindspore-training"
+
+
+def with_mindinsight() -> Environments:
+    """The environments of the tests, MindInsight's among them."""
+    environments = Environments(VIEWERS)
+    install(environments, Wish(viewer=MindInsight()), print)
+    return environments
