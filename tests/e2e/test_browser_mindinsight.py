@@ -1,0 +1,112 @@
+"""A person's way to a MindInsight job: Chromium sees what a real MindSpore wrote to an object store drawn."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Request, expect
+
+from belvedere.viewers.environments import Environments
+from tests.e2e.conftest import BUCKET, QUICK, store_settings
+from tests.support.chromium import browser, needs_chromium
+from tests.support.seaweedfs import SeaweedFs
+from tests.support.service import BelvedereProcess, free_port, running_service
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.object_store, needs_chromium]
+PATIENCE = 60_000  # milliseconds
+SHOTS = Path(__file__).parents[2] / "test-results"
+RUN = "train_id=.%2Ftrain_0"
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[BrowserContext]:
+    async with browser(width=1400, height=900) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def job(mindinsight_service: BelvedereProcess) -> dict[str, Any]:
+    return mindinsight_service.run("mind", f"obs://{BUCKET}/mindspore-values/", job_type="mindinsight")
+
+
+def ticket(service: BelvedereProcess, job: dict[str, Any]) -> str:
+    url: str = service.ask("POST", f"/{job['job_id']}/ticket").json()["url"]
+    return url
+
+
+async def save(page: Page, name: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    await page.screenshot(path=SHOTS / f"mindinsight-{name}.png")
+
+
+async def test_curve_image_and_histogram_are_drawn_and_nothing_is_asked_outside_of_the_prefix(
+    mindinsight_service: BelvedereProcess, job: dict[str, Any], chromium: BrowserContext
+) -> None:
+    page = await chromium.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("response", lambda each: complaints.append(f"{each.status} {each.url}") if each.status >= 400 else None)
+    await page.goto(ticket(mindinsight_service, job))
+    await expect(page.get_by_text("train_0").first).to_be_visible(timeout=PATIENCE)
+    await save(page, "runs")
+    for kind, drawing in (("scalar", "canvas"), ("image", "img[src*='image']"), ("histogram", "canvas")):
+        await page.goto(f"{mindinsight_service.browser_url(job)}#/train-manage/{kind}?{RUN}")
+        await expect(page.locator(drawing).first).to_be_visible(timeout=PATIENCE)
+        await page.wait_for_load_state("networkidle")
+        await save(page, kind)
+    assert complaints == []
+    assert [url for url in asked if not belongs(url, mindinsight_service, job)] == []
+
+
+def belongs(url: str, service: BelvedereProcess, job: dict[str, Any]) -> bool:
+    """Whether it is below the job's prefix, or one of the files that all jobs share."""
+    own, asked = urlsplit(service.browser_url(job)), urlsplit(url)
+    if asked.scheme in {"data", "blob"}:
+        return True
+    return asked.netloc == own.netloc and asked.path.startswith((own.path, "/_belvedere/"))
+
+
+@pytest.fixture
+def same_site(tmp_path: Path, seaweedfs: SeaweedFs, environments: Environments) -> Iterator[BelvedereProcess]:
+    """A service whose viewers browsers see on another origin of the same site, so that frames keep their sessions."""
+    env = {**QUICK, **store_settings(seaweedfs), "BELVEDERE_VIEWERS_FOLDER": str(environments.folder)}
+    port = free_port()
+    with running_service(
+        tmp_path, env=env, flags=("--viewer-url", f"http://127.0.0.1:{port}", "--viewer-port", str(port))
+    ) as service:
+        yield service
+
+
+async def test_it_stands_in_a_page_of_the_apis_origin(
+    same_site: BelvedereProcess, mindinsight_service: BelvedereProcess, chromium: BrowserContext
+) -> None:
+    """`mindinsight_service` has filled the object store."""
+    job = same_site.run("mind", f"obs://{BUCKET}/mindspore-values/", job_type="mindinsight")
+    page = await chromium.new_page()
+    await page.goto(ticket(same_site, job))
+    framing = f"{same_site.endpoint}/framing"
+    html = f"<iframe src='{job['service_url']}' width=1300 height=800></iframe>"
+    await page.route(framing, lambda route: route.fulfill(body=html, content_type="text/html"))
+    await page.goto(framing)
+    await expect(page.frame_locator("iframe").get_by_text("train_0").first).to_be_visible(timeout=PATIENCE)
+    await save(page, "framed")
+
+
+async def test_its_files_are_kept_by_the_browser_for_all_jobs(
+    mindinsight_service: BelvedereProcess, job: dict[str, Any], chromium: BrowserContext
+) -> None:
+    page = await chromium.new_page()
+    scripts: list[Request] = []
+    page.on("request", lambda request: scripts.append(request) if request.resource_type == "script" else None)
+    await page.goto(ticket(mindinsight_service, job))
+    await expect(page.get_by_text("train_0").first).to_be_visible(timeout=PATIENCE)
+    kept = []
+    for script in scripts:
+        answer = await script.response()
+        kept.append(await answer.header_value("cache-control") if answer else None)
+    assert sum("max-age=31536000, immutable" in (each or "") for each in kept) >= 2
+    assert "no-store" not in " ".join(filter(None, kept))
