@@ -1,13 +1,15 @@
 # The one door. Everything below works on a bare Debian 12 with python3.11, git and make.
 
 BIN := .venv/bin
+# Where viewers are installed for demo and tests.
+export BELVEDERE_VIEWERS_FOLDER ?= $(CURDIR)/.viewers
 DATA ?= data
 LOG_ROOT ?= logs
 PORT ?= 8080
 VIEWER_PORT ?= 8081
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml
 
-.PHONY: help demo serve test format lint types unit docs bench soak lock clean setup setup-dev
+.PHONY: help viewers demo serve test format lint types unit docs bench soak lock clean setup setup-dev
 
 help:
 	@echo "make demo     set up, start, show sample logs, print the link     (DEMO_ONCE=1: look, and end)"
@@ -22,6 +24,10 @@ setup:
 setup-dev:
 	@bash scripts/setup.sh dev
 
+# MindInsight needs an environment of its own: 470 MB, some 20 s the first time.
+viewers: setup
+	@$(BIN)/belvedere viewer install mindinsight
+
 demo: setup
 	@PORT=$(PORT) VIEWER_PORT=$(VIEWER_PORT) bash scripts/demo.sh
 
@@ -31,6 +37,8 @@ serve: setup
 
 # pytest comes last, so that its closing line does.
 test: lint types docs
+	$(BIN)/belvedere viewer install mindinsight
+	$(BIN)/belvedere viewer install netron
 	$(BIN)/pytest $(PYTEST)
 
 format: setup-dev
@@ -62,4 +70,4 @@ lock: setup-dev
 	$(BIN)/$(COMPILE) --group dev --group docs -o requirements-dev.lock
 
 clean:
-	rm -rf .venv site build dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv site build dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .viewers

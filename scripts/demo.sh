@@ -12,6 +12,11 @@ viewer_port=${VIEWER_PORT:-8081}
 belvedere=.venv/bin/belvedere
 mkdir -p "$data"
 
+# MindInsight takes 470 MB and, the first time, some 20 s. Without it the demo shows TensorBoard alone.
+export BELVEDERE_VIEWERS_FOLDER=${BELVEDERE_VIEWERS_FOLDER:-$PWD/.viewers}
+mindinsight=
+"$belvedere" viewer install mindinsight && mindinsight=1 || echo "demo: going on without MindInsight" >&2
+
 # Held until the end: what another demo here has written is not for us to overwrite.
 exec 9>"$data/demo.lock"
 flock -n 9 || { echo "demo: another demo runs on $data; end it, or set DEMO_DATA to another folder" >&2; exit 1; }
@@ -19,7 +24,7 @@ flock -n 9 || { echo "demo: another demo runs on $data; end it, or set DEMO_DATA
 # Job control gives the service a process group of its own: Ctrl-C then reaches this script alone, which ends the
 # service in its turn and waits for it.
 set -m
-"$belvedere" serve --data "$data" --log-root demo/logs --port "$port" --viewer-port "$viewer_port" \
+"$belvedere" serve --data "$data" --log-root demo/logs --log-root demo/mindspore --port "$port" --viewer-port "$viewer_port" \
   --log-format text </dev/null >"$data/serve.log" 2>&1 9>&- &
 service=$!
 set +m
@@ -27,7 +32,9 @@ set +m
 finish() {
   status=$?
   trap '' INT TERM
-  [ -n "${job_id:-}" ] && job delete "$job_id" --yes >/dev/null 2>&1
+  for each in "${job_id:-}" "${mind_id:-}"; do
+    [ -n "$each" ] && job delete "$each" --yes >/dev/null 2>&1
+  done
   kill -INT "$service" 2>/dev/null || true
   wait "$service" 2>/dev/null || true
   [ "$status" -gt 128 ] && echo "demo: ended" && exit 0
@@ -55,7 +62,12 @@ is_up || { echo "demo: the service is not ready after a minute" >&2; exit 1; }
 
 job() { "$belvedere" job "$@" --data "$data"; }
 created=$(job create demo --train-url ./demo/logs --auto-stop 1h --wait --timeout 2m --output json)
-job_id=$(.venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["job_id"])' <<<"$created")
+id_in() { .venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["job_id"])' <<<"$1"; }
+job_id=$(id_in "$created")
+if [ -n "$mindinsight" ]; then
+  created=$(job create mindspore --job-type mindinsight --train-url ./demo/mindspore --auto-stop 1h --wait --timeout 2m --output json)
+  mind_id=$(id_in "$created")
+fi
 link=$(job open "$job_id" --print)
 
 if [ -n "${DEMO_ONCE:-}" ]; then
@@ -70,6 +82,7 @@ Open this link; it signs you in, and works once, for two minutes:
   $link
 
 Another one: $belvedere job open $job_id --data $data
-Ctrl-C ends the demo.
+${mind_id:+MindInsight:  $belvedere job open $mind_id --data $data
+}Ctrl-C ends the demo.
 TEXT
 wait "$service"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from belvedere.viewers.environments import Environments
-from tests.support.installed import MINDSPORE_TRAINING, MINDSPORE_VALUES, with_mindinsight
+from tests.support.installed import MINDSPORE_TRAINING, MINDSPORE_VALUES, installed
 from tests.support.logs import RICH
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess, running_service
@@ -54,8 +54,8 @@ def store_service(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFs
 
 @pytest.fixture(scope="session")
 def environments() -> Environments:
-    """Installed viewers: MindInsight."""
-    return with_mindinsight()
+    """Installed viewers: MindInsight and Netron."""
+    return installed()
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def is_at_work(pid: int) -> bool:
 @pytest.fixture
 def place(folder: Path, request: pytest.FixtureRequest) -> Callable[[str, bytes], Path]:
     """Writes files into a log folder of the test's own; gives the folder."""
-    own = folder / request.node.name
+    own = folder / str(request.node.name)
 
     def write(key: str, content: bytes) -> Path:
         (own / key).parent.mkdir(parents=True, exist_ok=True)

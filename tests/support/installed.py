@@ -5,14 +5,16 @@ from pathlib import Path
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.installing import Wish, install
 from belvedere.viewers.mindinsight.viewer import MindInsight
+from belvedere.viewers.netron.viewer import Netron
 
 VIEWERS = Path(__file__).parents[2] / ".viewers"
 MINDSPORE_VALUES = Path(__file__).parents[1] / "data" / "mindspore-values"
 MINDSPORE_TRAINING = Path(__file__).parents[1] / "data" / "mindspore-training"
 
 
-def with_mindinsight() -> Environments:
-    """The environments of the tests, MindInsight's among them."""
+def installed() -> Environments:
+    """The environments of the tests, with MindInsight and Netron."""
     environments = Environments(VIEWERS)
-    install(environments, Wish(viewer=MindInsight()), print)
+    for viewer in (MindInsight(), Netron()):
+        install(environments, Wish(viewer=viewer), print)
     return environments

@@ -25,6 +25,10 @@ from belvedere.sources.base import SourceError
 from belvedere.sources.checking import check, locate
 from belvedere.sources.location import Location, ObjectLocation
 from belvedere.sources.opening import open_source
+from belvedere.viewers import installing
+from belvedere.viewers.base import Environment
+from belvedere.viewers.environments import Environments
+from belvedere.viewers.registry import viewer_types
 
 _PATIENCE = 5.0  # seconds
 # A create would wait for the store; a doctor looks for what has to be done.
@@ -124,6 +128,25 @@ def _number(path: Path, otherwise: int) -> int:
         return int(path.read_text())
     except (OSError, ValueError):
         return otherwise
+
+
+def viewers(environments: Environments) -> list[tuple[str, str | None, str]]:
+    """Viewers with environments of their own: name, version if installed, and why it doesn't show what it should."""
+    return [
+        (viewer.environment.name, environments.version_of(viewer), _fault_of_viewer(viewer.environment, environments))
+        for viewer in viewer_types(environments).values()
+        if viewer.environment
+    ]
+
+
+def _fault_of_viewer(environment: Environment, environments: Environments) -> str:
+    python = environments.python_of(environment.name)
+    try:
+        if python:
+            installing.check(python, environment)
+    except installing.InstallFailed as failed:
+        return str(failed)
+    return ""
 
 
 def is_checkout() -> bool:

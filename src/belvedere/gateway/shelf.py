@@ -13,6 +13,7 @@ import structlog
 
 from belvedere.viewers.base import AssetFile, HasAssets, ViewerType
 from belvedere.viewers.environments import Environments
+from belvedere.viewers.registry import viewer_types
 
 ASSETS: Final = "/_belvedere/assets/"
 Viewers = Callable[[], Mapping[str, ViewerType]]
@@ -59,6 +60,11 @@ class Shelf:
         for task in self._loading.values():
             task.cancel()
         await asyncio.gather(*self._loading.values(), return_exceptions=True)
+
+    def pages_poll(self, viewer: str) -> bool:
+        """Whether pages of this viewer ask by themselves, so that their requests don't show that somebody looks."""
+        kind = viewer_types().get(viewer)
+        return kind is None or kind.pages_poll
 
     def below(self, viewer: str, rest: str) -> tuple[str, AssetFile] | None:
         """The shared path and the file that a path below a job's prefix stands for."""

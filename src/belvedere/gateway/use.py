@@ -18,7 +18,8 @@ def is_use(method: str, rest: str, headers: Headers, *, by_cookie: bool) -> bool
     """Whether a request below a job's prefix, at `rest`, shows that somebody looks at its viewer.
 
     A browser's pages poll also while hidden, so of their requests only two kinds count: going there, and the presence
-    beacon, which a page sends while it is visible. A token is sent on purpose: what it asks of the viewer counts.
+    beacon, which a page sends while it is visible. A token is sent on purpose: what it asks of the viewer counts. So
+    does what a page asks whose viewer's pages don't poll: for them `by_cookie` is False.
     """
     if rest == PRESENT:
         return method == "POST"

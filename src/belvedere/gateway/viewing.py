@@ -69,7 +69,8 @@ class Viewing:
             return answers.problem(403, PermissionDenied.code, "This was opened by a share link, which is for looking.")
         if not route.rest:
             return _with_slash(request.raw_path)
-        if self._use and is_use(request.method, route.rest, request.headers, by_cookie=visitor.by_cookie):
+        by_page = visitor.by_cookie and self._shelf.pages_poll(route.job_type)
+        if self._use and is_use(request.method, route.rest, request.headers, by_cookie=by_page):
             self._use(route.job_id)
         if route.rest.startswith(OWN):
             return await self._own(request, route, who, sighting)

@@ -33,7 +33,7 @@ def build() -> WsgiApp:
     _see_links()
     _read_files_whole()
     for manager in _managers():
-        type(manager).start_load_data = _nothing  # before a fork there must be no thread
+        manager.start_load_data = _nothing  # before a fork there must be no thread
     _import("backend.data_manager").time = types.SimpleNamespace(sleep=_nothing)  # it waits a second for gunicorn
     app: WsgiApp = _import("backend.application").APP
     return app
@@ -45,8 +45,9 @@ def open_folder(folder: str, workspace: str) -> "Reader":
     settings.SUMMARY_BASE_DIR = folder
     settings.WORKSPACE = workspace
     data, explain = _managers()
-    data.__init__(folder)
-    explain.__init__(folder)
+    for manager in (data, explain):
+        manager.__init__(folder)
+        del manager.start_load_data  # from now on a run that is opened late is loaded
     for analyzer in _import("backend.data_manager").ANALYZERS.values():
         data.register_folder_analyzer(analyzer)
     data.register_brief_cache_item_updater(_import("lineagemgr.cache_item_updater").LineageCacheItemUpdater())
