@@ -107,6 +107,9 @@ class LogStoreService:
     async def list(self, who: Caller) -> LogStoreList:
         """All stores that the project's jobs may name, the settings' first, then by name."""
         who.require(Permission.READ_STORES)
+        return await self._list(who)
+
+    async def _list(self, who: Caller) -> LogStoreList:
         uses = await self._records.uses(who.project_id)
         records = await self._catalog.records(who.project_id)
         stores = [_configured(store, uses) for store in self._catalog.configured.values()]
@@ -116,7 +119,11 @@ class LogStoreService:
 
     async def show(self, who: Caller, name: str) -> LogStore:
         """One of them. Raises NotFound."""
-        found = next((store for store in (await self.list(who)).log_stores if store.name == name), None)
+        who.require(Permission.READ_STORES)
+        return await self._show(who, name)
+
+    async def _show(self, who: Caller, name: str) -> LogStore:
+        found = next((store for store in (await self._list(who)).log_stores if store.name == name), None)
         if found is None:
             raise _no_such(name)
         return found
@@ -143,7 +150,7 @@ class LogStoreService:
         if request.name in self._catalog.configured or not await self._records.add(record):
             raise Conflict(f"name: a log store named {request.name} exists already. Choose another name, or change it.")
         await self._tell()
-        return await self.show(who, request.name)
+        return await self._show(who, request.name)
 
     async def update(self, who: Caller, name: str, update: ValidStoreUpdate) -> LogStore:
         """Change a store: running jobs read with the new keys from now on. Raises as `add`, and NotFound."""
@@ -153,7 +160,7 @@ class LogStoreService:
         if not await self._records.replace(changed):
             raise Conflict(f"The log store {name} is being changed by others. Look at it and try again.")
         await self._tell()
-        return await self.show(who, name)
+        return await self._show(who, name)
 
     async def remove(self, who: Caller, name: str) -> Success:
         """Forget a store that no job names. Raises Conflict, NotFound, PermissionDenied."""
@@ -168,7 +175,7 @@ class LogStoreService:
     async def test(self, who: Caller, name: str, bucket: str | None) -> LogStoreTried:
         """Ask the store, or one of its buckets, now. Raises NotFound, PermissionDenied."""
         who.require(Permission.TEST_STORES)
-        await self.show(who, name)
+        await self._show(who, name)
         store = (await self._catalog.visible(who.project_id)).get(name)
         if store is None:
             raise RequestError(f"The keys of the log store {name} can't be decrypted. Send new ones.")
