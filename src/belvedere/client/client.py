@@ -10,6 +10,7 @@ import httpx2
 import msgspec
 
 from belvedere.client.errors import UnexpectedAnswer
+from belvedere.client.people import People
 from belvedere.client.queries import ListQuery, Versioned, VersionedSources, parameters
 from belvedere.client.transfer import RETRY_PAUSES, Transfer
 from belvedere.client.waiting import FIRST_PAUSE, Goal, Outcome, Waited, next_pause, outcome_of
@@ -74,6 +75,11 @@ class Client:
             endpoint, project_id, token, timeout=timeout, pauses=retry_pauses, transport=transport, sleep=sleep
         )
         self._sleep = sleep
+
+    @property
+    def people(self) -> People:
+        """Users, projects, roles and keys."""
+        return People(self._transfer)
 
     def __repr__(self) -> str:
         return f"Client({self._transfer!r})"

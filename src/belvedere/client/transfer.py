@@ -68,11 +68,17 @@ class Transfer:
     ) -> httpx2.Response:
         """The answer, if it is a success. `repeatable`: sending it twice does no more than sending it once.
 
+        A `path` with a slash in front is the service's, any other the project's.
+
         Raises ClientError.
         """
         content_type = {"Content-Type": "application/json"} if body is not None else {}
         request = self._http.build_request(
-            method, path, content=body, params=list(parameters), headers={**content_type, **(headers or {})}
+            method,
+            self._endpoint + path if path.startswith("/") else path,
+            content=body,
+            params=list(parameters),
+            headers={**content_type, **(headers or {})},
         )
         pauses = iter(self._pauses if repeatable else ())
         while True:

@@ -194,6 +194,7 @@ _OTHERS = (
     "project_id",
     "secret_key",
     "share_password",
+    "password",
 )  # what the command line reads
 
 

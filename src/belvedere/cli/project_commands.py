@@ -1,0 +1,121 @@
+"""The commands of `belvedere project`."""
+
+from typing import Literal
+
+import click
+
+from belvedere.cli import options
+from belvedere.cli.connection import Flags, current
+from belvedere.cli.exits import Exit, Failure
+from belvedere.cli.output import Format, print_document, print_table
+from belvedere.cli.session import connected
+from belvedere.client import Client
+from belvedere.contract.iam import IamProject
+from belvedere.contract.identity import AddProject, ProjectShown
+
+_REMEDIES = {
+    Exit.NO_SUCH_JOB: "`belvedere project list` shows the projects, `belvedere user list` the users.",
+    Exit.REFUSED: "`belvedere project list` shows the projects.",
+}
+_project = click.option("--in", "project_named", metavar="PROJECT", help="Id or name; the connection's if not said.")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--description", default="", help="A word about it.")
+@options.output_option
+@options.connection_options
+def add(*, flags: Flags, name: str, description: str, output: Format) -> None:
+    """Add the project NAME. It has no members yet; administrators may enter it."""
+    with connected(flags, _REMEDIES) as client:
+        made = client.people.add_project(AddProject(name=name, description=description))
+    _say(made, f"The project {name} is added: {made.id}", output)
+
+
+@click.command("list")
+@options.output_option
+@options.connection_options
+def list_projects(*, flags: Flags, output: Format) -> None:
+    """List the projects that one may enter."""
+    with connected(flags, _REMEDIES) as client:
+        me = client.people.me()
+    if output is Format.TABLE:
+        print_table(("PROJECT", "ID", "ROLE"), [(each.name, each.id, each.role or "") for each in me.projects])
+    else:
+        print_document(me, output)
+
+
+@click.command()
+@click.argument("named", metavar="PROJECT")
+@click.argument("name")
+@options.output_option
+@options.connection_options
+def rename(*, flags: Flags, named: str, name: str, output: Format) -> None:
+    """Give PROJECT another NAME. Its id stays, and so do all addresses."""
+    with connected(flags, _REMEDIES) as client:
+        found = _found(client, named)
+        changed = client.people.change_project(found.id, AddProject(name=name, description=found.description))
+    _say(changed, f"The project is called {name} now.", output)
+
+
+@click.command()
+@_project
+@options.output_option
+@options.connection_options
+def members(*, flags: Flags, project_named: str | None, output: Format) -> None:
+    """List a project's members and their roles. Administrators may enter every project, and are no members of it."""
+    with connected(flags, _REMEDIES) as client:
+        found = client.people.members(_id_of(client, flags, project_named))
+    if output is Format.TABLE:
+        print_table(("USER", "ROLE"), [(each.user, each.role) for each in found.members])
+    else:
+        print_document(found, output)
+
+
+@click.command()
+@click.argument("user")
+@click.argument("role", type=click.Choice(["owner", "editor", "viewer"]))
+@_project
+@options.output_option
+@options.connection_options
+def grant(
+    *, flags: Flags, user: str, role: Literal["owner", "editor", "viewer"], project_named: str | None, output: Format
+) -> None:
+    """Give USER a ROLE in a project, in place of the one that they had. It counts at once."""
+    with connected(flags, _REMEDIES) as client:
+        given = client.people.give_role(_id_of(client, flags, project_named), user, role)
+    if output is Format.TABLE:
+        click.echo(f"{user} is {role} now.")
+    else:
+        print_document(given, output)
+
+
+@click.command()
+@click.argument("user")
+@_project
+@options.connection_options
+def revoke(*, flags: Flags, user: str, project_named: str | None) -> None:
+    """Take USER's role in a project away. Their tokens and sessions for it end at once."""
+    with connected(flags, _REMEDIES) as client:
+        client.people.remove_member(_id_of(client, flags, project_named), user)
+    click.echo(f"{user} is no member any more.")
+
+
+def _id_of(client: Client, flags: Flags, named: str | None) -> str:
+    """The id of a project by id or name, or of the connection's. Raises Failure."""
+    return current(flags).project_id if named is None else _found(client, named).id
+
+
+def _found(client: Client, named: str) -> IamProject:
+    """The project of that id or name. Raises Failure."""
+    found = [each for each in client.people.projects() if named in {each.id, each.name}]
+    if not found:
+        raise Failure(Exit.NO_SUCH_JOB, f"There is no project {named!r}.", remedy=_REMEDIES[Exit.NO_SUCH_JOB])
+    return found[0]
+
+
+def _say(project: ProjectShown, text: str, output: Format) -> None:
+    if output is Format.TABLE:
+        click.echo(text)
+    else:
+        print_document(project, output)

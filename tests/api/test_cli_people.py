@@ -1,0 +1,106 @@
+"""`belvedere user …`, `project …` and `key …` against the API itself."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from belvedere.cli.main import run
+from tests.support.api import OTHER_PROJECT, PROJECT
+from tests.support.served import ServedApi, served_api
+
+Words = Callable[..., tuple[int, str, str]]
+PASSWORD = "hush-hush-hush"
+
+
+@pytest.fixture(name="served")
+def _served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedApi]:
+    with served_api(tmp_path) as served:
+        for name, value in served.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("BELVEDERE_PASSWORD", raising=False)
+        yield served
+
+
+@pytest.fixture
+def cli(served: ServedApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Words:
+    """Run `belvedere` with these words and this standard input: exit code, standard output, standard error."""
+    del served
+
+    def call(*words: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        code = run([*words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_a_user_is_added_with_a_password_from_a_pipe_and_listed(cli: Words, served: ServedApi) -> None:
+    code, out, err = cli("user", "add", "ann", typed=f"{PASSWORD}\n")
+    assert (code, err, "project grant ann" in out) == (0, "", True)
+    made = served.do(served.api.identities.find_user("ann"))
+    assert made
+    assert served.do(served.api.people.tokens._passwords.is_right(made, PASSWORD))
+    assert "ann" in cli("user", "list")[1]
+
+
+def test_a_password_comes_from_the_variable_and_never_from_nowhere(cli: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = cli("user", "add", "ann")
+    assert (code, "BELVEDERE_PASSWORD" in err) == (2, True)
+    monkeypatch.setenv("BELVEDERE_PASSWORD", PASSWORD)
+    code, out, err = cli("user", "add", "ann", "-o", "json")
+    assert (code, json.loads(out)["has_password"], PASSWORD in out + err) == (0, True, False)
+
+
+def test_a_users_whole_life(cli: Words, served: ServedApi) -> None:
+    assert cli("user", "add", "robot", "--service")[0] == 0
+    assert "robot is viewer" in cli("project", "grant", "robot", "viewer")[1]
+    assert cli("project", "grant", "robot", "editor", "--in", OTHER_PROJECT[:4])[0] == 0
+    assert json.loads(cli("project", "members", "-o", "json")[1])["members"][-1]["role"] == "viewer"
+    assert cli("user", "disable", "robot")[0] == 0
+    assert "disabled" in cli("user", "list")[1]
+    assert cli("user", "enable", "robot")[0] == 0
+    assert cli("project", "revoke", "robot")[0] == 0
+    code, _, err = cli("project", "revoke", "robot")
+    assert (code, "no member" in err) == (3, True)
+    assert served.do(served.api.identities.memberships("robot"))[0].project_id == OTHER_PROJECT
+
+
+def test_ones_own_password_is_changed_by_two_lines(cli: Words, served: ServedApi) -> None:
+    assert cli("user", "password", "admin", typed=f"{PASSWORD}\n")[0] == 0
+    assert cli("user", "password", typed=f"{PASSWORD}\nanother one\n")[0] == 0
+    code, _, err = cli("user", "password", typed=f"{PASSWORD}\nanother one\n")
+    assert (code, "not the present password" in err) == (2, True)
+    assert served.token  # which never ends, and goes on
+
+
+def test_the_last_administrator_stays(cli: Words) -> None:
+    code, _, err = cli("user", "disable", "admin")
+    assert (code, "last administrator" in err) == (5, True)
+
+
+def test_a_key_is_made_told_once_and_removed(cli: Words, served: ServedApi) -> None:
+    code, out, _ = cli("key", "add", "--user", "colleague", "--description", "nightly", "-o", "json")
+    made = json.loads(out)["credential"]
+    assert code == 0
+    assert served.do(served.api.keys.is_pair(made["access"], made["secret"]))
+    listed = cli("key", "list", "--user", "colleague")[1]
+    assert ("nightly" in listed, made["secret"] in listed) == (True, False)
+    assert cli("key", "remove", made["access"])[0] == 0
+    assert cli("key", "remove", made["access"])[0] == 3
+
+
+def test_projects_are_added_renamed_and_listed(cli: Words) -> None:
+    assert cli("project", "add", "vision", "--description", "Eyes")[0] == 0
+    assert cli("project", "rename", "vision", "sight")[0] == 0
+    assert "sight" in cli("project", "list")[1]
+    assert cli("project", "add", "sight")[0] == 5
+    assert cli("project", "rename", "vision", "x")[0] == 3
+
+
+def test_whoami_says_who_and_what(cli: Words) -> None:
+    _, out, _ = cli("user", "whoami")
+    assert out.startswith(f"admin, administrator in project {PROJECT}")
