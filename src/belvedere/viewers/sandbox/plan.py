@@ -11,7 +11,7 @@ from typing import Final
 SCRATCH_BYTES: Final = 64 << 20
 DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
-_SETTINGS: Final = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime")
+_SETTINGS: Final = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types")
 
 
 @dataclass(frozen=True, kw_only=True)
