@@ -88,7 +88,6 @@ def test_sources_come_and_go_while_the_job_runs(bench: Bench) -> None:
     bench.put("late/train")
     job = bench.service.run("plain", bench.url("base/"))
     bench.wait_for_runs(job, "train")
-    viewers = bench.service.viewers()
     base, late = {"name": "base", "url": bench.url("base/")}, {"name": "late", "url": bench.url("late/")}
     assert bench.put_sources(job, base, late).status_code == 200
     bench.wait_for_runs(job, "base/train", "late/train")
@@ -96,7 +95,9 @@ def test_sources_come_and_go_while_the_job_runs(bench: Bench) -> None:
     bench.wait_for_runs(job, "late/train")
     after = bench.service.details(job["job_id"])
     assert (after["attempt"], after["status"], after["service_url"]) == (1, 8, job["service_url"])
-    assert viewers <= bench.service.viewers()
+    events = bench.service.ask("GET", f"/{job['job_id']}/events").json()["events"]
+    told = [event["kind"] for event in events]
+    assert told == ["created", "running", "sources-changed", "sources-changed"]
 
 
 def test_a_pattern_picks_up_a_new_experiment_and_latest_keeps_to_the_newest(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """The control API in process: what it answers, and what it refuses. No viewer is started."""
 
+import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,18 +9,21 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
+from belvedere.contract import limits
 from belvedere.host.app import ControlApi
 from belvedere.host.children import Children
 from belvedere.host.host import Host
 from belvedere.host.launching import ColdLauncher
 from belvedere.host.mirroring import Mirror
 from belvedere.host.places import Places, listening_socket
-from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, ViewerSpec
+from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, SourceSpec, ViewerSpec
 from belvedere.host.supervisor import Surroundings
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
-from belvedere.sources.location import Location
+from belvedere.sources.location import Location, ObjectLocation
+from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.base import ViewerType
 from belvedere.viewers.environments import Environments
@@ -68,7 +72,7 @@ class Control:
         self.shut_down += 1
 
     async def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        async with self.session.request(method, f"http://host{path}", data=body) as response:
+        async with self.session.request(method, f"http://host{path}", data=body and io.BytesIO(body)) as response:
             return response.status, await response.read()
 
     session: aiohttp.ClientSession
@@ -200,3 +204,13 @@ async def test_use_of_anything_is_taken_note_of(control: Control) -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b'["a"]', b"[1.5]"])
 async def test_use_of_nonsense_is_refused(control: Control, body: bytes) -> None:
     assert (await control.ask("POST", "/v1/uses", body))[0] == 400
+
+
+async def test_the_largest_job_that_the_contract_allows_fits(control: Control) -> None:
+    patterns = ("\U0010ffff" * limits.PATTERN_LENGTH,) * limits.PATTERNS
+    place = ObjectLocation(
+        store="s", bucket="b", prefix="p" * 1024, selection=Selection(include=patterns, exclude=patterns)
+    )
+    sources = tuple(SourceSpec(name=f"{number}", location=place) for number in range(limits.SOURCES))
+    spec = replace(SPEC, sources=sources)
+    assert (await control.ask("PUT", "/v1/viewers/5", msgspec.json.encode(spec)))[0] == 200

@@ -13,7 +13,7 @@ from belvedere.host.protocol import HOST_HEADER, HostInfo, ViewerSpec
 from belvedere.lifecycle.seen import ABSENT
 from belvedere.sources.stores import ObjectStore
 
-LARGEST_BODY = 1 << 20  # bytes
+LARGEST_BODY = 4 << 20  # bytes: fifty sources with all the patterns that they may have take half of it
 LONGEST_WAIT = 25.0  # seconds that a question for changes waits
 LONGEST_TAIL = 10_000
 
