@@ -139,3 +139,26 @@ async def host_pid(runtime: LocalRuntime) -> int:
     info = await runtime._introduction()
     assert info is not None
     return info.pid
+
+
+async def until_reason(runtime: LocalRuntime, job_id: int, code: ReasonCode | None) -> str:
+    """What is said beside the viewer, as soon as it has that code."""
+    async with asyncio.timeout(60):
+        while True:
+            reason = (await runtime.look([job_id]))[job_id].reason
+            if (reason.code if reason else None) is code:
+                return reason.text if reason else ""
+            await asyncio.sleep(0.05)
+
+
+async def test_a_damaged_file_is_told_until_it_is_written_anew(runtime: LocalRuntime, tmp_path: Path) -> None:
+    whole = next((LOGS / "exp_0" / "hp").glob("*tfevents*"))
+    log = tmp_path / "logs" / "run" / whole.name
+    log.parent.mkdir(parents=True)
+    log.write_bytes(whole.read_bytes() + bytes(100))
+    await stand_up(runtime, viewer_spec(1, folder=tmp_path / "logs"))
+    words = await until_reason(runtime, 1, ReasonCode.VIEWER_NOTE)
+    assert words.startswith(f"run/{whole.name} is damaged from byte {whole.stat().st_size:,} on")
+    log.with_name("fresh").write_bytes(whole.read_bytes())
+    log.with_name("fresh").replace(log)
+    await until_reason(runtime, 1, None)

@@ -22,6 +22,7 @@ class Board:
         self.loads = 0
         self.lacks = 0
         self.last_words = ""
+        self.lines: list[bytes] = []
         self.loop = Loop()
         self.server = DataServer(["/bin/sh", "-c", script], self.loop, self)
 
@@ -33,6 +34,9 @@ class Board:
 
     def out_of_files(self) -> None:
         self.lacks += 1
+
+    def said(self, line: bytes) -> None:
+        self.lines.append(line)
 
     def given_up(self, text: str) -> None:
         self.last_words = text

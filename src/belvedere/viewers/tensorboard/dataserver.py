@@ -43,6 +43,10 @@ class Owner(Protocol):
         """It may not open as many files as there are logs, and goes on without the rest."""
         ...
 
+    def said(self, line: bytes) -> None:
+        """It has said something else."""
+        ...
+
     def given_up(self, text: str) -> None:
         """It can't be kept alive."""
         ...
@@ -109,6 +113,10 @@ class DataServer:
             self._loop.after(HELD_BACK, lambda: self._take_over_empty(process))
         else:
             self._take_over_empty(process)
+
+    def said(self, line: bytes) -> None:
+        """It has said something else."""
+        self._owner.said(line)
 
     def cycle_finished(self, process: "_Process") -> None:
         """It has read everything."""
@@ -206,6 +214,7 @@ class _Process:
             self._note_lack(line)
         elif CYCLE_STARTED not in line:
             self._last_line = line.strip()
+            self._owner.said(line)
             sys.stderr.buffer.write(line + b"\n")
             sys.stderr.flush()
 

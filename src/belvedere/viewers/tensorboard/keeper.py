@@ -14,6 +14,7 @@ from typing import NoReturn
 from belvedere.viewers import kit
 from belvedere.viewers.kit import Say
 from belvedere.viewers.tensorboard import webapp
+from belvedere.viewers.tensorboard.damage import Damage
 from belvedere.viewers.tensorboard.dataserver import DataServer, command_line
 from belvedere.viewers.tensorboard.loop import Loop
 from belvedere.viewers.tensorboard.worker import Workers
@@ -40,7 +41,8 @@ class Keeper:
         self._say = say
         self._loop = Loop()
         self._partial = b""
-        self._has_noted = False
+        self._lack = ""
+        self._damage = Damage(show.folder)
         webapp.PORT.own()
         self._data_server = DataServer(command_line(binary, show.folder, show.reload_seconds), self._loop, self)
         app = webapp.fast_app(show.path_prefix)
@@ -62,9 +64,15 @@ class Keeper:
         self._say(Told.LOADED, "")
 
     def out_of_files(self) -> None:
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self._say(Told.NOTE, TOO_MANY_FILES.format(most))
-        self._has_noted = True
+        self._lack = TOO_MANY_FILES.format(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        self._note()
+
+    def said(self, line: bytes) -> None:
+        if self._damage.hear(line):
+            self._note()
+
+    def _note(self) -> None:
+        self._say(Told.NOTE, " ".join(filter(None, (self._lack, self._damage.words()))))
 
     def given_up(self, text: str) -> None:
         self._close()
@@ -84,8 +92,8 @@ class Keeper:
             self._end()
 
     def _load(self) -> None:
-        if self._has_noted:  # it may be otherwise now
-            self._has_noted = False
+        if self._damage.forget() or self._lack:  # it may be otherwise now
+            self._lack = ""
             self._say(Told.NOTE, "")
         self._data_server.load()
 
