@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host.pressure import MIB
+from belvedere.host.room import Room
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.local import LocalRuntime
@@ -19,7 +20,7 @@ OTHER = viewer_spec(2, folder=LOGS / "exp_0")
 
 @pytest.fixture
 async def runtime(tmp_path: Path) -> AsyncIterator[LocalRuntime]:
-    runtime = LocalRuntime(tmp_path, memory_budget=30 * MIB)
+    runtime = LocalRuntime(tmp_path, room=Room(memory=30 * MIB))
     yield runtime
     await runtime.close(end_viewers=True)
 

@@ -1,10 +1,12 @@
 """Jobs whose logs lie in an object store: a real SeaweedFS that checks signatures."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
@@ -49,6 +51,15 @@ def test_progress_tells_files_and_bytes(store_service: BelvedereProcess) -> None
     source = job["source"]
     assert source["files_done"] == source["files_total"] > 0
     assert source["bytes_done"] == source["bytes_total"] > 0
+
+
+def test_requests_and_bytes_are_told_by_job_and_by_store(store_service: BelvedereProcess) -> None:
+    source = store_service.run("counted", f"obs://{BUCKET}/rich/exp_1/")["source"]
+    headers = {"X-Auth-Token": store_service.token}
+    text = httpx2.get(f"{store_service.endpoint}/metrics", headers=headers).text
+    told = dict(re.findall(r'^belvedere_mirror_(\w+){store="default"} (\S+)$', text, re.MULTILINE))
+    assert float(told["requests"]) >= source["requests"] > 0
+    assert float(told["bytes"]) >= source["bytes_fetched"] > 0
 
 
 def test_a_bucket_that_is_not_there_is_refused(store_service: BelvedereProcess) -> None:

@@ -22,6 +22,7 @@ from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, So
 from belvedere.host.supervisor import Surroundings
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
+from belvedere.sources.base import Meter
 from belvedere.sources.location import Location, ObjectLocation
 from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
@@ -36,8 +37,9 @@ STORE = ObjectStore(endpoint="http://127.0.0.1:1", access_key="a", secret_key="s
 class NoMirrors:
     """Mirrors of a host that has no viewers."""
 
-    bytes_fetched = 12
-    requests = 3
+    def __init__(self) -> None:
+        self.traffic = {"default": Meter(), "": Meter()}
+        self.traffic["default"].count(requests=3, size=12)
 
     def open(self, project_id: str, location: Location, viewer: ViewerType) -> Mirror:
         raise AssertionError("nothing should be mirrored")
@@ -146,7 +148,7 @@ async def test_a_cursor_of_another_host_gets_all_jobs(control: Control) -> None:
 
 
 async def test_metrics_hold_the_mirrors_counters(control: Control) -> None:
-    assert b'"mirror_bytes":12' in (await control.ask("GET", "/v1/metrics"))[1]
+    assert b'"stores":{"default":{"requests":3,"bytes":12}}' in (await control.ask("GET", "/v1/metrics"))[1]
 
 
 async def test_a_shutdown_reaches_the_owner(control: Control) -> None:

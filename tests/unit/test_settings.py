@@ -149,6 +149,7 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({"log_format": "xml"}, {}, "", "log_format"),
         ({}, {"BELVEDERE_MEMORY_BUDGET": "much"}, "", "memory_budget: 'much' is no size"),
         ({}, {"BELVEDERE_MEMORY_BUDGET": "1MiB"}, "", "memory_budget: 1MiB is less than one viewer needs"),
+        ({"mirror_quota": "all"}, {}, "", "mirror_quota: 'all' is no size"),
         ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
     ],
 )

@@ -26,6 +26,7 @@ from belvedere.server.settings import SettingsError, load_settings
 @click.option("--require-sandbox", is_flag=True, default=None, help="Refuse to start where viewers can't be confined.")
 @click.option("--tls-cert", metavar="FILE", help="PEM file: the certificate with its chain. Both ports then speak TLS.")
 @click.option("--tls-key", metavar="FILE", help="PEM file: the certificate's key.")
+@click.option("--mirror-quota", metavar="SIZE", help="Disk for logs from object stores, like 20GiB. Default: 10GiB.")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="Default: json.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file with any of the settings.")
 def serve(config: Path | None, **flags: object) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from belvedere.host.main import ORPHAN_GRACE, POLL_SECONDS, run_host
+from belvedere.host.room import MIRROR_QUOTA, Room
 from belvedere.host.walls import Confining, parse_users
 
 
@@ -16,6 +17,7 @@ def main() -> int:
     parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS, metavar="SECONDS")
     parser.add_argument("--cold", action="store_true", help="keep no warm parent; viewers start slower")
     parser.add_argument("--memory-budget", type=int, metavar="BYTES", help="for all viewers [half of the machine's]")
+    parser.add_argument("--mirror-quota", type=int, default=MIRROR_QUOTA, metavar="BYTES", help="on disk")
     parser.add_argument("--viewers-folder", type=Path, metavar="DIR", help="of viewers' own environments")
     parser.add_argument("--no-control-groups", action="store_true", help="keep viewers within their memory by watching")
     parser.add_argument(
@@ -28,7 +30,7 @@ def main() -> int:
         orphan_grace=arguments.orphan_grace,
         poll_seconds=arguments.poll_seconds,
         warm=not arguments.cold,
-        memory_budget=arguments.memory_budget,
+        room=Room(memory=arguments.memory_budget, mirrors=arguments.mirror_quota),
         viewers_folder=arguments.viewers_folder,
         control_groups=not arguments.no_control_groups,
         confining=Confining(users=arguments.viewer_users, required=arguments.require_sandbox),

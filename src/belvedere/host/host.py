@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from belvedere.host.capacity import Capacity
 from belvedere.host.entry import Entry, Sameness, sameness
 from belvedere.host.last_words import LINES, LastWords
-from belvedere.host.protocol import Changes, HostMetrics, ViewerSpec
+from belvedere.host.protocol import Changes, HostMetrics, Traffic, ViewerSpec
 from belvedere.host.sleeping import Alarm, sleep_at
 from belvedere.host.supervisor import Shown, Supervisor, Surroundings
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
@@ -110,8 +110,11 @@ class Host:
         return HostMetrics(
             viewer_starts=self._ended_starts + sum(each.look.starts for each in self._viewers.values()),
             viewer_crashes=self._ended_crashes + sum(each.crashes for each in self._viewers.values()),
-            mirror_bytes=self._around.mirrors.bytes_fetched,
-            mirror_requests=self._around.mirrors.requests,
+            stores={
+                name: Traffic(requests=meter.requests, bytes=meter.bytes)
+                for name, meter in self._around.mirrors.traffic.items()
+                if name
+            },
             tasks=len(asyncio.all_tasks()),
         )
 

@@ -28,6 +28,7 @@ from belvedere.host.mirroring import Mirrors
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.host.places import Places, listening_socket, make_empty, make_private, places
 from belvedere.host.protocol import PROTOCOL, HostInfo
+from belvedere.host.room import Room
 from belvedere.host.supervisor import Surroundings
 from belvedere.host.walls import Confining, Walls, lacks_here, users_here
 from belvedere.host.warming import WarmLauncher
@@ -54,6 +55,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     warm: bool
     memory_budget: int
+    mirror_quota: int
     environments: Environments
     groups: Groups | None
     walls: Walls
@@ -65,7 +67,7 @@ def run_host(
     orphan_grace: float = ORPHAN_GRACE,
     poll_seconds: float = POLL_SECONDS,
     warm: bool = True,
-    memory_budget: int | None = None,
+    room: Room = Room(),  # noqa: B008 - a value that never changes
     viewers_folder: Path | None = None,
     control_groups: bool = True,
     confining: Confining = Confining(),  # noqa: B008 - a value that never changes
@@ -73,7 +75,7 @@ def run_host(
     """Run the host of a data folder until it is told to end or orphaned; an exit status.
 
     0: it ran, or another host of this folder runs already. `poll_seconds`: between two looks at a log source that
-    changes. `warm`: keep warm parents. `memory_budget`: bytes for all viewers; None: half of the machine's.
+    changes. `warm`: keep warm parents. `room`: how much it may take.
     `viewers_folder`: where viewers' own environments lie; None: the user's. `control_groups`: let the kernel keep
     viewers within their memory, where it can. 1: viewers can't be confined as they have to be.
     """
@@ -93,7 +95,8 @@ def run_host(
             groups = open_groups(where.name, where.groups) if control_groups else None
             means = Means(
                 warm=warm,
-                memory_budget=memory_budget or default_budget(),
+                memory_budget=room.memory or default_budget(),
+                mirror_quota=room.mirrors,
                 environments=Environments(viewers_folder or default_viewers_folder(os.environ)),
                 groups=groups,
                 walls=walls,
@@ -130,7 +133,7 @@ async def _run(where: Places, orphan_grace: float, poll_seconds: float, means: M
         stores.update({store.key: store for store in new})
         mirrors.renew_sources()
 
-    mirrors = _mirrors(where, stores, poll_seconds)
+    mirrors = _mirrors(where, stores, poll_seconds, means.mirror_quota)
     async with _host(where, mirrors, means) as host:
         api = ControlApi(host, _introduction(host), put_stores, stop.set)
         server = await _serve(api, where.control_socket)
@@ -180,14 +183,15 @@ def _warm_from_the_start(viewers: Mapping[str, ViewerType], environments: Enviro
     ]
 
 
-def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float) -> FolderMirrors:
+def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float, quota: int) -> FolderMirrors:
     def open_location(location: Location) -> LogSource:
         return open_source(location, stores)
 
     def identify(location: Location) -> str:
         return source_identity(location, stores)
 
-    return FolderMirrors(where.home / "mirrors", open_location, identify=identify, poll_seconds=poll_seconds)
+    folder = where.home / "mirrors"
+    return FolderMirrors(folder, open_location, identify=identify, poll_seconds=poll_seconds, quota=quota)
 
 
 def _introduction(host: Host) -> Callable[[], HostInfo]:

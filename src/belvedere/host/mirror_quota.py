@@ -4,11 +4,9 @@ import os
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
-MIRROR_QUOTA: Final = 10 * 2**30  # bytes
 _LEAVING = ".leaving-"  # in front of the name of a mirror that is being removed
 
 

@@ -1,6 +1,6 @@
 """The seam between a host's viewers and their logs: a local folder that stands for a log source."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +9,7 @@ import msgspec
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason
 from belvedere.lifecycle.seen import SeenSource
+from belvedere.sources.base import Meter
 from belvedere.sources.location import Location
 from belvedere.viewers.base import ViewerType
 
@@ -68,13 +69,8 @@ class Mirrors(Protocol):
         ...
 
     @property
-    def bytes_fetched(self) -> int:
-        """Since the host started."""
-        ...
-
-    @property
-    def requests(self) -> int:
-        """To log sources, since the host started."""
+    def traffic(self) -> Mapping[str, Meter]:
+        """By store, since the host started; local folders, under "", stay at nothing."""
         ...
 
     async def close(self) -> None:

@@ -10,8 +10,9 @@ import msgspec
 
 from belvedere.host.mirror_files import on_disk
 from belvedere.host.mirror_loop import Pace, SharedMirror
-from belvedere.host.mirror_quota import MIRROR_QUOTA, Shelf, too_many
+from belvedere.host.mirror_quota import Shelf, too_many
 from belvedere.host.mirroring import Mirror, MirrorState
+from belvedere.host.room import MIRROR_QUOTA
 from belvedere.sources.base import LogSource, Meter
 from belvedere.sources.location import Location, ObjectLocation
 from belvedere.viewers.base import ViewerType

@@ -75,11 +75,17 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     job_ids: list[int]
 
 
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of an object store, and bytes that came of it."""
+
+    requests: int
+    bytes: int
+
+
 class HostMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Counters since the host started; and how many tasks it has now, which stays the same when viewers have gone."""
 
     viewer_starts: int = 0
     viewer_crashes: int = 0
-    mirror_bytes: int = 0
-    mirror_requests: int = 0
+    stores: dict[str, Traffic] = {}
     tasks: int = 0

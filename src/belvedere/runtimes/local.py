@@ -19,6 +19,7 @@ from belvedere import __version__
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.places import make_private, places
 from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
+from belvedere.host.room import Room
 from belvedere.host.walls import Confining
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.sources.stores import ObjectStore
@@ -61,15 +62,15 @@ class LocalRuntime:
         stores: Sequence[ObjectStore] = (),
         orphan_grace: float = 600,
         poll_seconds: float = 5,
-        memory_budget: int | None = None,
+        room: Room = Room(),  # noqa: B008 - a value that never changes
         viewers_folder: Path | None = None,
         control_groups: bool = True,
         confining: Confining = Confining(),  # noqa: B008 - a value that never changes
     ) -> None:
         """`orphan_grace`: seconds after which a host that nobody asks ends itself and its viewers.
 
-        `poll_seconds`: how often its mirrors look for new logs. `memory_budget`: bytes for all its viewers;
-        None: half of the machine's. `viewers_folder`: where viewers' own environments lie; None: the user's.
+        `poll_seconds`: how often its mirrors look for new logs. `room`: how much it may take.
+        `viewers_folder`: where viewers' own environments lie; None: the user's.
         `control_groups`: keep each within its limit by these, where that can be. `confining`: how they are confined.
         They count for a host that we start.
         """
@@ -77,7 +78,8 @@ class LocalRuntime:
         self._places = places(data)
         self._stores = list(stores)
         self._options = ["--orphan-grace", str(orphan_grace), "--poll-seconds", str(poll_seconds)]
-        self._options += ["--memory-budget", str(memory_budget)] if memory_budget else []
+        self._options += ["--memory-budget", str(room.memory)] if room.memory else []
+        self._options += ["--mirror-quota", str(room.mirrors)]
         self._options += ["--viewers-folder", str(viewers_folder)] if viewers_folder else []
         self._options += [] if control_groups else ["--no-control-groups"]
         self._options += ["--viewer-users", "{}-{}".format(*confining.users)] if confining.users else []

@@ -16,6 +16,7 @@ import uvloop
 
 from belvedere import __version__
 from belvedere.contract.errors import Unavailable
+from belvedere.host.room import Room
 from belvedere.host.walls import Confining, parse_users, what_is_lacking
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE
 from belvedere.identity.passes import Passes
@@ -125,7 +126,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         data,
         orphan_grace=settings.orphan_grace,
         poll_seconds=settings.poll_seconds,
-        memory_budget=settings.memory_budget_bytes,
+        room=Room(memory=settings.memory_budget_bytes, mirrors=settings.mirror_quota_bytes),
         viewers_folder=settings.environments.folder,
         control_groups=settings.control_groups,
         confining=Confining(users=parse_users(settings.viewer_users), required=settings.require_sandbox),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
 from belvedere.contract.statuses import JobStatus
+from belvedere.host.protocol import Traffic
 from belvedere.lifecycle.status import STATUS_TABLE
 from belvedere.runtimes.base import Runtime
 from belvedere.store.base import JobStore
@@ -44,13 +45,13 @@ class Metrics:
             "viewer_crashes": Gauge(
                 "belvedere_viewer_crashes", "Viewer crashes since the host started.", registry=registry
             ),
-            "mirror_bytes": Gauge(
-                "belvedere_mirror_bytes", "Bytes mirrored since the host started.", registry=registry
-            ),
-            "mirror_requests": Gauge(
-                "belvedere_mirror_requests", "Log source requests since the host started.", registry=registry
-            ),
         }
+        self._mirror_bytes = Gauge(
+            "belvedere_mirror_bytes", "Bytes mirrored since the host started.", ["store"], registry=registry
+        )
+        self._mirror_requests = Gauge(
+            "belvedere_mirror_requests", "Log source requests since the host started.", ["store"], registry=registry
+        )
 
     def observe_api(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one API request."""
@@ -68,7 +69,16 @@ class Metrics:
         for name, gauge in self._host_counters.items():
             if host is not None:
                 gauge.set(getattr(host, name))
+        self._set_traffic(host.stores if host is not None else {})
         return generate_latest(self._registry)
+
+    def _set_traffic(self, stores: Mapping[str, Traffic]) -> None:
+        """Those of a host that is gone count no more."""
+        self._mirror_bytes.clear()
+        self._mirror_requests.clear()
+        for store, traffic in stores.items():
+            self._mirror_bytes.labels(store=store).set(traffic.bytes)
+            self._mirror_requests.labels(store=store).set(traffic.requests)
 
     def _set_jobs(self, counts: Mapping[JobStatus, int]) -> None:
         for status in STATUS_TABLE:

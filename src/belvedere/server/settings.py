@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory_budget: str = ""  # for all viewers together, like 8GiB; "" is half of the machine's memory
     require_sandbox: bool = False  # start no viewer, and no service, where the kernel refuses to confine viewers wholly
     viewer_users: str = ""  # FIRST-LAST: uids that viewers become if we are root; "" is some that nobody else has
+    mirror_quota: str = "10GiB"  # on disk, for logs mirrored from object stores
     control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
     token_hours: float = 24.0  # how long a token that was got by signing in is good
@@ -142,6 +143,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def memory_budget_bytes(self) -> int | None:
         """What all viewers together may take; None where nothing is said. Raises ValueError."""
         return parse_size(self.memory_budget) if self.memory_budget else None
+
+    @property
+    def mirror_quota_bytes(self) -> int:
+        """Beyond it the data of mirrors that nobody has open are removed. Raises ValueError."""
+        return parse_size(self.mirror_quota)
 
     @property
     def object_stores(self) -> dict[str, ObjectStore]:
@@ -379,10 +385,12 @@ def _check_viewer_users(settings: Settings) -> None:
 
 
 def _check_budget(settings: Settings) -> None:
-    try:
-        budget = settings.memory_budget_bytes
-    except ValueError as error:
-        raise SettingsError(f"memory_budget: {error}.") from error
+    for name in ("memory_budget", "mirror_quota"):
+        try:
+            getattr(settings, f"{name}_bytes")
+        except ValueError as error:
+            raise SettingsError(f"{name}: {error}.") from error
+    budget = settings.memory_budget_bytes
     if budget is not None and budget < LEAST_MEMORY:
         least = f"{LEAST_MEMORY // 2**20}MiB"
         raise SettingsError(
