@@ -64,10 +64,22 @@ def log_folder(logs: LogSet) -> Path:
     return folder
 
 
+def log_folders(logs: LogSet, count: int) -> list[Path]:
+    """So many folders with these logs: the same files under other names, which no two jobs share a viewer for."""
+    first = log_folder(logs)
+    return [_linked(first, first.parent / "folders" / f"{first.name}-{number:03d}") for number in range(count)]
+
+
 def log_files(logs: LogSet) -> dict[str, Path]:
     """The files by their keys below a prefix."""
     folder = log_folder(logs)
     return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*tfevents*"))}
+
+
+def _linked(source: Path, folder: Path) -> Path:
+    if not folder.exists():
+        shutil.copytree(source, folder, copy_function=os.link)
+    return folder
 
 
 def _write_run(folder: Path, logs: LogSet, run: int) -> None:

@@ -53,9 +53,9 @@ class Service:
         """What to send as X-Auth-Token."""
         return self.process.token
 
-    def create(self, api: Asker, train_url: str) -> Opened:
+    def create(self, api: Asker, train_url: str, **more: object) -> Opened:
         """Create a job."""
-        answer = api.post(self._jobs, {"job_name": "bench", "train_url": train_url})
+        answer = api.post(self._jobs, {"job_name": "bench", "train_url": train_url, **more})
         if answer.status != 200:
             raise RuntimeError(f"The create was refused: {answer.status} {answer.body.decode()}")
         created = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
@@ -78,6 +78,10 @@ class Service:
     def host_pids(self) -> list[int]:
         """The viewer host; the warm parent and all viewers are its descendants."""
         return with_words("belvedere.host", str(self.process.data))
+
+    def data_servers(self) -> list[int]:
+        """One for each viewer that is awake."""
+        return with_words("tensorboard_data_server", str(self.process.data))
 
     def all_pids(self) -> list[int]:
         """Control plane and viewer host."""

@@ -2,29 +2,32 @@
 
 import contextlib
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmarks.asking import Asker
-from benchmarks.datasets import SMALL, log_folder
+from benchmarks.datasets import SMALL, log_folders
 from benchmarks.effort import Effort
-from benchmarks.ours import Opened, service
+from benchmarks.ours import Opened, Service, service
 from benchmarks.processes import weight
 from benchmarks.report import Chapter
 from benchmarks.stock import stock, wait_for_scalar
 from benchmarks.summary import Row, Unit, spread
 
-_SETTLE = 1.0  # seconds from the last first scalar to the scales
+_SETTLE = 5.0  # seconds from the last first scalar to the scales, for both sides
 _TARGET_AT = 50  # viewers
 
 
 def measure(effort: Effort) -> Chapter:
     """With the counts growing; each viewer has shown a scalar."""
     counts = (1, 10) if effort.quick else (1, 10, 50)
-    shared, ours = _ours(counts)
-    return chapter(shared, ours, {count: _stock(count) for count in counts})
+    folders = log_folders(SMALL, max(counts))
+    shared, ours, busy = _ours(counts, folders)
+    return chapter(shared, ours, busy, {count: _stock(folders[:count]) for count in counts})
 
 
-def chapter(shared: float, ours: dict[int, float], theirs: dict[int, float]) -> Chapter:
-    """From the bytes of the host without viewers, and of everything with each count of them."""
+def chapter(shared: float, ours: Mapping[int, float], busy: float, theirs: Mapping[int, float]) -> Chapter:
+    """From the bytes of the host without viewers, of everything with each count of them, and when all are asked."""
     rows = [
         Row(
             what=f"per viewer at {count}, shared part included",
@@ -44,41 +47,55 @@ def chapter(shared: float, ours: dict[int, float], theirs: dict[int, float]) -> 
         peer=spread([theirs[most] / most]),
         against="`tensorboard`",
     )
+    asked = Row(
+        what=f"per viewer at {most}, all of them asked within the last second",
+        unit=Unit.BYTES,
+        ours=spread([busy / most]),
+        peer=spread([theirs[most] / most]),
+        against="`tensorboard`",
+    )
     host = Row(what="host and warm parent without a viewer", unit=Unit.BYTES, ours=spread([shared]))
     return Chapter(
         name="memory",
         title="Memory",
         meaning=(
             "Proportional set size (pages shared by several processes are counted once), summed over the host, its "
-            "warm parent, and each viewer with its data server; a small log, a scalar shown in each. The control plane "
-            "is not in it: it is there once, however many viewers there are."
+            "warm parent, and each viewer with its data server; a small log in a folder of its own, a scalar shown in "
+            f"each, weighed {_SETTLE:.0f} s after the last request on both sides. Ours has given back by then what "
+            "answering takes, so there is a row for viewers that are all being asked. The control plane is not in it: "
+            "it is there once, however many viewers there are."
         ),
-        rows=(*rows, added, host),
+        rows=(*rows, added, asked, host),
     )
 
 
-def _ours(counts: tuple[int, ...]) -> tuple[float, dict[int, float]]:
-    logs = log_folder(SMALL)
+def _ours(counts: tuple[int, ...], folders: Sequence[Path]) -> tuple[float, dict[int, float], float]:
     weights: dict[int, float] = {}
-    with service(log_roots=(logs.parent,)) as running:
-        running.warm_up(str(logs))
+    with service(log_roots=(folders[0].parent,)) as running:
+        running.warm_up(str(folders[0]))
         time.sleep(_SETTLE)
         shared = weight(running.host_pids())
         api = running.api()
         opened: list[Opened] = []
         for count in counts:
-            while len(opened) < count:
-                opened.append(running.create(api, str(logs)))
+            for folder in folders[len(opened) : count]:
+                opened.append(running.create(api, str(folder)))
                 wait_for_scalar(running.gateway(), opened[-1].prefix)
             time.sleep(_SETTLE)
             weights[count] = weight(running.host_pids())
-    return shared, weights
+        busy = _asked(running, opened)
+    return shared, weights, busy
 
 
-def _stock(count: int) -> float:
-    logs = str(log_folder(SMALL))
+def _asked(running: Service, opened: Sequence[Opened]) -> float:
+    for each in opened:
+        wait_for_scalar(running.gateway(), each.prefix)
+    return weight(running.host_pids())
+
+
+def _stock(folders: Sequence[Path]) -> float:
     with contextlib.ExitStack() as stack:
-        started = [stack.enter_context(stock(logs)) for _ in range(count)]
+        started = [stack.enter_context(stock(str(folder))) for folder in folders]
         for each in started:
             wait_for_scalar(Asker(each.origin))
         time.sleep(_SETTLE)

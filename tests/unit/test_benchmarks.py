@@ -176,8 +176,8 @@ def test_memory_of_a_scaled_peer_is_not_compared() -> None:
 
 
 def test_what_viewers_share_is_counted_with_the_first_and_not_with_the_next() -> None:
-    chapter = memory.chapter(100.0, {1: 110.0, 50: 600.0}, {1: 80.0, 50: 4000.0})
-    assert [each.ours.median for each in chapter.rows] == [110, 12, 10, 100]
+    chapter = memory.chapter(100.0, {1: 110.0, 50: 600.0}, 900.0, {1: 80.0, 50: 4000.0})
+    assert [each.ours.median for each in chapter.rows] == [110, 12, 10, 18, 100]
 
 
 def test_what_a_job_takes_is_what_all_of_them_add() -> None:

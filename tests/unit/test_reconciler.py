@@ -119,6 +119,50 @@ async def test_a_new_job_comes_to_run() -> None:
     assert [event.kind for event in await world.store.events(job.id)] == ["created", "running"]
 
 
+async def test_a_hint_about_a_new_job_begins_its_viewer_at_once() -> None:
+    world = World()
+    async with world.reconciling() as reconciler:
+        job = await world.create()
+        world.board.put(job)
+        reconciler.hint(job.id)
+        await asyncio.sleep(0)  # no claim is made in so little time
+        await asyncio.sleep(0)
+        assert world.runtime.calls == [("ensure", job.id)]
+        await world.reaches(job.id, JobStatus.RUNNING)
+    assert world.runtime.calls.count(("ensure", job.id)) == 1
+
+
+async def test_a_job_that_is_soon_ready_is_written_once() -> None:
+    world = World()
+    job = await world.create()
+    async with world.reconciling():
+        await world.reaches(job.id, JobStatus.RUNNING)
+    found = await world.store.find(job.id)
+    assert found
+    assert found.version == job.version + 1
+
+
+async def test_a_job_whose_viewer_takes_its_time_is_told_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler_loop, "START_PATIENCE", 0.01)
+    world = World()
+    world.runtime.hold = True
+    job = await world.create()
+    async with world.reconciling():
+        await world.reaches(job.id, JobStatus.SUBMIT_TRYING)
+
+
+@pytest.mark.parametrize(("verb", "end"), [(Verb.STOP, JobStatus.KILLED), (Verb.DELETE, None)])
+async def test_a_user_who_changes_his_mind_at_once_leaves_no_viewer(verb: Verb, end: JobStatus | None) -> None:
+    world = World()
+    async with world.reconciling() as reconciler:
+        job = await world.create()
+        await world.ask(verb, job.id)
+        world.board.put(job)
+        reconciler.hint(job.id)
+        await world.reaches(job.id, end)
+        await until(lambda: world.is_quiet(job.id))
+
+
 async def test_a_log_source_that_is_no_longer_allowed_fails_with_its_reason() -> None:
     world = World()
     job = await world.create("/gone/")

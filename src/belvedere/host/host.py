@@ -103,7 +103,7 @@ class Host:
                 pass
         since = self._since(after)
         job_ids = list(self._entries.keys() | self._leaving.keys()) if since is None else since
-        return Changes(cursor=self._cursor, job_ids=job_ids)
+        return Changes(cursor=self._cursor, job_ids=job_ids, seen={job_id: self.look(job_id) for job_id in job_ids})
 
     def metrics(self) -> HostMetrics:
         """Counters since the host started."""

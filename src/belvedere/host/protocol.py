@@ -21,6 +21,7 @@ from datetime import datetime
 import msgspec
 
 from belvedere.contract.reasons import Reason
+from belvedere.lifecycle.seen import Seen
 from belvedere.sources.location import Location
 
 HOST_HEADER = "Belvedere-Host"
@@ -66,13 +67,14 @@ class HostInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """Viewers that changed since `after`. A hint to look again; `cursor` goes into the next question.
+    """Viewers that changed since `after`, and how they look. `cursor` goes into the next question.
 
     An `after` from another host, or too old, answers with all job ids.
     """
 
     cursor: int
     job_ids: list[int]
+    seen: dict[int, Seen] = {}
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):

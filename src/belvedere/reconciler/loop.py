@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -30,6 +31,7 @@ BATCH = 64  # jobs claimed at once
 ROUNDS = 4  # of look and act in one pass: remove, then see it gone, then forget
 COMPARE_EVERY = 5.0  # seconds
 BEAT_EVERY = 5.0  # seconds
+START_PATIENCE = 0.5  # seconds that a pass waits for a viewer that starts, before it writes that it does
 FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
 
 _log = structlog.get_logger("belvedere.reconciler")
@@ -50,15 +52,22 @@ class Reconciler:
         self._spec_of = spec_of
         self._owner = owner
         self._hinted = asyncio.Event()
+        self._begun: dict[int, _Begun] = {}  # by job id: viewers of new jobs that no pass has taken up yet
         self._passes: dict[int, asyncio.Task[None]] = {}  # by job id: the pass that was begun last
         self._in_pass: dict[int, bool] = {}  # by job id: whether a hint came during the pass
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
 
     def hint(self, job_id: int) -> None:
-        """Something about this job is due. Cheap; may be called from anywhere in the loop's thread."""
-        del job_id  # the database knows which jobs are due
+        """Something about this job is due. Cheap; may be called from anywhere in the loop's thread.
+
+        A new job's viewer begins at once, while the job is being claimed: that is repeatable, and the job is durable.
+        """
         self._hinted.set()
+        sighting = self._board.get(job_id)
+        if sighting and _is_brand_new(sighting.job) and job_id not in self._begun:
+            seen = asyncio.create_task(self._ensure(sighting.job))
+            self._begun[job_id] = _Begun(job=sighting.job, seen=seen)
 
     async def run(self) -> None:
         """Work until cancelled. Passes under way are finished before it returns."""
@@ -71,8 +80,8 @@ class Reconciler:
                 for work in (self._pump, self._listen, self._compare_forever, self._beat_forever):
                     group.create_task(self._forever(work))
         finally:
-            if self._passes:
-                await asyncio.wait(self._passes.values(), timeout=LEASE.total_seconds())
+            if left := [*self._passes.values(), *(begun.seen for begun in self._begun.values())]:
+                await asyncio.wait(left, timeout=LEASE.total_seconds())
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -130,6 +139,8 @@ class Reconciler:
     async def _work_on(self, claim: Claim, seen: Seen) -> None:
         self._in_pass[claim.job.id] = False
         try:
+            if not _is_brand_new(claim.job) and (begun := self._begun.pop(claim.job.id, None)):
+                seen = await begun.seen  # its first pass, and a user has changed his mind already
             plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
             await self._settle(claim, plan, seen)
         finally:
@@ -150,16 +161,37 @@ class Reconciler:
             seen = await self._act(plan.action, job)
         return replace(plan, events=events), seen
 
+    async def _once_started(self, job: Job, seen: Seen) -> Seen:
+        """What is seen as soon as it is more than a start: most viewers are ready in less time than a write takes.
+
+        So a job is mostly written once, when it runs. A job that a user changes meanwhile is not waited for.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + START_PATIENCE
+        self._board.put(job, seen)
+        while seen.phase is Phase.STARTING and (left := until - clock()) > 0:
+            await self._board.changed(job.id, left)
+            sighting = self._board.get(job.id)
+            if sighting is None or sighting.job.version != job.version:
+                break
+            seen = sighting.seen
+        return seen
+
     async def _act(self, action: Action, job: Job) -> Seen:
         match action:
             case Action.ENSURE:
-                try:
-                    spec = await self._spec_of(job)
-                except SourceError as error:
-                    return Seen(phase=Phase.FAILED, attempt=job.attempt, end=End.SOURCE, reason=error.reason)
-                return await self._runtime.ensure(spec)
+                begun = self._begun.pop(job.id, None)
+                seen = await (begun.seen if begun and begun.is_for(job) else self._ensure(job))
+                return await self._once_started(job, seen)
             case Action.REMOVE:
                 return await self._runtime.remove(job.id)
+
+    async def _ensure(self, job: Job) -> Seen:
+        try:
+            spec = await self._spec_of(job)
+        except SourceError as error:
+            return Seen(phase=Phase.FAILED, attempt=job.attempt, end=End.SOURCE, reason=error.reason)
+        return await self._runtime.ensure(spec)
 
     async def _settle(self, claim: Claim, plan: Plan, seen: Seen) -> None:
         now = self._clock()
@@ -185,11 +217,14 @@ class Reconciler:
     # Hints from the runtime
 
     async def _listen(self) -> None:
-        async for job_ids in self._runtime.changes():
-            if job_ids is None:
+        async for changes in self._runtime.changes():
+            if changes is None:
                 await self.compare()
-            else:
-                await self._look_again(job_ids)
+                continue
+            told = {job_id: seen for job_id, seen in changes.items() if seen is not None}
+            before = [sighting for job_id in told if (sighting := self._board.get(job_id))]
+            await self._notice(before, told)
+            await self._look_again(changes.keys() - told.keys())
 
     async def _look_again(self, job_ids: Collection[int]) -> None:
         before = [sighting for job_id in job_ids if (sighting := self._board.get(job_id))]
@@ -257,6 +292,17 @@ class Reconciler:
         while True:
             await self._store.beat(self._clock())
             await asyncio.sleep(BEAT_EVERY)
+
+
+class _Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """A viewer that was begun for a job as it was then, and the answer to that."""
+
+    job: Job
+    seen: asyncio.Task[Seen]
+
+    def is_for(self, job: Job) -> bool:
+        """Whether the job still asks for just that."""
+        return (self.job.attempt, self.job.revision) == (job.attempt, job.revision)
 
 
 def _is_brand_new(job: Job) -> bool:

@@ -50,10 +50,11 @@ class Runtime(Protocol):
         """Counters of the engine, if it can be asked."""
         ...
 
-    def changes(self) -> AsyncIterator[Collection[int] | None]:
-        """Hints: ids of jobs whose viewers changed; None: any may have, for the engine itself was lost and is back.
+    def changes(self) -> AsyncIterator[Mapping[int, Seen | None] | None]:
+        """Hints: jobs whose viewers changed, and what is seen if that is known (None: look).
 
-        Endless; may miss some; survives faults of the engine.
+        None instead of them: any may have changed, for the engine itself was lost and is back. Endless; may miss some,
+        or be behind what was looked at meanwhile by a moment; survives faults of the engine.
         """
         ...
 

@@ -159,7 +159,7 @@ class LocalRuntime:
             self._unreachable(fault)
             return None
 
-    async def changes(self) -> AsyncIterator[Collection[int] | None]:
+    async def changes(self) -> AsyncIterator[Mapping[int, Seen | None] | None]:
         """Also keeps a host running, so that its warm parent is ready before the first job comes.
 
         One that dies breaks the question that waits there, so its successor is started at once.
@@ -172,8 +172,9 @@ class LocalRuntime:
                 if changes is not None:
                     is_successor = before not in {None, self._greeted}
                     after, before = changes.cursor, self._greeted
-                    if changes.job_ids or is_successor:
-                        yield None if is_successor else changes.job_ids
+                    told = {job_id: changes.seen.get(job_id) for job_id in changes.job_ids}
+                    if told or is_successor:
+                        yield None if is_successor else told
                     continue
             except _Fault as fault:
                 self._unreachable(fault)

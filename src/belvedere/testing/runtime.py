@@ -114,15 +114,15 @@ class FakeRuntime:
     async def metrics(self) -> HostMetrics | None:
         return None if self._broken else HostMetrics(viewer_starts=self._starts)
 
-    async def changes(self) -> AsyncIterator[Collection[int] | None]:
+    async def changes(self) -> AsyncIterator[Mapping[int, Seen | None] | None]:
         queue: asyncio.Queue[int | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
             if self._viewers:
-                yield list(self._viewers)
+                yield dict.fromkeys(self._viewers)
             while True:
                 job_id = await queue.get()
-                yield None if job_id is None else [job_id]
+                yield None if job_id is None else {job_id: None}
         finally:
             self._queues.discard(queue)
 
