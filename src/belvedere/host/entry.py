@@ -37,6 +37,7 @@ class Entry:
         self.spec = spec
         self.used_at = used_at  # seconds of the event loop's clock
         self._ready_at: datetime | None = None
+        self._gist: tuple[object, ...] = ()
         self._starts = 0  # in viewers that it has left
         self._take(viewer)
 
@@ -66,10 +67,16 @@ class Entry:
         """Its wish to sleep."""
         return Rest(used_at=self.used_at, sleep_after=self.spec.sleep_after)
 
-    def note_phase(self, now: datetime) -> None:
-        """The viewer has changed; a job that joins a viewer that is ready was not ready before it joined."""
-        if self._ready_at is None and self.viewer.look.phase is Phase.READY:
+    def note_phase(self, now: datetime) -> bool:
+        """The viewer has changed; whether anybody acts upon that, as nobody does on mere progress.
+
+        A job that joins a viewer that is ready was not ready before it joined.
+        """
+        look = self.viewer.look
+        if self._ready_at is None and look.phase is Phase.READY:
             self._ready_at = now
+        before, self._gist = self._gist, (look.phase, look.end, look.reason)
+        return self._gist != before
 
     @property
     def seen(self) -> Seen:

@@ -1,6 +1,7 @@
 """All viewers of one host, by job id."""
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import secrets
@@ -17,6 +18,7 @@ from belvedere.host.supervisor import Shown, Supervisor, Surroundings
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 
 CHANGES_KEPT = 10_000
+TELL_SECONDS = 0.1  # by which news that nobody acts upon, such as progress, go together
 
 
 class Host:
@@ -40,6 +42,8 @@ class Host:
         self._cursor = secrets.randbelow(2**50) + 1
         self._changes: deque[tuple[int, int]] = deque(maxlen=CHANGES_KEPT)
         self._changed = asyncio.Event()
+        self._told = self._cursor  # what was noted up to here has been told, or is to be at once
+        self._telling: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._entries) + sum(map(len, self._leaving.values()))
@@ -95,12 +99,10 @@ class Host:
 
     async def changes(self, after: int, patience: float) -> Changes:
         """What has changed since `after`, waiting up to `patience` seconds for something to."""
-        if self._since(after) == []:
-            try:
+        if self._told <= after <= self._cursor:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await self._changed.wait()
-            except TimeoutError:
-                pass
         since = self._since(after)
         job_ids = list(self._entries.keys() | self._leaving.keys()) if since is None else since
         return Changes(cursor=self._cursor, job_ids=job_ids, seen={job_id: self.look(job_id) for job_id in job_ids})
@@ -121,6 +123,7 @@ class Host:
     async def close(self) -> None:
         """End all viewers, and return when nothing is left of them."""
         self._alarm.close()
+        self._tell()
         for job_id in list(self._entries):
             self._let_go(job_id)
         endings = [each.stop() for each in self._viewers.values()]
@@ -138,7 +141,7 @@ class Host:
             viewer.wake()
         entry.note_phase(self._around.clock())
         self._set_alarm(viewer)
-        self._note(spec.job_id)
+        self._note(spec.job_id, soon=True)  # whoever asked for it is answered anyway
 
     def _take_wishes(self, entry: Entry, spec: ViewerSpec) -> None:
         """A job that holds its viewer alone is shown other logs by it; one that shares it leaves it to the others."""
@@ -246,12 +249,23 @@ class Host:
         if viewer.look.phase in {Phase.ASLEEP, Phase.FAILED}:
             self.capacity.tell_waiting()
         for job_id in self._holders[number]:
-            self._entries[job_id].note_phase(self._around.clock())
-            self._note(job_id)
+            matters = self._entries[job_id].note_phase(self._around.clock())
+            self._note(job_id, soon=not matters)
 
-    def _note(self, job_id: int) -> None:
+    def _note(self, job_id: int, *, soon: bool = False) -> None:
+        """Tell of it at once, or `soon`: then with whatever else there is to tell by then."""
         self._cursor += 1
         self._changes.append((self._cursor, job_id))
+        if not soon:
+            self._tell()
+        elif self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._told = self._cursor
         self._changed.set()
         self._changed = asyncio.Event()
 

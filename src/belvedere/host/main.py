@@ -15,6 +15,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import msgspec
+import uvloop
 from aiohttp import web
 
 from belvedere import __version__
@@ -101,7 +102,7 @@ def run_host(
                 groups=groups,
                 walls=walls,
             )
-            asyncio.run(_run(where, orphan_grace, poll_seconds, means))
+            uvloop.run(_run(where, orphan_grace, poll_seconds, means))
             if groups is not None:
                 groups.close()
             shutil.rmtree(where.run, ignore_errors=True)

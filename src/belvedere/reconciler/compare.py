@@ -23,12 +23,13 @@ def _as_expected(sighting: Sighting, seen: Seen) -> bool:
     job = sighting.job
     if job.run.end is not None and job.intent is not Intent.DELETE:
         return seen.phase is Phase.ABSENT
-    if _gist(seen) != _gist(sighting.seen):
+    if gist(seen) != gist(sighting.seen):
         return False
     return seen.phase in _GOING_ON and job.intent is Intent.RUN
 
 
-def _gist(seen: Seen) -> tuple[object, ...]:
+def gist(seen: Seen) -> tuple[object, ...]:
+    """What `decide()` goes by."""
     return (seen.phase, seen.attempt, seen.ready_at, seen.end, seen.reason)
 
 

@@ -20,7 +20,7 @@ from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.decide import Action, Plan, decide
 from belvedere.lifecycle.jobs import End, Event, Intent, Job
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
-from belvedere.reconciler.compare import differing, unwanted
+from belvedere.reconciler.compare import differing, gist, unwanted
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board, Sighting
 from belvedere.sources.base import SourceError
@@ -54,7 +54,7 @@ class Reconciler:
         self._hinted = asyncio.Event()
         self._begun: dict[int, _Begun] = {}  # by job id: viewers of new jobs that no pass has taken up yet
         self._passes: dict[int, asyncio.Task[None]] = {}  # by job id: the pass that was begun last
-        self._in_pass: dict[int, bool] = {}  # by job id: whether a hint came during the pass
+        self._in_pass: dict[int, Seen | None] = {}  # by job id: what a hint told of during the pass
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
 
@@ -137,15 +137,15 @@ class Reconciler:
                 _log.exception("pass-failed")
 
     async def _work_on(self, claim: Claim, seen: Seen) -> None:
-        self._in_pass[claim.job.id] = False
+        self._in_pass[claim.job.id] = None
         try:
             if not _is_brand_new(claim.job) and (begun := self._begun.pop(claim.job.id, None)):
                 seen = await begun.seen  # its first pass, and a user has changed his mind already
             plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
             await self._settle(claim, plan, seen)
         finally:
-            was_hinted = self._in_pass.pop(claim.job.id)
-        if was_hinted:
+            told = self._in_pass.pop(claim.job.id)
+        if told is not None and gist(told) != gist(seen):
             await self._look_again([claim.job.id])
 
     async def _advance(self, job: Job, seen: Seen) -> tuple[Plan, Seen]:
@@ -241,17 +241,16 @@ class Reconciler:
         for sighting in still:
             seen = sights.get(sighting.job.id, ABSENT)
             self._board.put(sighting.job, self._with_last_life(sighting.job.id, seen))
-        await self._make_due(self._not_in_pass(changed))
+        await self._make_due(self._not_in_pass({job_id: sights.get(job_id, ABSENT) for job_id in changed}))
 
-    def _not_in_pass(self, job_ids: Collection[int]) -> list[int]:
+    def _not_in_pass(self, changed: Mapping[int, Seen]) -> list[int]:
         """Those that no pass is at work on; the others are looked at again when theirs is over.
 
         Most hints during a pass tell what it does itself, so this spares a new job one pass out of two.
         """
-        for job_id in job_ids:
-            if job_id in self._in_pass:
-                self._in_pass[job_id] = True
-        return [job_id for job_id in job_ids if job_id not in self._in_pass]
+        for job_id in changed.keys() & self._in_pass.keys():
+            self._in_pass[job_id] = changed[job_id]
+        return [job_id for job_id in changed if job_id not in self._in_pass]
 
     async def _make_due(self, job_ids: Collection[int]) -> None:
         if job_ids:
