@@ -18,7 +18,7 @@ from belvedere.host.supervisor import Shown, Supervisor, Surroundings
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 
 CHANGES_KEPT = 10_000
-TELL_SECONDS = 0.1  # by which news that nobody acts upon, such as progress, go together
+TELL_SECONDS = 0.25  # by which news that nobody acts upon, such as progress, go together
 
 
 class Host:
