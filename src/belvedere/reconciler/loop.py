@@ -168,7 +168,11 @@ class Reconciler:
         """
         clock = asyncio.get_running_loop().time
         until = clock() + START_PATIENCE
-        self._board.put(job, seen)
+        known = self._board.get(job.id)
+        if known is not None and known.seen.attempt == seen.attempt:
+            seen = known.seen  # a hint came since the answer
+        else:
+            self._board.put(job, seen)
         while seen.phase is Phase.STARTING and (left := until - clock()) > 0:
             await self._board.changed(job.id, left)
             sighting = self._board.get(job.id)
