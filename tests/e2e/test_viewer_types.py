@@ -1,14 +1,19 @@
 """What every kind of viewer owes its host: TensorBoard, MindInsight and Netron alike."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from belvedere.runtimes.local import LocalRuntime
 from belvedere.testing.viewer import ViewerTrial
 from belvedere.viewers.environments import Environments
+from belvedere.viewers.installing import Wish, install
 from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.tensorboard.viewer import TensorBoard
 from tests.support.installed import MINDSPORE_VALUES
 from tests.support.logs import RICH
+from tests.support.viewers import get_json, stand_up, viewer_spec
 
 pytestmark = pytest.mark.e2e
 LOGS = {"tensorboard": RICH, "mindinsight": MINDSPORE_VALUES}
@@ -27,3 +32,21 @@ def test_every_duty_is_done(
 ) -> None:
     trial = ViewerTrial(viewer=viewer_types()[name], environments=environments, logs=LOGS.get(name, models))
     trial.every_duty(tmp_path_factory.mktemp("v"))
+
+
+async def test_another_version_of_tensorboard_stands_beside_ours(environments: Environments, tmp_path: Path) -> None:
+    older = TensorBoard().version("tensorboard-2.20", ["tensorboard==2.20.0"])
+    wish = Wish(viewer=older, kind="tensorboard", requirements=("tensorboard==2.20.0",))
+    await asyncio.to_thread(install, environments, wish, print)
+    runtime = LocalRuntime(tmp_path / "data", viewers_folder=environments.folder)
+    try:
+        versions = []
+        for job_id, name in enumerate(("tensorboard", "tensorboard-2.20"), start=1):
+            seen = await stand_up(runtime, viewer_spec(job_id, viewer_type=name))
+            answer = await get_json(seen, "/data/environment")
+            assert isinstance(answer, dict)
+            versions.append(answer["version"])
+            assert await get_json(seen, "/data/plugin/scalars/scalars?run=exp_0/hp&tag=hp/acc")
+    finally:
+        await runtime.close(end_viewers=True)
+    assert versions == ["2.21.0", "2.20.0"]

@@ -106,7 +106,8 @@ def check(interpreter: Path, environment: Environment, tell: Tell = lambda _: No
             _run(command, env=surroundings, timeout=_CHECK_SECONDS)
         except InstallFailed as failed:
             remedy = f"Try again with: belvedere viewer remove {environment.name}"
-            raise InstallFailed(f"{environment.name} does not show what it should: {failed}. {remedy}") from failed
+            why = str(failed).splitlines()[-1]
+            raise InstallFailed(f"{environment.name} does not show what it should: {why}. {remedy}") from failed
 
 
 def python_for(environment: Environment) -> Path:
@@ -125,7 +126,7 @@ def python_for(environment: Environment) -> Path:
 def _make(folder: Path, python: Path, tell: Tell) -> Path:
     interpreter = folder / "bin" / "python"
     if not (folder / "pyvenv.cfg").exists() or not os.access(interpreter, os.X_OK):
-        tell(f"making an environment with {python.name}")
+        tell(f"{folder.parent.name}: making an environment with {python.name}")
         _run([str(python), "-m", "venv", "--clear", "--without-pip", str(folder)])
     return interpreter
 
@@ -134,8 +135,7 @@ def _fill(interpreter: Path, wish: Wish, folder: Path, tell: Tell) -> None:
     """Install the packages; those that are there already stay."""
     requirements = folder / "requirements.txt"
     requirements.write_text(wish.environment.requirements)
-    count = sum("==" in line for line in wish.environment.requirements.splitlines())
-    tell(f"{wish.environment.name}: installing {count} packages" if count > 1 else "installing packages")
+    tell(f"{wish.environment.name}: installing its packages")
     options = ["-r", str(requirements), "--only-binary", ":all:"]
     if "--hash=" in wish.environment.requirements:
         options.append("--require-hashes")

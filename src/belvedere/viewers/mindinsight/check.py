@@ -50,24 +50,28 @@ def write_summary(folder: Path) -> None:
     folder.mkdir(parents=True)
     with (folder / f"events.out.events.summary.{int(time.time())}.host_MS").open("wb") as file:
         for step in (1, 2):
-            file.write(_record(_event(step).SerializeToString()))
+            for event in _events(step):
+                file.write(_record(event.SerializeToString()))
 
 
-def _event(step: int) -> Any:
+def _events(step: int) -> Iterator[Any]:
+    """A step's values stand in one event, as MindSpore has it: one that can't be understood takes the others along."""
     from mindinsight.datavisual.proto_files import mindinsight_summary_pb2 as proto  # noqa: PLC0415 - in a guest only
 
-    event = proto.Event(wall_time=time.time(), step=step)
-    event.summary.value.add(tag="loss", scalar_value=1 / step)
-    image = event.summary.value.add(tag="sample").image
-    image.height, image.width, image.colorspace, image.encoded_image = 2, 2, 3, _png()
-    tensor = event.summary.value.add(tag="t").tensor
-    tensor.dims.extend([2])
-    tensor.data_type, tensor.float_data[:] = 16, [1.0, 2.0]  # FLOAT32
-    histogram = event.summary.value.add(tag="weights").histogram
-    histogram.count, histogram.min, histogram.max, histogram.sum = 3, -1.0, 1.0, 0.5
+    alone, together = (proto.Event(wall_time=time.time(), step=step) for _ in range(2))
+    scalar = alone.summary.value.add()
+    image, tensor, histogram = (together.summary.value.add() for _ in range(3))
+    scalar.tag, scalar.scalar_value = "loss", 1 / step
+    image.tag, picture = "sample", image.image
+    picture.height, picture.width, picture.colorspace, picture.encoded_image = 2, 2, 3, _png()
+    tensor.tag, array = "t", tensor.tensor
+    array.dims.extend([2])
+    array.data_type, array.float_data[:] = 16, [1.0, 2.0]  # FLOAT32
+    histogram.tag, counts = "weights", histogram.histogram
+    counts.count, counts.min, counts.max, counts.sum = 3, -1.0, 1.0, 0.5
     for left in (-1.0, 0.0):
-        histogram.buckets.add(left=left, width=1.0, count=2 if left else 1)
-    return event
+        counts.buckets.add(left=left, width=1.0, count=2 if left else 1)
+    yield from (alone, together)
 
 
 def _png() -> bytes:

@@ -6,7 +6,8 @@ from pathlib import Path
 from belvedere.viewers.base import AssetFile, Environment
 from belvedere.viewers.tensorboard.assets import asset_files
 
-_BESIDE = ("tensorboard-data-server==0.7.2", "setuptools<81")  # older versions ask for pkg_resources
+# What our program needs beside it: the fast loader and HTTP/2 to talk to it; older versions ask for pkg_resources.
+_BESIDE = ("tensorboard-data-server==0.7.2", "h2>=4,<5", "setuptools<81")
 PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
 # Time Series asks for many curves at once, Scalars for one of many runs, HParams for its tables.
 _POST_READS = frozenset(
