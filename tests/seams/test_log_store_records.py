@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from belvedere.lifecycle.jobs import Source
 from belvedere.store.base import EVERY_PROJECT, JobStore, LogStoreRecord, LogStoreRecords
 from belvedere.store.opening import open_store
 from belvedere.testing.store import MemoryJobStore, MemoryLogStoreRecords
@@ -90,3 +91,12 @@ async def test_uses_are_counted_by_project(kept: Kept) -> None:
     for name, project_id in (("a", PROJECT), ("a", PROJECT), ("b", PROJECT), ("a", OTHER), ("", PROJECT)):
         await add(kept[1], store=name, project_id=project_id)
     assert await kept[0].uses(PROJECT) == {"a": 2, "b": 1}
+
+
+async def test_every_source_of_a_job_counts_and_each_store_once(kept: Kept) -> None:
+    await kept[0].add(record())
+    names = ("a", "minio", "minio", "")
+    sources = tuple(Source(name=f"s{at}", url="/b/", store=name) for at, name in enumerate(names))
+    await add(kept[1], store="a", sources=sources)
+    assert await kept[0].uses(PROJECT) == {"a": 1, "minio": 1}
+    assert await kept[0].remove(PROJECT, "minio") == 1
