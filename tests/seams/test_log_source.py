@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,11 +25,11 @@ from belvedere.sources.location import FolderLocation, ObjectLocation
 from belvedere.sources.object_errors import refused
 from belvedere.sources.opening import open_source
 from belvedere.sources.signing import encoded_path, signed_headers
-from belvedere.sources.stores import ObjectStore
+from belvedere.sources.stores import Addressing, ObjectStore
 from belvedere.testing.source import MemorySource
 from tests.support.fault_proxy import FaultProxy
 from tests.support.raw_keys import put_raw
-from tests.support.seaweedfs import SeaweedFs
+from tests.support.seaweedfs import DOMAIN, SeaweedFs
 from tests.support.sloppy_stores import SloppyStore, nanio, rclone
 
 LONG = bytes(range(256)) * 40_000  # 10 MB: several chunks
@@ -319,6 +320,25 @@ async def test_a_certificate_of_ones_own_is_trusted_once_the_store_has_its_file(
             with pytest.raises(SourceUnavailable, match="Give the store its CA file") as error:
                 await source.probe()
     assert error.value.reason.code is ReasonCode.BAD_CERTIFICATE
+
+
+@pytest.mark.object_store
+async def test_a_bucket_is_found_under_a_host_name_of_its_own(
+    seaweed: SeaweedFs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seaweed.put("bucket", "p/f ü", b"0123456789")
+    resolve, asked = socket.getaddrinfo, []
+
+    def here(host: str, *others: object, **more: object) -> object:
+        asked.append(host)
+        return resolve("127.0.0.1", *others, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    endpoint = seaweed.endpoint.replace("127.0.0.1", DOMAIN)
+    async with opened(replace(seaweed.settings(), endpoint=endpoint, addressing=Addressing.VIRTUAL_HOST)) as source:
+        assert "f ü" in await listed(source)
+        assert await read(source, "f ü", 2, 5) == b"234"
+    assert set(asked) == {f"bucket.{DOMAIN}"}
 
 
 async def test_an_endpoint_that_is_no_object_store_is_told() -> None:

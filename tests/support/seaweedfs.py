@@ -20,6 +20,7 @@ from obstore.store import S3Store
 from belvedere.sources.signing import signed_headers
 from belvedere.sources.stores import ObjectStore
 
+DOMAIN = "s3.test"  # buckets are served under their own names below it, too; nobody resolves it but tests
 _START_SECONDS = 60.0
 
 
@@ -166,7 +167,13 @@ def _arguments() -> tuple[int, list[str]]:
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
              "s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance")  # fmt: skip
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
-    options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", *(f"-{name}={port}" for name, port in ports.items())]
+    options = [
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-s3",
+        f"-s3.domainName={DOMAIN}",
+        *(f"-{name}={port}" for name, port in ports.items()),
+    ]
     return ports["s3.port"], options
 
 
