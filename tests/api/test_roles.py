@@ -171,6 +171,13 @@ async def test_only_administrators_share_stores_and_name_any_address(api: Api, r
     assert (shared.status_code, near.status_code) == expected
 
 
+async def test_a_job_shows_the_verbs_that_its_viewer_may_use(api: Api) -> None:
+    one, job_id = await somebody(api, Role.VIEWER), await api.running()
+    mine = await api.details(job_id)
+    theirs = await api.client.get(f"/visualization-jobs/{job_id}", headers=one.headers)
+    assert (sorted(mine["allowed"]), theirs.json()["allowed"]) == (["delete", "open", "stop", "update"], ["open"])
+
+
 async def test_an_owner_manages_the_members_of_their_own_project_alone(api: Api) -> None:
     one = await somebody(api, Role.OWNER)
     other = "http://api.example/v1/identity/projects/77b6a44cba5143ab91d13ab9a8ff44fd/members"

@@ -16,8 +16,9 @@ async def signed_in(chromium: BrowserContext, service: BelvedereProcess, path: s
     page = await chromium.new_page()
     page.set_default_timeout(PATIENCE)
     await page.goto(f"{service.endpoint}{path}")
-    await page.get_by_label("Token").fill(service.bootstrap["token"])
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_text("Sign in with a token").click()
+    await page.get_by_label("Token", exact=True).fill(service.bootstrap["token"])
+    await page.get_by_role("button", name="Sign in with the token").click()
     return page
 
 

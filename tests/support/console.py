@@ -26,6 +26,7 @@ from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
 from belvedere.service.rules import ServiceRules
 from belvedere.service.shares import ShareService
+from belvedere.service.tokens import TokenRules, TokenService
 from belvedere.service.views import details, with_ticket
 from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
 from tests.support.gateway import NOW, PROJECT
@@ -115,7 +116,10 @@ class Stage:
             rules=SERVICE_RULES,
             record=self.deeds.append,
         )
-        routes = console_routes(jobs=self.jobs, shares=self.shares, board=self.board, desk=desk)
+        rules = TokenRules(origin=ORIGIN, region="", domain="default", life=timedelta(hours=24))
+        self.passwords = Passwords()
+        self.tokens = TokenService(self.identities, self.gatekeeper, self.passwords, lambda: self.now, rules)
+        routes = console_routes(jobs=self.jobs, shares=self.shares, entrance=self.tokens, board=self.board, desk=desk)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
 

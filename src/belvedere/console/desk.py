@@ -39,15 +39,15 @@ class Desk:
     def _session(self, request: Request) -> str | None:
         return request.cookies.get(self.rules.cookie.name)
 
-    def ask(self, target: str, *, status: int, error: str = "") -> Response:
+    def ask(self, target: str, *, status: int, error: str = "", user: str = "") -> Response:
         """The sign-in page, which leads to `target`."""
         return self.page(
             "sign-in.html",
             status=status,
-            purpose="Paste this service’s token once; this browser then stays signed in for a week.",
             action="/sign-in",
             next=target if RETURNS.fullmatch(target) else "/",
             error=error,
+            user=user,
         )
 
     def refused(self) -> Response:

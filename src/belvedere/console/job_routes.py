@@ -153,8 +153,8 @@ class _JobPages:
             return self._desk.no_such_job()
         except IllegalState:
             return await self._page(who, job_id, refused=verb, status=409)
-        except Conflict as error:
-            return self._desk.message(409, "That did not work", error.message)
+        except (Conflict, PermissionDenied) as error:
+            return self._desk.message(error.http_status, "That did not work", error.message)
         return see_other("/" if verb is Verb.DELETE else f"/jobs/{job_id}")
 
     async def _page(

@@ -1,5 +1,6 @@
 """The console's routes, on the API's origin: sign-in, the home page, and the way over to a viewer."""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from starlette.requests import Request
@@ -13,10 +14,12 @@ from belvedere.console.home import count_text, job_row
 from belvedere.console.job_routes import JobActions, ShareActions, job_routes
 from belvedere.console.sessions import OURS, delete_cookie
 from belvedere.console.share_routes import OpensShares, share_routes
+from belvedere.contract.errors import BelvedereError, WrongCredentials
 from belvedere.contract.jobs import JobList
 from belvedere.contract.listing import ValidList
 from belvedere.identity.gatekeeper import SESSION_LIFE
-from belvedere.identity.records import Caller, SecretKind
+from belvedere.identity.permissions import Permission
+from belvedere.identity.records import NO_PROJECT, Caller, Principal, Project, SecretKind
 from belvedere.runtimes.board import Board
 
 _SHOWN = 50  # jobs on the home page
@@ -32,13 +35,24 @@ class Shares(ShareActions, OpensShares, Protocol):
     """What the console needs of `service.shares.ShareService`."""
 
 
-def console_routes(*, jobs: Jobs, shares: Shares, board: Board, desk: Desk) -> list[Route]:
+class Entrance(Protocol):
+    """What the console needs of `service.tokens.TokenService`."""
+
+    async def enter(self, name: str, password: str) -> Principal:
+        """Raises WrongCredentials and Unavailable."""
+        ...
+
+    async def projects_of(self, who: Principal) -> Sequence[Project]: ...
+
+
+def console_routes(*, jobs: Jobs, shares: Shares, entrance: Entrance, board: Board, desk: Desk) -> list[Route]:
     """Routes to be put beside the API's."""
-    console = _Console(jobs, board, desk)
+    console = _Console(jobs, entrance, board, desk)
     return [
         Route("/", console.home, methods=["GET"]),
         Route("/sign-in", console.sign_in, methods=["GET"]),
-        Route("/sign-in", console.submit_token, methods=["POST"]),
+        Route("/sign-in", console.submit, methods=["POST"]),
+        Route("/project", console.change_project, methods=["POST"]),
         Route("/sign-out", console.sign_out, methods=["POST"]),
         *job_routes(jobs, shares, board, desk),
         *share_routes(shares, desk),
@@ -56,8 +70,9 @@ async def static_file(request: Request) -> Response:
 
 
 class _Console:
-    def __init__(self, jobs: Jobs, board: Board, desk: Desk) -> None:
+    def __init__(self, jobs: Jobs, entrance: Entrance, board: Board, desk: Desk) -> None:
         self._jobs = jobs
+        self._entrance = entrance
         self._board = board
         self._desk = desk
         self._gatekeeper = desk.gatekeeper
@@ -72,6 +87,9 @@ class _Console:
         return self._desk.page(
             "home.html",
             project_id=who.project_id,
+            user=who.user,
+            may_create=who.may(Permission.CREATE),
+            projects=await self._entrance.projects_of(who),
             jobs=[job_row(job, self._board.get(job.job_id), now) for job in found.jobs],
             count_text=count_text(found),
             list_command=list_command(rules) if len(found.jobs) < found.job_total_count else "",
@@ -91,17 +109,41 @@ class _Console:
             return self._desk.ask("/", status=401, error=_USED_TICKET)
         return self._desk.ask("/", status=200)
 
-    async def submit_token(self, request: Request) -> Response:
+    async def submit(self, request: Request) -> Response:
         if not is_from_our_page(request):
             return self._desk.refused()
         fields = await read_form(request)
         target = fields.get("next", "/")
         target = target if RETURNS.fullmatch(target) else "/"
-        who = await self._gatekeeper.principal_if_valid(fields.get("token", "").strip(), self._clock())
-        if who is None:
-            return self._desk.ask(target, status=401, error=_WRONG_TOKEN)
+        try:
+            who = await self._who_enters(fields)
+        except BelvedereError as error:
+            return self._desk.ask(target, status=error.http_status, error=error.message, user=fields.get("user", ""))
         session = await self._gatekeeper.issue(SecretKind.SESSION, who, self._clock(), SESSION_LIFE)
         return self._welcome(session, target)
+
+    async def _who_enters(self, fields: Mapping[str, str]) -> Principal:
+        """By token, or by name and password. Raises WrongCredentials, Unavailable."""
+        token = fields.get("token", "").strip()
+        if not token:
+            return await self._entrance.enter(fields.get("user", "").strip(), fields.get("password", ""))
+        who = await self._gatekeeper.principal_if_valid(token, self._clock())
+        if who is None or who.project_id == NO_PROJECT:
+            raise WrongCredentials(_WRONG_TOKEN)
+        return who
+
+    async def change_project(self, request: Request) -> Response:
+        """Look at another of one's projects: by a session of its own, in place of the one before."""
+        if not is_from_our_page(request):
+            return self._desk.refused()
+        who, wanted = await self._desk.who(request), (await read_form(request)).get("project", "")
+        if who is None:
+            return self._desk.ask("/", status=401)
+        if wanted not in {project.id for project in await self._entrance.projects_of(who)}:
+            return self._desk.message(404, "There is no such project", "Or you have no role in it.")
+        there = Principal(user=who.user, project_id=wanted)
+        await self._gatekeeper.end_session(request.cookies.get(self._desk.rules.cookie.name, ""))
+        return self._welcome(await self._gatekeeper.issue(SecretKind.SESSION, there, self._clock(), SESSION_LIFE), "/")
 
     async def sign_out(self, request: Request) -> Response:
         """End this browser's session on the console. What it opened of viewers ends with it, within seconds."""

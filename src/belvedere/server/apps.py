@@ -149,7 +149,9 @@ def build_api(parts: Parts) -> Starlette:
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,
         routes=[
-            *console_routes(jobs=parts.jobs, shares=parts.shares, board=parts.board, desk=desk),
+            *console_routes(
+                jobs=parts.jobs, shares=parts.shares, entrance=parts.people.tokens, board=parts.board, desk=desk
+            ),
             *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, utc_now),
         ],
     )

@@ -51,6 +51,7 @@ _PERMISSION = {
     Verb.RESTART: Permission.RESTART,
     Verb.DELETE: Permission.DELETE,
     Verb.UPDATE: Permission.UPDATE,
+    Verb.OPEN: Permission.GET,
 }
 # What is told of a user's request in the job's history: kind and text.
 _TOLD = {
@@ -145,7 +146,7 @@ class JobService:
             job_total_count=page.total,
             job_count_limit=max(self._rules.quota - await self._store.count(who.project_id), 0),
             quotas=self._rules.quota,
-            jobs=[self._details(job, now) for job in page.jobs],
+            jobs=[self._details(who, job, now) for job in page.jobs],
             next_marker=page.next_marker,
         )
 
@@ -153,7 +154,7 @@ class JobService:
         """The job and its revision."""
         who.require(Permission.GET)
         job = await self.find(who, job_id)
-        return self._details(job, self._clock()), job.revision
+        return self._details(who, job, self._clock()), job.revision
 
     async def update(self, who: Caller, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
         """Change what the request names; the job's revision afterwards."""
@@ -282,8 +283,10 @@ class JobService:
     def _sources(self, job: Job) -> JobSources:
         return JobSources(sources=views.sources(job, self._board.get(job.id)))
 
-    def _details(self, job: Job, now: datetime) -> JobDetails:
-        return views.details(job, self._board.get(job.id), now, self._rules.origins)
+    def _details(self, who: Caller, job: Job, now: datetime) -> JobDetails:
+        """As the caller sees it: `allowed` are the verbs that its status allows, and that they may use."""
+        shown = views.details(job, self._board.get(job.id), now, self._rules.origins)
+        return replace(shown, allowed=[word for word in shown.allowed if who.may(_PERMISSION[Verb(word)])])
 
 
 def _of_sources(before: Job, after: Job) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from belvedere.identity.records import (
 from belvedere.lifecycle.clock import Clock
 
 _WRONG = "The username or password is wrong."
+_NO_PROJECT = "You have no role in any project yet. Ask an administrator for one."
 _NO_ENTRY = "The project does not exist, or this user has no role in it."
 
 
@@ -82,6 +83,14 @@ class TokenService:
         if not await self._passwords.is_right(user, request.password) or user is None:
             raise WrongCredentials(_WRONG)
         return user
+
+    async def enter(self, name: str, password: str) -> Principal:
+        """Who enters by name and password, and the oldest project that is theirs. Raises WrongCredentials."""
+        user = await self.user_by_password(ValidSignIn(user=name, password=password))
+        theirs = await self.projects_of(Principal(user=user.name, project_id=NO_PROJECT))
+        if not theirs:
+            raise WrongCredentials(_NO_PROJECT)
+        return Principal(user=user.name, project_id=theirs[0].id)
 
     async def show(self, who: Caller, subject: str | None, *, with_catalog: bool) -> iam.TokenAnswer:
         """What a token says: one's own, or for an administrator anybody's. Raises NotFound."""

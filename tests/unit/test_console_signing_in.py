@@ -1,0 +1,82 @@
+"""Signing in to the console by name and password, and going from one project to another."""
+
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from belvedere.identity.permissions import Role
+from belvedere.identity.records import Member, Project
+from tests.support.console import OUR_PAGE, Stage, console
+from tests.support.gateway import PROJECT, job
+from tests.support.identities import enrol, user
+
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+PASSWORD = "correct horse"
+OTHER = "f" * 32
+
+
+async def furnish(stage: Stage) -> None:
+    """Ann has a password, and there are two projects; she has a role in one."""
+    for project_id, name in ((PROJECT, "first"), (OTHER, "second")):
+        await stage.identities.add_project(Project(id=project_id, name=name, created_at=BORN))
+    await enrol(stage.identities, "root", role=None)
+    hashed = await stage.passwords.hashed(PASSWORD)
+    await stage.identities.change_user(replace(user("ann"), password_hash=hashed))
+
+
+async def test_a_name_and_password_sign_in_and_lead_back() -> None:
+    async with console(job()) as stage:
+        await furnish(stage)
+        form = {"user": " Ann", "password": PASSWORD, "next": "/jobs/1/open"}
+        answer = await stage.client.post("/sign-in", data=form, headers=OUR_PAGE)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs/1/open")
+        assert "ann" in (await stage.client.get("/")).text
+
+
+@pytest.mark.parametrize("name", ["ann", "nobody", "", "root", "<b>"])
+async def test_wrong_ones_are_told_alike_and_the_name_is_kept(name: str) -> None:
+    async with console() as stage:
+        await furnish(stage)
+        form = {"user": name, "password": "wrong"}
+        answer = await stage.client.post("/sign-in", data=form, headers=OUR_PAGE)
+        assert (answer.status_code, "The username or password is wrong." in answer.text) == (401, True)
+        assert "<b>" not in answer.text
+        assert 'wrong"' not in answer.text
+
+
+async def test_somebody_without_a_project_is_told_what_to_do() -> None:
+    async with console() as stage:
+        await furnish(stage)
+        await stage.identities.remove_member(PROJECT, "ann")
+        form = {"user": "ann", "password": PASSWORD}
+        answer = await stage.client.post("/sign-in", data=form, headers=OUR_PAGE)
+        assert (answer.status_code, "Ask an administrator" in answer.text) == (401, True)
+
+
+async def test_one_goes_from_project_to_project_where_one_has_a_role() -> None:
+    async with console() as stage:
+        await furnish(stage)
+        await stage.sign_in()
+        refused = await stage.client.post("/project", data={"project": OTHER}, headers=OUR_PAGE)
+        await stage.identities.put_member(Member(project_id=OTHER, user="ann", role=Role.VIEWER))
+        home = (await stage.client.get("/")).text
+        moved = await stage.client.post("/project", data={"project": OTHER}, headers=OUR_PAGE)
+        after = (await stage.client.get("/")).text
+    assert (refused.status_code, moved.status_code) == (404, 303)
+    assert ("second" in home, OTHER in after) == (True, True)
+
+
+async def test_who_may_not_make_jobs_is_not_told_how() -> None:
+    async with console() as stage:
+        await stage.enrol_as(Role.VIEWER)
+        await stage.sign_in()
+        text = (await stage.client.get("/")).text
+    assert ("editors and owners make them" in text, "job create" in text) == (True, False)
+
+
+async def test_a_change_of_project_comes_from_our_page_only() -> None:
+    async with console() as stage:
+        await furnish(stage)
+        await stage.sign_in()
+        assert (await stage.client.post("/project", data={"project": PROJECT})).status_code == 403
