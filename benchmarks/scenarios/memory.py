@@ -75,11 +75,10 @@ def _ours(counts: tuple[int, ...], folders: Sequence[Path]) -> tuple[float, dict
         running.warm_up(str(folders[0]))
         time.sleep(_SETTLE)
         shared = weight(running.host_pids())
-        api = running.api()
         opened: list[Opened] = []
         for count in counts:
             for folder in folders[len(opened) : count]:
-                opened.append(running.create(api, str(folder)))
+                opened.append(running.create(running.api(), str(folder)))
                 wait_for_scalar(running.gateway(), opened[-1].prefix)
             time.sleep(_SETTLE)
             weights[count] = weight(running.host_pids())
