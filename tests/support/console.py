@@ -35,7 +35,7 @@ from tests.support.identities import owners
 ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
 ORIGINS = ViewerOrigins(shared=VIEWERS)
-RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, data_folder="/srv/belvedere")
+RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, viewers_share_origin=False, data_folder="/srv/belvedere")
 SERVICE_RULES = ServiceRules(quota=1, origins=ORIGINS, public_origin=ORIGIN, flavors=(), viewers=tuple)
 OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -97,13 +97,15 @@ class SomeJobs:
 class Stage:
     """A browser before the console, and the gatekeeper behind it."""
 
-    def __init__(self, *jobs: Job, example_logs: str) -> None:
+    def __init__(self, *jobs: Job, example_logs: str, share_origin: bool = False) -> None:
         self.now = NOW
         self.identities = owners(ANN)
         self.gatekeeper = Gatekeeper(self.identities)
         self.jobs = SomeJobs(*jobs)
         self.board = Board()
-        desk = Desk(self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs))
+        desk = Desk(
+            self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs, viewers_share_origin=share_origin)
+        )
         self.deeds: list[ShareDeed] = []
         passes = MemoryPassStore()
         self.passes = Passes(passes, self.gatekeeper)
@@ -136,7 +138,7 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def console(*jobs: Job, example_logs: str = "/my logs/run-1") -> AsyncIterator[Stage]:
-    stage = Stage(*jobs, example_logs=example_logs)
+async def console(*jobs: Job, example_logs: str = "/my logs/run-1", share_origin: bool = False) -> AsyncIterator[Stage]:
+    stage = Stage(*jobs, example_logs=example_logs, share_origin=share_origin)
     async with stage.client:
         yield stage

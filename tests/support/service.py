@@ -60,6 +60,10 @@ class BelvedereProcess:
         self._env["PATH"] = f"{self._env['PATH']}{os.pathsep}{self.data}"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def add_flags(self, *flags: str) -> None:
+        """Flags for the next start, such as those that name its ports."""
+        self._flags = (*self._flags, *flags)
+
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"

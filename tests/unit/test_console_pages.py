@@ -238,6 +238,31 @@ async def test_opening_a_job_takes_a_ticket_along() -> None:
         assert (answer.status_code, answer.headers["Location"].endswith("/1/?ticket=t")) == (303, True)
 
 
+@pytest.mark.parametrize(
+    ("site", "share_origin", "status"),
+    [("none", True, 303), ("same-origin", True, 303), ("same-site", True, 200), ("cross-site", True, 200),
+     ("cross-site", False, 303)],
+)  # fmt: skip
+async def test_where_viewers_share_an_origin_another_page_opens_none_without_a_click(
+    site: str, share_origin: bool, status: int
+) -> None:
+    async with console(job(), share_origin=share_origin) as stage:
+        await stage.sign_in()
+        answer = await stage.client.get("/jobs/1/open?to=%2F%3Fx%3D1", headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == status
+        assert ('href="/jobs/1/open?to=%2F%3Fx%3D1"' in answer.text) == (status == 200)
+
+
+async def test_what_a_session_opens_hangs_on_it_and_leads_to_the_place_that_was_wanted() -> None:
+    async with console(job()) as stage:
+        await stage.sign_in()
+        answer = await stage.client.get("/jobs/1/open?to=%2F%3Ftag%3Da%2526b")
+        assert answer.headers["Location"].endswith("/1/?tag=a%26b&ticket=t")
+        (basis,) = stage.jobs.bases
+        assert basis is not None
+        assert basis.kind is SecretKind.SESSION
+
+
 @pytest.mark.parametrize("job_id", ["9", "0", "x", str(2**63), "-1", "٣"])
 async def test_a_job_that_is_not_there_is_a_page(job_id: str) -> None:
     async with console(job()) as stage:

@@ -100,6 +100,11 @@ def is_from_our_page(request: Request) -> bool:
     )
 
 
+def is_of_ones_own_accord(request: Request) -> bool:
+    """Whether a person came by our own page, or by none: no other page led them here."""
+    return request.headers.get("Sec-Fetch-Site") in {"same-origin", "none"}
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """A form's fields; none if it is too long to be one of ours."""
     body = bytearray()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from belvedere.console.commands import logs_command
-from belvedere.console.desk import Desk, is_from_our_page, job_id_of, read_form, see_other
+from belvedere.console.desk import Desk, is_from_our_page, is_of_ones_own_accord, job_id_of, read_form, see_other
 from belvedere.console.job_facts import LOG_LINES, happenings, job_facts, log_text, refusal_text
 from belvedere.console.share_words import LIVES, share_request, share_rows
 from belvedere.contract.errors import Conflict, IllegalState, NotFound, PermissionDenied, RequestError
@@ -87,11 +87,26 @@ class _JobPages:
             target = request.url.path if rest == "/" else f"{request.url.path}?to={quote(rest, safe='')}"
             error = USED_LINK if request.query_params.get("link") == "used" else ""
             return self._desk.ask(target, status=401, error=error)
+        if self._desk.rules.viewers_share_origin and not is_of_ones_own_accord(request):
+            return await self._ask_whether_to_open(who, request)
         try:
             ticket = await self._jobs.ticket(who, job_id_of(request), basis=self._desk.basis(request), rest=rest)
         except NotFound:
             return self._desk.no_such_job()
         return see_other(ticket.url)
+
+    async def _ask_whether_to_open(self, who: Caller, request: Request) -> Response:
+        """A script in another job's page may have led here, to read what would open: only a person can go on."""
+        try:
+            job, _ = await self._jobs.details(who, job_id_of(request))
+        except NotFound:
+            return self._desk.no_such_job()
+        rest = request.query_params.get("to", "/")
+        link = request.url.path if rest == "/" else f"{request.url.path}?to={quote(rest, safe='')}"
+        text = "A link on another page led here. Go on if you meant to."
+        return self._desk.page(
+            "message.html", title=f"Open {job.job_name}?", text=text, link=link, link_text=f"Open {job.job_name}"
+        )
 
     async def confirm_deletion(self, request: Request) -> Response:
         """The page that asks whether it is meant."""

@@ -139,6 +139,7 @@ def build_api(parts: Parts) -> Starlette:
     rules = ConsoleRules(
         public_origin=settings.api_origin,
         viewers=settings.viewer_origins.sources,
+        viewers_share_origin=not settings.viewer_origins.each,
         data_folder=str(settings.data_folder),
         example_logs=_example_logs(settings),
     )
