@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.effort import Effort
 from benchmarks.machine import described
 from benchmarks.report import Chapter, chapter_text, replaced, table
-from benchmarks.scenarios import api, burst, density, gateway, large, memory, mirror, opening, series, wake
+from benchmarks.scenarios import api, burst, density, entry, gateway, large, memory, mirror, opening, series, wake
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
@@ -22,6 +22,7 @@ SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
     "memory": memory.measure,
     "density": density.measure,
     "api": api.measure,
+    "entry": entry.measure,
     "gateway": gateway.measure,
     "large": large.measure,
     "mirror": mirror.measure,

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import requests
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.client import Client, ClientBuilder
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkcore.region.region import Region
 from huaweicloudsdkcore.sdk_request import SdkRequest
 
 from belvedere.lifecycle.clock import utc_now
@@ -96,3 +99,23 @@ def test_a_wrong_secret_is_told_in_the_sdks_words(served: ServedApi, sdk: Sdk) -
     answer = wrong.send("GET", wrong.jobs())
     assert (answer.status_code, answer.json()["error_code"]) == (401, "APIG.0301")
     assert answer.headers["X-Request-Id"] == answer.json()["request_id"]
+
+
+def test_a_client_that_knows_its_region_alone_finds_its_project(served: ServedApi, sdk: Sdk) -> None:
+    credentials = BasicCredentials(sdk.credentials.ak, sdk.credentials.sk).with_iam_endpoint(served.endpoint)
+    served.api.world.now = utc_now()
+    region = Region(served.project_id[:4], served.endpoint)  # a project that is called as the region
+    ClientBuilder(Client).with_credentials(credentials).with_region(region).build()
+    assert credentials.project_id == served.project_id
+
+
+def test_a_client_without_a_project_is_told_so(served: ServedApi, sdk: Sdk) -> None:
+    credentials = BasicCredentials(sdk.credentials.ak, sdk.credentials.sk)
+    served.api.world.now = utc_now()
+    client = ClientBuilder(Client).with_credentials(credentials).with_endpoint(served.endpoint).build()
+    with pytest.raises(ClientRequestException) as refusal:
+        client.do_http_request(
+            method="GET", resource_path="/v1/{project_id}/visualization-jobs", header_params={}, query_params=[]
+        )
+    assert (refusal.value.status_code, refusal.value.error_code) == (400, "ModelArts.0210")
+    assert refusal.value.request_id
