@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from belvedere.identity.keys import FAILURES, LOCKED, NewKey
+from belvedere.identity.passes import Passes
 from belvedere.identity.permissions import Role
 from belvedere.identity.records import Member
 from belvedere.identity.replays import TWIN
@@ -228,3 +229,20 @@ async def test_the_secret_key_is_not_in_the_database(signer: Signer) -> None:
     kept = repr([(key.sealed_secret, key) for key in await signer.api.identities.keys()])
     assert signer.made.secret_key not in kept
     assert signer.made.secret_key not in repr(signer.made)
+
+
+@pytest.mark.parametrize("life", [None, timedelta(minutes=15)])
+async def test_what_a_key_opened_ends_with_it(api: Api, life: timedelta | None) -> None:
+    signer = Signer(api, await api.keys.create("colleague", api.world.now, life=life))
+    token = {"X-Security-Token": signer.made.security_token} if life else {}
+    job_id = await api.running()
+    answer = await signer.send("POST", f"{JOBS}/{job_id}/ticket", headers=token)
+    passes = Passes(api.passes, api.people.gatekeeper)
+    session = await passes.redeem(answer.json()["url"].partition("ticket=")[2], job_id, api.world.now)
+    assert session
+    assert await passes.holder(session, job_id, api.world.now)
+    if life:
+        api.world.now += life
+    else:
+        await api.keys.remove(signer.made.key.access_key)
+    assert await passes.holder(session, job_id, api.world.now) is None

@@ -18,7 +18,7 @@ from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
-from belvedere.identity.passes import Passes
+from belvedere.identity.passes import Passes, PassStore
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
 from belvedere.identity.shares import ShareDeed
@@ -109,6 +109,7 @@ class Api:
         self.app = app
         self.store: JobStore = stores.jobs
         self.identities: IdentityStore = stores.identities
+        self.passes: PassStore = stores.passes
         self.people = those
         self.keys = those.ring
         self.world = world

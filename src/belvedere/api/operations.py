@@ -82,9 +82,15 @@ async def _logs(call: Call) -> Response:
 
 
 async def _ticket(call: Call) -> Response:
+    return answer(await call.services.jobs.ticket(call.who, call.job_id, basis=_basis(call)))
+
+
+def _basis(call: Call) -> Basis | None:
+    """What the request was let in by: what it opens ends with that."""
+    if call.who.access_key:
+        return Basis(kind=SecretKind.KEY, digest=call.who.access_key)
     token = call.request.headers.get("x-auth-token")
-    basis = Basis(kind=SecretKind.TOKEN, digest=digest_of(token)) if token else None
-    return answer(await call.services.jobs.ticket(call.who, call.job_id, basis=basis))
+    return Basis(kind=SecretKind.TOKEN, digest=digest_of(token)) if token else None
 
 
 async def _sources(call: Call) -> Response:

@@ -61,7 +61,11 @@ class Gatekeeper:
 
     async def caller_on(self, basis: Basis | None, principal: Principal, now: datetime) -> Caller | None:
         """Who looks at a viewer, if what was given to them on this basis is still good; None: on none that can end."""
-        if basis is not None:
+        if basis is not None and basis.kind is SecretKind.KEY:
+            key = await self._store.find_key(basis.digest)
+            if key is None or key.user != principal.user or (key.expires_at and now >= key.expires_at):
+                return None
+        elif basis is not None:
             record = await self._store.find_secret(basis.kind, basis.digest)
             if record is None or _expired(record, now) or record.principal != principal:
                 return None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from belvedere.contract.errors import InvalidSignature
 from belvedere.identity.gatekeeper import REMEMBERED, Gatekeeper, digest_of
@@ -179,6 +180,7 @@ class KeyRing:
             raise _no_such_key()
         signed_by = SignedBy.TEMPORARY_KEY if key.expires_at else SignedBy.KEY
         caller = await self._gatekeeper.caller_of(Principal(user=key.user, project_id=project_id), signed_by)
+        caller = replace(caller, access_key=access_key) if caller else None
         return _Known(key=key, secret=secret.encode(), caller=caller, changes=changes, until=now + REMEMBERED)
 
     def _check_security_token(

@@ -40,6 +40,7 @@ class Caller(Principal, frozen=True, kw_only=True):
     role: Role | None = None  # in the project; None for an administrator who is no member, and without a project
     is_administrator: bool = False
     permissions: Permissions = frozenset()
+    access_key: str = ""  # that signed the request
 
     def may(self, permission: Permission) -> bool:
         """Whether they may."""
@@ -59,6 +60,7 @@ class SecretKind(StrEnum):
     TOKEN = "token"  # noqa: S105 - X-Auth-Token; the word, no secret
     SESSION = "session"  # a browser's cookie on the console's origin
     TICKET = "ticket"  # opens a session on the console's origin, once
+    KEY = "key"  # an access key; kept as what it is, not as a secret
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
