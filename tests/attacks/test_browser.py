@@ -85,7 +85,7 @@ PRELUDE = """
     return page ? reading(() => page.document.body.innerText) : 'refused';
   };
   const worker = (url, cache) => navigator.serviceWorker.register(url, { updateViaCache: cache ?? 'imports' })
-    .then(() => 'installed', () => 'refused');
+    .then(() => 'installed', (error) => String(error).includes('(403)') ? 'refused' : String(error));
   const own = (name) => document.querySelector(`script[src*=${name}]`).src;
   const domain = () => {
     const before = document.domain;
@@ -149,8 +149,9 @@ async def hostile(running: BelvedereProcess, *, open_both: bool) -> AsyncIterato
     async with browser() as chromium:
         page = await chromium.new_page()
         await page.goto(running.endpoint)
-        await page.get_by_label("Token").fill(running.token)
-        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_text("Sign in with a token").click()
+        await page.get_by_label("Token", exact=True).fill(running.token)
+        await page.get_by_role("button", name="Sign in with the token").click()
         await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
         if open_both:
             await visit(await chromium.new_page(), running, 2)
