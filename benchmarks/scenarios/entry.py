@@ -16,6 +16,7 @@ from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Principal, Project, SecretKind, User
 from belvedere.identity.signatures import SignedRequest, canonical_request, signature_of
 from belvedere.lifecycle.clock import utc_now
+from belvedere.service.audit import Auditor
 from belvedere.service.people import people
 from belvedere.service.tokens import TokenRules
 from belvedere.store.opening import open_store
@@ -51,7 +52,8 @@ def measure(effort: Effort) -> Chapter:
 
 async def _measured(rounds: int, requests: int) -> tuple[list[float], list[float]]:
     with tempfile.TemporaryDirectory(prefix="belvedere-entry-") as folder, open_store(Path(folder) / "db") as stores:
-        those = people(stores.identities, Sealer([new_key()]), utc_now, _RULES)
+        audit = Auditor(stores.audit, utc_now)
+        those = people(stores.identities, Sealer([new_key()]), utc_now, _RULES, audit)
         await stores.identities.add_project(Project(id=_PROJECT, name="p", created_at=utc_now()))
         await stores.identities.add_user(User(id="u", name="u", created_at=utc_now(), is_administrator=True))
         token = await those.gatekeeper.issue(

@@ -41,6 +41,7 @@ ASKS: Mapping[str, tuple[Permission, object]] = {
     "updateLogStore": (Permission.CHANGE_STORES, {"region": "x"}),
     "removeLogStore": (Permission.CHANGE_STORES, None),
     "listMembers": (Permission.READ_MEMBERS, None),
+    "listAuditTraces": (Permission.READ_AUDIT, None),
     "giveRole": (Permission.CHANGE_MEMBERS, {"role": "viewer"}),
     "removeMember": (Permission.CHANGE_MEMBERS, None),
     "listUsers": (Permission.USERS, None),
@@ -72,7 +73,7 @@ ASK_NOTHING = {
     "listViewerTypes",
 }
 # What no operation alone shows: it decides within one that asks for another, or the service asks for it elsewhere.
-WITHIN = {Permission.SHARE_STORES, Permission.ANY_ADDRESS, Permission.READ_AUDIT, Permission.READ_METRICS}
+WITHIN = {Permission.SHARE_STORES, Permission.ANY_ADDRESS, Permission.READ_METRICS}
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 

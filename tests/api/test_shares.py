@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from belvedere.contract.audit import TraceName
 from belvedere.contract.shares import MOST
 from belvedere.identity.permissions import Role
 from belvedere.identity.records import Member
-from belvedere.identity.shares import Act
 from tests.support.api import OTHER_PROJECT, PROJECT, Api
 
 
@@ -54,8 +54,8 @@ async def test_making_and_revoking_are_told_to_the_audit(api: Api) -> None:
     job_id = await api.create()
     made = await make(api, job_id)
     await api.client.delete(f"/visualization-jobs/{job_id}/shares/{made['share']['share_id']}")
-    told = [(deed.act, deed.user, deed.job_id) for deed in api.world.deeds]
-    assert told == [(Act.CREATED, "admin", job_id), (Act.REVOKED, "admin", job_id)]
+    told = [(trace.name, trace.user) for trace in await api.traces(resource_id=str(job_id))]
+    assert told[1:] == [(TraceName.CREATE_SHARE, "admin"), (TraceName.REVOKE_SHARE, "admin")]
 
 
 async def test_a_job_can_have_so_many(api: Api) -> None:

@@ -17,13 +17,14 @@ from belvedere.contract.jobs import Flavor, ViewerKind
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.identity.acts import AuditStore, Trace, TraceQuery
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passes import Passes, PassStore
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
-from belvedere.identity.shares import ShareDeed
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
+from belvedere.service.audit import Auditor
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.people import People, people
@@ -56,7 +57,6 @@ class World:
         self.addresses: dict[str, list[str]] = {}
         self.published: dict[str, ObjectStore] = {}
         self.hinted: list[int] = []
-        self.deeds: list[ShareDeed] = []
         self.observed: list[tuple[str, str, int]] = []
 
     def clock(self) -> datetime:
@@ -108,6 +108,7 @@ class Api:
     ) -> None:
         self.app = app
         self.store: JobStore = stores.jobs
+        self.audit: AuditStore = stores.audit
         self.identities: IdentityStore = stores.identities
         self.passes: PassStore = stores.passes
         self.people = those
@@ -160,6 +161,11 @@ class Api:
         assert stored is not None
         return stored
 
+    async def traces(self, **wanted: Any) -> list[Trace]:
+        """What the audit tells, of all projects, the oldest first."""
+        query = TraceQuery(**{"project_id": None, "oldest_first": True, "limit": 1000, **wanted})
+        return list(await self.audit.traces(query))
+
     async def everything(self) -> list[Job]:
         """All jobs of the project, to see that nothing changed."""
         page = await self.store.query(JobQuery(project_id=PROJECT, viewer="admin", per_page=1000))
@@ -172,7 +178,8 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
     world, board = World(), Board()
     with open_store(folder / "belvedere.db", clock=world.clock) as stores:
         token_rules = TokenRules(origin="http://api.example", region="here", domain="Account", life=timedelta(hours=24))
-        those = people(stores.identities, Sealer([new_key()]), world.clock, token_rules)
+        audit = Auditor(stores.audit, world.clock)
+        those = people(stores.identities, Sealer([new_key()]), world.clock, token_rules, audit)
         gatekeeper = those.gatekeeper
         passes = Passes(stores.passes, gatekeeper)
         rules = ServiceRules(
@@ -186,11 +193,11 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             store=stores.jobs,
             board=board,
             passes=passes,
-            clock=world.clock,
             rules=rules,
             places=world,
             hint=world.hinted.append,
             read_logs=world.read_logs,
+            audit=audit,
         )
         shares = ShareService(
             store=stores.shares,
@@ -199,10 +206,10 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             find=service.find,
             clock=world.clock,
             rules=rules,
-            record=world.deeds.append,
+            audit=audit,
         )
         app = create_app(
-            services_of(service, _log_stores(stores, world), shares, those),
+            services_of(service, _log_stores(stores, world, audit), shares, those, audit),
             Doors(gatekeeper, those.ring, world.clock),
             observe=world.observe,
         )
@@ -215,7 +222,7 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
             yield api
 
 
-def _log_stores(stores: Stores, world: World) -> LogStoreService:
+def _log_stores(stores: Stores, world: World, audit: Auditor) -> LogStoreService:
     configured = ObjectStore(endpoint="https://obs.example", name="default", access_key="AK", secret_key="of-settings")
     catalog = StoreCatalog(stores.log_stores, Sealer([new_key()]), [configured])
     return LogStoreService(
@@ -225,6 +232,7 @@ def _log_stores(stores: Stores, world: World) -> LogStoreService:
         publish=world.publish,
         try_store=world.try_store,
         resolve=world.resolve,
+        audit=audit,
     )
 
 

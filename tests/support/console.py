@@ -20,14 +20,15 @@ from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.permissions import Role
 from belvedere.identity.records import Basis, Member, Principal, SecretKind
-from belvedere.identity.shares import ShareDeed
 from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
+from belvedere.service.audit import Auditor
 from belvedere.service.rules import ServiceRules
 from belvedere.service.shares import ShareService
 from belvedere.service.tokens import TokenRules, TokenService
 from belvedere.service.views import details, with_ticket
+from belvedere.testing.audit import MemoryAuditStore
 from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
 from tests.support.gateway import NOW, PROJECT
 from tests.support.identities import owners
@@ -36,6 +37,7 @@ ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
 ORIGINS = ViewerOrigins(shared=VIEWERS)
 RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, viewers_share_origin=False, data_folder="/srv/belvedere")
+TOKEN_RULES = TokenRules(origin=ORIGIN, region="", domain="default", life=timedelta(hours=24))
 SERVICE_RULES = ServiceRules(quota=1, origins=ORIGINS, public_origin=ORIGIN, flavors=(), viewers=tuple)
 OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -103,10 +105,10 @@ class Stage:
         self.gatekeeper = Gatekeeper(self.identities)
         self.jobs = SomeJobs(*jobs)
         self.board = Board()
-        desk = Desk(
-            self.gatekeeper, lambda: NOW, replace(RULES, example_logs=example_logs, viewers_share_origin=share_origin)
-        )
-        self.deeds: list[ShareDeed] = []
+        self.audit = MemoryAuditStore()
+        audit = Auditor(self.audit, lambda: self.now)
+        rules = replace(RULES, example_logs=example_logs, viewers_share_origin=share_origin)
+        desk = Desk(self.gatekeeper, lambda: NOW, rules, audit)
         passes = MemoryPassStore()
         self.passes = Passes(passes, self.gatekeeper)
         self.shares = ShareService(
@@ -116,14 +118,19 @@ class Stage:
             find=self.jobs.job,
             clock=lambda: self.now,
             rules=SERVICE_RULES,
-            record=self.deeds.append,
+            audit=audit,
         )
-        rules = TokenRules(origin=ORIGIN, region="", domain="default", life=timedelta(hours=24))
         self.passwords = Passwords()
-        self.tokens = TokenService(self.identities, self.gatekeeper, self.passwords, lambda: self.now, rules)
+        self.tokens = TokenService(
+            self.identities, self.gatekeeper, self.passwords, lambda: self.now, TOKEN_RULES, audit
+        )
         routes = console_routes(jobs=self.jobs, shares=self.shares, entrance=self.tokens, board=self.board, desk=desk)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
+
+    def told(self) -> list[tuple[str, str]]:
+        """What the audit tells: names and ratings."""
+        return [(trace.name.value, trace.rating) for trace in self.audit.kept]
 
     def pass_time(self, amount: timedelta) -> None:
         self.now += amount

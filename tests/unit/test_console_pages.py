@@ -16,6 +16,8 @@ from belvedere.identity.records import SecretKind
 from belvedere.lifecycle.jobs import AutoStop, Job, Run, Source, TimeUnit
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.lifecycle.status import Verb
+from belvedere.service.audit import Auditor
+from belvedere.testing.audit import MemoryAuditStore
 from tests.support.console import (
     ANN,
     ORIGIN,
@@ -226,7 +228,7 @@ async def test_deletion_asks_first() -> None:
      ("GET", "/v1/nope", "text/html", False)],
 )  # fmt: skip
 def test_only_a_person_gets_a_page_about_a_wrong_path(method: str, path: str, accept: str, is_page: bool) -> None:
-    desk = Desk(Gatekeeper(owners(ANN)), lambda: NOW, RULES)
+    desk = Desk(Gatekeeper(owners(ANN)), lambda: NOW, RULES, Auditor(MemoryAuditStore(), lambda: NOW))
     page = desk.page_for_error(method, {"accept": accept}, path, 404)
     assert (page is not None and page.status_code == 404) == is_page
 

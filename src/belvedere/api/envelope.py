@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from belvedere.api.answers import error_answer
 from belvedere.contract.errors import InternalError
+from belvedere.identity.acts import WHENCE, Whence
 
 # route template ("" if none matched), method, status, seconds
 Observer = Callable[[str, str, int, float], None]
@@ -87,6 +88,8 @@ def _prepare(scope: Scope) -> None:
     scope["request_id"] = request_id
     if scope["path"].startswith(("/v1/", "/v3")):
         scope["path"] = scope["path"].rstrip("/")
+    client = scope.get("client")
+    WHENCE.set(Whence(address=client[0] if client else "", request_id=request_id))
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
 

@@ -13,6 +13,7 @@ from belvedere.contract import errors
 from belvedere.contract.errors import BelvedereError
 from belvedere.identity.records import Caller, SignedBy
 from belvedere.service.access_keys import KeyService
+from belvedere.service.audit import Auditor
 from belvedere.service.identities import IdentityService
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService
@@ -30,9 +31,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     tokens: TokenService
     identities: IdentityService
     keys: KeyService
+    audit: Auditor
 
 
-def services_of(jobs: JobService, log_stores: LogStoreService, shares: ShareService, people: People) -> Services:
+def services_of(
+    jobs: JobService, log_stores: LogStoreService, shares: ShareService, people: People, audit: Auditor
+) -> Services:
     """All of them."""
     return Services(
         jobs=jobs,
@@ -41,6 +45,7 @@ def services_of(jobs: JobService, log_stores: LogStoreService, shares: ShareServ
         tokens=people.tokens,
         identities=people.identities,
         keys=people.keys,
+        audit=audit,
     )
 
 

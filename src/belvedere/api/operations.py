@@ -14,9 +14,10 @@ from belvedere.api.bodies import read_body
 from belvedere.api.iam_operations import IAM_OPERATIONS
 from belvedere.api.identity_operations import IDENTITY_OPERATIONS
 from belvedere.api.operation import BODY_ERRORS, Call, ErrorTypes, Handler, Operation
-from belvedere.api.parameters import BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY
+from belvedere.api.parameters import AUDIT_QUERY, BROWSE_QUERY, IDEMPOTENCY_KEY, IF_MATCH, LIST_QUERY, TAIL_QUERY
 from belvedere.api.preconditions import etag, revisions
 from belvedere.contract import (
+    audit,
     errors,
     jobs,
     listing,
@@ -38,6 +39,7 @@ SOURCES: Final = "/v1/{project_id}/log-sources"
 STORES: Final = "/v1/{project_id}/log-stores"
 STORE: Final = STORES + "/{store_name}"
 VIEWER_TYPES: Final = "/v1/{project_id}/viewer-types"
+AUDIT: Final = "/v1/{project_id}/audit"
 FLAVORS: Final = "/v1/{project_id}/visualization-job-flavors"  # below JOBS it would stand where a job id does
 
 
@@ -155,6 +157,11 @@ async def _remove_store(call: Call) -> Response:
 async def _test_store(call: Call) -> Response:
     bucket = store_rules.trial_request(await read_body(call.request))
     return answer(await call.services.log_stores.test(call.who, _store_name(call), bucket))
+
+
+async def _audit(call: Call) -> Response:
+    request = audit.audit_request(call.request.query_params.multi_items())
+    return answer(await call.services.audit.traces(call.who, request))
 
 
 def _store_name(call: Call) -> str:
@@ -418,6 +425,16 @@ _JOB_OPERATIONS: Final[tuple[Operation, ...]] = (
         body=log_stores.TryLogStore,
         answer=log_stores.LogStoreTried,
         errors=(*BODY_ERRORS, errors.NotFound),
+        is_extension=True,
+    ),
+    Operation(
+        name="listAuditTraces",
+        method="GET",
+        path=AUDIT,
+        summary="Who did what in the project, from where, and what was refused; the newest first",
+        handler=_audit,
+        answer=audit.AuditList,
+        parameters=AUDIT_QUERY,
         is_extension=True,
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from belvedere.contract import limits, listing, log_sources
+from belvedere.contract import audit, limits, listing, log_sources
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +70,35 @@ BROWSE_QUERY: Final = (
         minimum=1,
         maximum=log_sources.PAGE_SIZE,
         default=log_sources.PAGE_SIZE_DEFAULT,
+    ),
+    _query("marker", "next_marker of the previous page.", type="string"),
+)
+
+AUDIT_QUERY: Final = (
+    _query("job_id", "Traces of this job.", type="string", pattern="^[0-9]+$"),
+    _query("trace_name", "Traces of this kind.", type="string", enum=[name.value for name in audit.TraceName]),
+    _query(
+        "trace_rating",
+        "normal: done; warning: refused; incident: failed through a fault of the service.",
+        type="string",
+        enum=list(audit.RATINGS),
+    ),
+    _query("resource_type", "What it was done to.", type="string", enum=[kind.value for kind in audit.ResourceType]),
+    _query("resource_id", "The job id, user name, access key, or store's name.", type="string"),
+    _query("user", "Who did it.", type="string"),
+    _query("source_ip", "From where.", type="string"),
+    _query("request_id", "In answer to which request.", type="string"),
+    _query("time_from", "At or after, in epoch milliseconds.", type="integer", minimum=0),
+    _query("time_before", "Before, in epoch milliseconds.", type="integer", minimum=0),
+    _query("all_projects", "Administrators: of all projects, and of none.", type="string", enum=["true", "false"]),
+    _query("order", "desc: the newest first; asc: the oldest.", type="string", enum=["desc", "asc"], default="desc"),
+    _query(
+        "limit",
+        "Traces in a page.",
+        type="integer",
+        minimum=1,
+        maximum=audit.PAGE_SIZE,
+        default=audit.PAGE_SIZE_DEFAULT,
     ),
     _query("marker", "next_marker of the previous page.", type="string"),
 )

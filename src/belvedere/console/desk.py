@@ -13,6 +13,7 @@ from belvedere.contract.limits import JOB_ID
 from belvedere.identity.gatekeeper import Gatekeeper, digest_of
 from belvedere.identity.records import Basis, Caller, SecretKind
 from belvedere.lifecycle.clock import Clock
+from belvedere.service.audit import Auditor
 
 STATIC = "/static/"
 # Where a sign-in may lead back to. What stands behind `to` is a place within the job's viewer, percent-encoded.
@@ -22,10 +23,11 @@ RETURNS = re.compile(r"/(?:jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]
 class Desk:
     """Knows sessions and makes pages."""
 
-    def __init__(self, gatekeeper: Gatekeeper, clock: Clock, rules: ConsoleRules) -> None:
+    def __init__(self, gatekeeper: Gatekeeper, clock: Clock, rules: ConsoleRules, audit: Auditor) -> None:
         self.gatekeeper = gatekeeper
         self.clock = clock
         self.rules = rules
+        self.audit = audit
 
     async def who(self, request: Request) -> Caller | None:
         """Who is signed in in this browser."""

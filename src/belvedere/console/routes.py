@@ -1,6 +1,6 @@
 """The console's routes, on the API's origin: sign-in, the home page, and the way over to a viewer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from belvedere.console.home import count_text, job_row
 from belvedere.console.job_routes import JobActions, ShareActions, job_routes
 from belvedere.console.sessions import OURS, delete_cookie
 from belvedere.console.share_routes import OpensShares, share_routes
+from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import BelvedereError, WrongCredentials
 from belvedere.contract.jobs import JobList
 from belvedere.contract.listing import ValidList
@@ -100,7 +101,7 @@ class _Console:
 
     async def sign_in(self, request: Request) -> Response:
         ticket = request.query_params.get("ticket")
-        session = await self._gatekeeper.redeem_ticket(ticket, self._clock()) if ticket else None
+        session = await self._redeemed(ticket) if ticket else None
         if session:
             return self._welcome(session, "/")
         if await self._desk.who(request):
@@ -116,11 +117,17 @@ class _Console:
         target = fields.get("next", "/")
         target = target if RETURNS.fullmatch(target) else "/"
         try:
-            who = await self._who_enters(fields)
+            session = await self._entered(fields)
         except BelvedereError as error:
             return self._desk.ask(target, status=error.http_status, error=error.message, user=fields.get("user", ""))
-        session = await self._gatekeeper.issue(SecretKind.SESSION, who, self._clock(), SESSION_LIFE)
         return self._welcome(session, target)
+
+    async def _entered(self, fields: Mapping[str, str]) -> str:
+        """A session for whoever filled in the form. Raises WrongCredentials, Unavailable."""
+        way = "token" if fields.get("token", "").strip() else "password"
+        async with self._desk.audit.act(None, TraceName.LOGIN, signed_by=way):
+            who = await self._who_enters(fields)
+            return await self._gatekeeper.issue(SecretKind.SESSION, who, self._clock(), SESSION_LIFE)
 
     async def _who_enters(self, fields: Mapping[str, str]) -> Principal:
         """By token, or by name and password. Raises WrongCredentials, Unavailable."""
@@ -142,19 +149,36 @@ class _Console:
         if wanted not in {project.id for project in await self._entrance.projects_of(who)}:
             return self._desk.message(404, "There is no such project", "Or you have no role in it.")
         there = Principal(user=who.user, project_id=wanted)
-        await self._gatekeeper.end_session(request.cookies.get(self._desk.rules.cookie.name, ""))
-        return self._welcome(await self._gatekeeper.issue(SecretKind.SESSION, there, self._clock(), SESSION_LIFE), "/")
+        async with self._desk.audit.act(who, TraceName.LOGIN, who.user, project_id=wanted):
+            await self._gatekeeper.end_session(request.cookies.get(self._desk.rules.cookie.name, ""))
+            session = await self._gatekeeper.issue(SecretKind.SESSION, there, self._clock(), SESSION_LIFE)
+        return self._welcome(session, "/")
+
+    async def _redeemed(self, ticket: str) -> str | None:
+        """A session for a ticket to the console."""
+        async with self._desk.audit.act(None, TraceName.LOGIN, signed_by="ticket") as act:
+            session = await self._gatekeeper.redeem_ticket(ticket, self._clock())
+            if session is None:
+                act.refuse(WrongCredentials.code, "A sign-in link was used again, or has expired.")
+        return session
 
     async def sign_out(self, request: Request) -> Response:
         """End this browser's session on the console. What it opened of viewers ends with it, within seconds."""
         if not is_from_our_page(request):
             return self._desk.refused()
         response = see_other("/")
-        for name, secret in request.cookies.items():
-            if OURS in name:
-                await self._gatekeeper.end_session(secret)
-                response.headers.append("Set-Cookie", delete_cookie(name))
+        ours = {name: secret for name, secret in request.cookies.items() if OURS in name}
+        who = await self._desk.who(request)
+        if who is not None:
+            async with self._desk.audit.act(who, TraceName.LOGOUT, who.user):
+                await self._end(ours.values())
+        for name in ours:
+            response.headers.append("Set-Cookie", delete_cookie(name))
         return response
+
+    async def _end(self, sessions: Iterable[str]) -> None:
+        for secret in sessions:
+            await self._gatekeeper.end_session(secret)
 
     def _welcome(self, session: str, target: str) -> Response:
         response = see_other(target)

@@ -21,7 +21,7 @@ ORDERS: Final = ("asc", "desc")
 TAIL: Final = 500  # lines of a viewer's log in one answer
 TAIL_DEFAULT: Final = 100
 PAGE_LIMIT: Final = 10**9  # ours: so that page x per_page stays within 64 bits
-_LATEST_MS: Final = 253_402_300_799_999  # the end of year 9999 in epoch milliseconds
+LATEST_MS: Final = 253_402_300_799_999  # the end of year 9999 in epoch milliseconds
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 Pairs = Iterable[tuple[str, str]]
@@ -55,8 +55,8 @@ def list_request(pairs: Pairs) -> ValidList:
         tags=_tags(query),
         owner=query.one("owner"),
         job_type=job_type.lower() if job_type else None,
-        created_from=query.number("created_from", 0, _LATEST_MS),
-        created_before=query.number("created_before", 0, _LATEST_MS),
+        created_from=query.number("created_from", 0, LATEST_MS),
+        created_before=query.number("created_before", 0, LATEST_MS),
         sort=_sort(query),
         descending=_is_descending(query),
         page=query.number("page", 1, PAGE_LIMIT) or 1,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from belvedere.contract.errors import AuthenticationError, InvalidToken, ProjectMismatch, UnscopedToken
+from belvedere.identity.acts import ACT
 from belvedere.identity.permissions import Permission, permissions_of
 from belvedere.identity.records import (
     NO_PROJECT,
@@ -127,6 +128,8 @@ class Gatekeeper:
             methods=methods,
             is_domain_scoped=is_domain_scoped,
         )
+        if act := ACT.get():
+            act.about(user=principal.user, resource_id=principal.user, project_id=principal.project_id)
         await self._store.remove_expired_secrets(now)
         await self._store.add_secret(record)
         return secret, record

@@ -3,9 +3,8 @@
 A share is worth no more than the right of the one who made it, and lets do nothing but look.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -49,27 +48,3 @@ class ShareStore(Protocol):
         ...
 
     async def note_use(self, share_id: str, now: datetime) -> None: ...
-
-
-class Act(StrEnum):
-    """What is done with a share link."""
-
-    CREATED = "share-created"
-    REVOKED = "share-revoked"
-    USED = "share-used"
-    REFUSED = "share-refused"  # a wrong password
-
-
-class ShareDeed(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was done with a share link, for the audit. `user`: "" for whoever came by the link."""
-
-    at: datetime
-    act: Act
-    job_id: int
-    project_id: str
-    share_id: str
-    user: str = ""
-    address: str = ""
-
-
-RecordDeed = Callable[[ShareDeed], None]

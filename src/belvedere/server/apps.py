@@ -27,7 +27,6 @@ from belvedere.lifecycle.jobs import Job
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
-from belvedere.server.deeds import log_share_deed
 from belvedere.server.edge import Edge, EdgeRules
 from belvedere.server.flavors import DEFAULT_CODE, flavors_of
 from belvedere.server.health import health_routes
@@ -36,6 +35,7 @@ from belvedere.server.metrics import Metrics
 from belvedere.server.settings import Settings
 from belvedere.server.uses import Uses
 from belvedere.server.viewer_kinds import viewer_kinds
+from belvedere.service.audit import Auditor
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.people import People
@@ -55,6 +55,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Runtime
     reconciler: Reconciler
     people: People
+    audit: Auditor
     passes: Passes
     shares: ShareService
     jobs: JobService
@@ -71,17 +72,18 @@ def build_jobs(
     passes: Passes,
     hint: Hint,
     locator: Locator,
+    audit: Auditor,
 ) -> JobService:
     """The use cases, with everything they need."""
     return JobService(
         store=jobs,
         board=board,
         passes=passes,
-        clock=utc_now,
         rules=service_rules(settings),
         places=locator,
         hint=hint,
         read_logs=runtime.logs,
+        audit=audit,
     )
 
 
@@ -96,7 +98,9 @@ def service_rules(settings: Settings) -> ServiceRules:
     )
 
 
-def build_shares(settings: Settings, store: ShareStore, passes: Passes, jobs: JobService) -> ShareService:
+def build_shares(
+    settings: Settings, store: ShareStore, passes: Passes, jobs: JobService, audit: Auditor
+) -> ShareService:
     """The use cases of share links, with everything they need."""
     return ShareService(
         store=store,
@@ -105,7 +109,7 @@ def build_shares(settings: Settings, store: ShareStore, passes: Passes, jobs: Jo
         find=jobs.find,
         clock=utc_now,
         rules=service_rules(settings),
-        record=log_share_deed,
+        audit=audit,
     )
 
 
@@ -120,7 +124,7 @@ def token_rules(settings: Settings) -> TokenRules:
 
 
 def build_log_stores(
-    settings: Settings, records: LogStoreRecords, catalog: StoreCatalog, runtime: Runtime
+    settings: Settings, records: LogStoreRecords, catalog: StoreCatalog, runtime: Runtime, audit: Auditor
 ) -> LogStoreService:
     """The use cases of log stores, with everything they need."""
     return LogStoreService(
@@ -130,6 +134,7 @@ def build_log_stores(
         publish=runtime.set_stores,
         try_store=partial(try_store, timeout=settings.source_check_seconds),
         resolve=resolve,
+        audit=audit,
     )
 
 
@@ -143,9 +148,9 @@ def build_api(parts: Parts) -> Starlette:
         data_folder=str(settings.data_folder),
         example_logs=_example_logs(settings),
     )
-    desk = Desk(parts.people.gatekeeper, utc_now, rules)
+    desk = Desk(parts.people.gatekeeper, utc_now, rules, parts.audit)
     return create_app(
-        services_of(parts.jobs, parts.log_stores, parts.shares, parts.people),
+        services_of(parts.jobs, parts.log_stores, parts.shares, parts.people, parts.audit),
         Doors(parts.people.gatekeeper, parts.people.ring, utc_now),
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,

@@ -44,6 +44,7 @@ from belvedere.server.settings import Settings, SettingsError
 from belvedere.server.store_keys import open_sealer
 from belvedere.server.tls import Certificate
 from belvedere.server.uses import Uses
+from belvedere.service.audit import Auditor
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.people import people
 from belvedere.store.opening import StoreError, Stores, open_store
@@ -134,9 +135,10 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
     reconciler = Reconciler(
         stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER
     )
-    those = people(stores.identities, sealer, utc_now, token_rules(settings))
+    audit = Auditor(stores.audit, utc_now)
+    those = people(stores.identities, sealer, utc_now, token_rules(settings), audit)
     passes = Passes(stores.passes, those.gatekeeper)
-    jobs = build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator)
+    jobs = build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator, audit)
     return Parts(
         settings=settings,
         stores=stores,
@@ -144,10 +146,11 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         runtime=runtime,
         reconciler=reconciler,
         people=those,
+        audit=audit,
         passes=passes,
-        shares=build_shares(settings, stores.shares, passes, jobs),
+        shares=build_shares(settings, stores.shares, passes, jobs, audit),
         jobs=jobs,
-        log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime),
+        log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime, audit),
         metrics=Metrics(__version__),
         uses=Uses(runtime, board),
     )

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from belvedere.contract import iam
+from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import NotFound, PermissionDenied, RequestError
 from belvedere.contract.iam_rules import ValidKey
 from belvedere.identity.keys import KeyRing, NewKey
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import AccessKey, Caller, IdentityStore, SignedBy, User
 from belvedere.lifecycle.clock import Clock
+from belvedere.service.audit import Auditor
 from belvedere.service.identities import no_such_user
 
 MOST_KEYS = 20  # of one user
@@ -19,10 +21,11 @@ MOST_KEYS = 20  # of one user
 class KeyService:
     """Checked requests in, answers of the contract out. Errors are those of `contract.errors`."""
 
-    def __init__(self, store: IdentityStore, keys: KeyRing, clock: Clock) -> None:
+    def __init__(self, store: IdentityStore, keys: KeyRing, clock: Clock, audit: Auditor) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._audit = audit
 
     async def keys(self, who: Caller, user: str | None) -> iam.KeysAnswer:
         """Somebody's lasting keys, without their secrets; an administrator sees anybody's. Raises NotFound."""
@@ -37,24 +40,30 @@ class KeyService:
 
     async def add_key(self, who: Caller, request: ValidKey) -> iam.KeyAnswer:
         """A new key, told with its secret this once. Raises NotFound, PermissionDenied, RequestError."""
-        self._refuse_temporary(who)
-        owner = await self._owner(who, request.user)
-        if len(await self._store.keys(owner.name)) >= MOST_KEYS:
-            raise RequestError(f"A user has {MOST_KEYS} keys at most. Remove one first.")
-        made = await self._keys.create(owner.name, self._clock(), description=request.description)
-        return iam.KeyAnswer(replace(_key_shown(made.key, owner), secret=made.secret_key))
+        async with self._audit.act(who, TraceName.CREATE_KEY) as act:
+            self._refuse_temporary(who)
+            owner = await self._owner(who, request.user)
+            if len(await self._store.keys(owner.name)) >= MOST_KEYS:
+                raise RequestError(f"A user has {MOST_KEYS} keys at most. Remove one first.")
+            act.about(resource_name=owner.name)
+            made = await self._keys.create(owner.name, self._clock(), description=request.description)
+            return iam.KeyAnswer(replace(_key_shown(made.key, owner), secret=made.secret_key))
 
     async def remove_key(self, who: Caller, access_key: str) -> None:
         """The key opens nothing from now on. Raises NotFound."""
-        key = await self._key(who, access_key)
-        await self._keys.remove(key.access_key)
+        async with self._audit.act(who, TraceName.DELETE_KEY, access_key) as act:
+            key = await self._key(who, access_key)
+            act.about(resource_name=key.user)
+            await self._keys.remove(key.access_key)
 
     async def temporary_key(self, who: Caller, seconds: int) -> iam.TemporaryKeyAnswer:
         """A key of the caller's for so many seconds. Raises PermissionDenied."""
-        self._refuse_temporary(who)
-        who.require(Permission.OWN_KEYS)
-        made = await self._keys.create(who.user, self._clock(), life=timedelta(seconds=seconds))
-        return iam.TemporaryKeyAnswer(_temporary(made))
+        async with self._audit.act(who, TraceName.CREATE_TEMPORARY_KEY) as act:
+            act.about(resource_name=who.user)
+            self._refuse_temporary(who)
+            who.require(Permission.OWN_KEYS)
+            made = await self._keys.create(who.user, self._clock(), life=timedelta(seconds=seconds))
+            return iam.TemporaryKeyAnswer(_temporary(made))
 
     def _refuse_temporary(self, who: Caller) -> None:
         """What is to end must not be able to go on as something else."""

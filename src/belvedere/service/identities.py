@@ -6,6 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from belvedere.contract import identity as wire
+from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import Conflict, NotFound, RequestError
 from belvedere.contract.jobs import Success
 from belvedere.identity.gatekeeper import Gatekeeper
@@ -19,6 +20,7 @@ from belvedere.identity.records import (
     User,
 )
 from belvedere.lifecycle.clock import Clock
+from belvedere.service.audit import Auditor
 from belvedere.service.tokens import TokenService
 from belvedere.service.views import epoch_ms
 
@@ -33,12 +35,14 @@ class IdentityService:
         passwords: Passwords,
         tokens: TokenService,
         clock: Clock,
+        audit: Auditor,
     ) -> None:
         self._store = store
         self._gatekeeper = gatekeeper
         self._passwords = passwords
         self._tokens = tokens
         self._clock = clock
+        self._audit = audit
 
     # Oneself
 
@@ -61,12 +65,13 @@ class IdentityService:
 
     async def change_password(self, who: Caller, change: wire.ChangePassword) -> Success:
         """Set one's own password; the sessions and tokens that it opened end. Raises RequestError."""
-        who.require(Permission.OWN_PASSWORD)
-        user = await self._user(who.user)
-        if not await self._passwords.is_right(user, change.password):
-            raise RequestError("password: this is not the present password.")
-        await self._write(await self._with_password(user, change.new_password))
-        return Success()
+        async with self._audit.act(who, TraceName.UPDATE_PASSWORD, who.user):
+            who.require(Permission.OWN_PASSWORD)
+            user = await self._user(who.user)
+            if not await self._passwords.is_right(user, change.password):
+                raise RequestError("password: this is not the present password.")
+            await self._write(await self._with_password(user, change.new_password))
+            return Success()
 
     # Users
 
@@ -82,39 +87,41 @@ class IdentityService:
 
     async def add_user(self, who: Caller, request: wire.AddUser) -> wire.UserShown:
         """A new user. Raises Conflict."""
-        who.require(Permission.USERS)
-        user = User(
-            id=secrets.token_hex(16),
-            name=request.name,
-            created_at=self._clock(),
-            is_service=request.service,
-            is_administrator=request.administrator,
-        )
-        if request.password:
-            user = await self._with_password(user, request.password)
-        if not await self._store.add_user(user):
-            raise Conflict(f"name: there is a user named {user.name} already. Names are never given to another.")
-        return _shown(user)
+        async with self._audit.act(who, TraceName.CREATE_USER, request.name, message=_words_of(request)):
+            who.require(Permission.USERS)
+            user = User(
+                id=secrets.token_hex(16),
+                name=request.name,
+                created_at=self._clock(),
+                is_service=request.service,
+                is_administrator=request.administrator,
+            )
+            if request.password:
+                user = await self._with_password(user, request.password)
+            if not await self._store.add_user(user):
+                raise Conflict(f"name: there is a user named {user.name} already. Names are never given to another.")
+            return _shown(user)
 
     async def change_user(self, who: Caller, name: str, change: wire.ChangeUser) -> wire.UserShown:
         """Change a user; tokens and sessions end with a new password, and all at once when disabled.
 
         Raises Conflict, NotFound, RequestError.
         """
-        who.require(Permission.USERS)
-        user = await self._user(name)
-        if change.password is not UNSET:
-            if user.is_service:
-                raise RequestError("password: a service account has none. Give it keys.")
-            user = await self._with_password(user, change.password)
-        changed = replace(
-            user,
-            is_enabled=user.is_enabled if change.enabled is UNSET else change.enabled,
-            is_administrator=user.is_administrator if change.administrator is UNSET else change.administrator,
-        )
-        ends = change.password is not UNSET or not changed.is_enabled
-        await self._write(changed, ends_sessions=ends)
-        return _shown(changed)
+        async with self._audit.act(who, TraceName.UPDATE_USER, name, message=_words_of(change)):
+            who.require(Permission.USERS)
+            user = await self._user(name)
+            if change.password is not UNSET:
+                if user.is_service:
+                    raise RequestError("password: a service account has none. Give it keys.")
+                user = await self._with_password(user, change.password)
+            changed = replace(
+                user,
+                is_enabled=user.is_enabled if change.enabled is UNSET else change.enabled,
+                is_administrator=user.is_administrator if change.administrator is UNSET else change.administrator,
+            )
+            ends = change.password is not UNSET or not changed.is_enabled
+            await self._write(changed, ends_sessions=ends)
+            return _shown(changed)
 
     # Projects
 
@@ -125,21 +132,24 @@ class IdentityService:
 
     async def add_project(self, who: Caller, request: wire.AddProject) -> wire.ProjectShown:
         """A new project, without members. Raises Conflict."""
-        who.require(Permission.PROJECTS)
-        project = Project(
-            id=secrets.token_hex(16), name=request.name, description=request.description, created_at=self._clock()
-        )
-        if not await self._store.add_project(project):
-            raise Conflict(f"name: there is a project named {request.name} already. Choose another name.")
-        return _project_shown(project)
+        async with self._audit.act(who, TraceName.CREATE_PROJECT, resource_name=request.name) as act:
+            who.require(Permission.PROJECTS)
+            project = Project(
+                id=secrets.token_hex(16), name=request.name, description=request.description, created_at=self._clock()
+            )
+            act.about(resource_id=project.id)
+            if not await self._store.add_project(project):
+                raise Conflict(f"name: there is a project named {request.name} already. Choose another name.")
+            return _project_shown(project)
 
     async def change_project(self, who: Caller, project_id: str, request: wire.AddProject) -> wire.ProjectShown:
         """Give a project another name and description. Raises Conflict, NotFound."""
-        who.require(Permission.PROJECTS)
-        project = await self._project(project_id)
-        if not await self._store.change_project(project_id, name=request.name, description=request.description):
-            raise Conflict(f"name: there is a project named {request.name} already. Choose another name.")
-        return _project_shown(replace(project, name=request.name, description=request.description))
+        async with self._audit.act(who, TraceName.UPDATE_PROJECT, project_id, resource_name=request.name):
+            who.require(Permission.PROJECTS)
+            project = await self._project(project_id)
+            if not await self._store.change_project(project_id, name=request.name, description=request.description):
+                raise Conflict(f"name: there is a project named {request.name} already. Choose another name.")
+            return _project_shown(replace(project, name=request.name, description=request.description))
 
     # Members
 
@@ -153,19 +163,21 @@ class IdentityService:
 
     async def give_role(self, who: Caller, project_id: str, name: str, role: wire.RoleWord) -> wire.MemberShown:
         """Make a user a member, or give them another role; it counts at once. Raises NotFound."""
-        await self._manage(who, project_id, Permission.CHANGE_MEMBERS)
-        await self._user(name)
-        await self._store.put_member(Member(project_id=project_id, user=name, role=Role(role)))
-        self._gatekeeper.forget()
-        return wire.MemberShown(user=name, role=role)
+        async with self._audit.act(who, TraceName.GRANT_ROLE, name, project_id=project_id, message=role):
+            await self._manage(who, project_id, Permission.CHANGE_MEMBERS)
+            await self._user(name)
+            await self._store.put_member(Member(project_id=project_id, user=name, role=Role(role)))
+            self._gatekeeper.forget()
+            return wire.MemberShown(user=name, role=role)
 
     async def remove_member(self, who: Caller, project_id: str, name: str) -> Success:
         """They are no member from now on; their sessions and tokens for the project end. Raises NotFound."""
-        await self._manage(who, project_id, Permission.CHANGE_MEMBERS)
-        if not await self._store.remove_member(project_id, name):
-            raise NotFound(f"{name} is no member of this project.")
-        self._gatekeeper.forget()
-        return Success()
+        async with self._audit.act(who, TraceName.REVOKE_ROLE, name, project_id=project_id):
+            await self._manage(who, project_id, Permission.CHANGE_MEMBERS)
+            if not await self._store.remove_member(project_id, name):
+                raise NotFound(f"{name} is no member of this project.")
+            self._gatekeeper.forget()
+            return Success()
 
     async def _manage(self, who: Caller, project_id: str, permission: Permission) -> None:
         """Raise unless the caller may, in the project that they have signed in to; an administrator in any."""
@@ -197,6 +209,13 @@ class IdentityService:
         if ends_sessions:
             await self._store.remove_all_secrets_of(user.name, endless_too=not user.is_enabled)
         self._gatekeeper.forget()
+
+
+def _words_of(request: wire.AddUser | wire.ChangeUser) -> str:
+    """What is asked for, for the audit; of a password only that there is one."""
+    asked = {name: getattr(request, name) for name in request.__struct_fields__ if name != "name"}
+    told = {name: "set" if name == "password" else value for name, value in asked.items() if value not in (None, UNSET)}
+    return " ".join(f"{name}={str(value).lower()}" for name, value in told.items())
 
 
 def _shown(user: User) -> wire.UserShown:

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import Conflict, NotFound, PreconditionFailed, RequestError
 from belvedere.contract.jobs import (
     FlavorList,
@@ -29,16 +30,17 @@ from belvedere.contract.log_sources import LogFolderList, ValidBrowse
 from belvedere.contract.reasons import Reason
 from belvedere.contract.source_rules import ValidSource
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
+from belvedere.identity.acts import ACT
 from belvedere.identity.gatekeeper import TICKET_LIFE
 from belvedere.identity.passes import Passes
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Basis, Caller
-from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.jobs import Event, Job, Visibility, sources_of
 from belvedere.lifecycle.status import Verb
 from belvedere.lifecycle.verbs import apply_verb
 from belvedere.runtimes.board import Board
 from belvedere.service import requests, views
+from belvedere.service.audit import Auditor
 from belvedere.service.rules import CheckedSource, Hint, LogPlaces, ReadLogs, ServiceRules
 from belvedere.service.source_checks import check_sources
 from belvedere.store.base import JobStore, KeyReused
@@ -52,6 +54,11 @@ _PERMISSION = {
     Verb.DELETE: Permission.DELETE,
     Verb.UPDATE: Permission.UPDATE,
     Verb.OPEN: Permission.GET,
+}
+_ACT = {
+    Verb.STOP: TraceName.STOP_JOB,
+    Verb.RESTART: TraceName.RESTART_JOB,
+    Verb.DELETE: TraceName.DELETE_JOB,
 }
 # What is told of a user's request in the job's history: kind and text.
 _TOLD = {
@@ -73,20 +80,21 @@ class JobService:
         store: JobStore,
         board: Board,
         passes: Passes,
-        clock: Clock,
         rules: ServiceRules,
         places: LogPlaces,
         hint: Hint,
         read_logs: ReadLogs,
+        audit: Auditor,
     ) -> None:
         self._store = store
         self._board = board
         self._passes = passes
-        self._clock = clock
+        self._clock = audit.clock
         self._rules = rules
         self._places = places
         self._hint = hint
         self._read_logs = read_logs
+        self._audit = audit
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by job, while somebody changes it
 
     @property
@@ -110,22 +118,24 @@ class JobService:
         The log source is asked first, so that a refusal leaves nothing behind. Raises the source check's errors,
         QuotaExceeded, and Conflict for a key that was used for another request.
         """
-        who.require(Permission.CREATE)
-        idempotency = requests.idempotency_key(who, request, key)
-        checked = await self._check(who, request)
-        now = self._clock()
-        stores = [each.store for each in checked]
-        try:
-            job, is_new = await self._store.create(
-                requests.new_job(who, request, stores), now=now, key=idempotency, quota=self._rules.quota
-            )
-        except KeyReused as error:
-            raise Conflict(
-                "Idempotency-Key: this key was used for another request. Send each new request with a new key."
-            ) from error
-        if is_new:
-            self._tell(job)
-        return views.created(job, self._rules.origins, _first_reason(checked))
+        async with self._audit.act(who, TraceName.CREATE_JOB, resource_name=request.job_name) as act:
+            who.require(Permission.CREATE)
+            idempotency = requests.idempotency_key(who, request, key)
+            checked = await self._check(who, request)
+            now = self._clock()
+            stores = [each.store for each in checked]
+            try:
+                job, is_new = await self._store.create(
+                    requests.new_job(who, request, stores), now=now, key=idempotency, quota=self._rules.quota
+                )
+            except KeyReused as error:
+                raise Conflict(
+                    "Idempotency-Key: this key was used for another request. Send each new request with a new key."
+                ) from error
+            act.about(resource_id=str(job.id))  # of the earlier one, if the request came before
+            if is_new:
+                self._tell(job)
+            return views.created(job, self._rules.origins, _first_reason(checked))
 
     async def browse(self, who: Caller, request: ValidBrowse) -> LogFolderList:
         """The folders below a place that logs may come from."""
@@ -158,13 +168,14 @@ class JobService:
 
     async def update(self, who: Caller, job_id: int | None, update: ValidUpdate, revisions: Revisions = None) -> int:
         """Change what the request names; the job's revision afterwards."""
-        who.require(Permission.UPDATE)
+        async with self._audit.act(who, TraceName.UPDATE_JOB, job_id):
+            who.require(Permission.UPDATE)
 
-        def change(job: Job, now: datetime) -> Job:
-            _require_revision(job, revisions)
-            return requests.updated(job, who, update, now)
+            def change(job: Job, now: datetime) -> Job:
+                _require_revision(job, revisions)
+                return requests.updated(job, who, update, now)
 
-        return (await self._change(who, job_id, Verb.UPDATE, change)).revision
+            return (await self._change(who, job_id, Verb.UPDATE, change)).revision
 
     async def sources(self, who: Caller, job_id: int | None) -> tuple[JobSources, int]:
         """Where the job's logs come from, and its revision."""
@@ -180,29 +191,31 @@ class JobService:
         Raises the source check's errors. A change that has been made already is made again without a word, whatever
         `revisions` says: that is how a client repeats a request whose answer it never got (RFC 9110, 13.1.1).
         """
-        who.require(Permission.UPDATE)
-        known = sources_of(await self.find(who, job_id))
-        checked = await check_sources(self._places, who.project_id, wanted, known)
-        settled = requests.settled_sources(wanted, [each.store for each in checked])
+        async with self._audit.act(who, TraceName.SET_SOURCES, job_id):
+            who.require(Permission.UPDATE)
+            known = sources_of(await self.find(who, job_id))
+            checked = await check_sources(self._places, who.project_id, wanted, known)
+            settled = requests.settled_sources(wanted, [each.store for each in checked])
 
-        def change(job: Job, now: datetime) -> Job:
-            changed = requests.with_sources(job, settled, now)
-            if changed != job:
-                _require_revision(job, revisions)
-            return changed
+            def change(job: Job, now: datetime) -> Job:
+                changed = requests.with_sources(job, settled, now)
+                if changed != job:
+                    _require_revision(job, revisions)
+                return changed
 
-        job = await self._change(who, job_id, Verb.UPDATE, change, tell=_of_sources)
-        return replace(self._sources(job), reason=_first_reason(checked)), job.revision
+            job = await self._change(who, job_id, Verb.UPDATE, change, tell=_of_sources)
+            return replace(self._sources(job), reason=_first_reason(checked)), job.revision
 
     async def act(self, who: Caller, job_id: int | None, verb: Verb, revisions: Revisions = None) -> int:
         """`stop`, `restart` or `delete` the job; its revision afterwards. Raises IllegalState."""
-        who.require(_PERMISSION[verb])
+        async with self._audit.act(who, _ACT[verb], job_id):
+            who.require(_PERMISSION[verb])
 
-        def change(job: Job, now: datetime) -> Job:
-            _require_revision(job, revisions)
-            return apply_verb(verb, job, now)
+            def change(job: Job, now: datetime) -> Job:
+                _require_revision(job, revisions)
+                return apply_verb(verb, job, now)
 
-        return (await self._change(who, job_id, verb, change)).revision
+            return (await self._change(who, job_id, verb, change)).revision
 
     async def events(self, who: Caller, job_id: int | None) -> JobEvents:
         """What happened to the job."""
@@ -221,17 +234,20 @@ class JobService:
 
         `rest`: the place within the viewer; "/" if it is none that a viewer can have.
         """
-        who.require(Permission.GET)
-        job = await self.find(who, job_id)
-        secret = await self._passes.ticket(who, job.id, self._clock(), basis)
-        url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", rest, secret)
-        return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
+        async with self._audit.act(who, TraceName.OPEN_JOB, job_id):
+            who.require(Permission.GET)
+            job = await self.find(who, job_id)
+            secret = await self._passes.ticket(who, job.id, self._clock(), basis)
+            url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", rest, secret)
+            return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
 
     async def find(self, who: Caller, job_id: int | None) -> Job:
         """The job, if they may see it. Raises NotFound."""
         job = None if job_id is None else await self._store.get(who.project_id, job_id)
         if job is None or (job.visibility is Visibility.PRIVATE and job.owner != who.user):
             raise NotFound("The job does not exist in this project. List the jobs to see which do.")
+        if act := ACT.get():
+            act.about(resource_name=job.name)
         return job
 
     async def _change(

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from belvedere.contract.audit import TraceName
 from belvedere.contract.endpoints import endpoint, host_of, require_public
 from belvedere.contract.errors import Conflict, NotFound, PermissionDenied, RequestError
 from belvedere.contract.jobs import Success
@@ -19,6 +20,7 @@ from belvedere.contract.store_rules import Keys, ValidStore, ValidStoreUpdate
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Caller
 from belvedere.lifecycle.clock import Clock
+from belvedere.service.audit import Auditor
 from belvedere.service.views import epoch_ms
 from belvedere.sources.stores import Addressing, ObjectStore
 from belvedere.store.base import EVERY_PROJECT, LogStoreRecord, LogStoreRecords
@@ -90,6 +92,7 @@ class LogStoreService:
         publish: Publish,
         try_store: TryStore,
         resolve: Resolve,
+        audit: Auditor,
     ) -> None:
         self._records = records
         self._catalog = catalog
@@ -97,6 +100,7 @@ class LogStoreService:
         self._publish = publish
         self._try_store = try_store
         self._resolve = resolve
+        self._audit = audit
 
     async def start(self) -> list[str]:
         """Renew what is sealed, and publish everything; names of stores whose secrets no key opens."""
@@ -130,47 +134,52 @@ class LogStoreService:
 
     async def add(self, who: Caller, request: ValidStore) -> LogStore:
         """Keep a new store. Raises Conflict, PermissionDenied, RequestError."""
-        who.require(Permission.CHANGE_STORES)
-        if request.shared and not who.may(Permission.SHARE_STORES):
-            raise PermissionDenied("shared: only an administrator may add a store for all projects. Leave it out.")
-        await self._check_endpoint(who, request.endpoint)
-        now = self._clock()
-        record = LogStoreRecord(
-            project_id=EVERY_PROJECT if request.shared else who.project_id,
-            name=request.name,
-            endpoint=request.endpoint,
-            region=request.region,
-            addressing=request.addressing,
-            allow_http=request.allow_http,
-            access_key=request.keys.access_key,
-            sealed_secret=self._catalog.sealed(request.keys),
-            created_at=now,
-            updated_at=now,
-        )
-        if request.name in self._catalog.configured or not await self._records.add(record):
-            raise Conflict(f"name: a log store named {request.name} exists already. Choose another name, or change it.")
-        await self._tell()
-        return await self._show(who, request.name)
+        async with self._audit.act(who, TraceName.CREATE_STORE, request.name):
+            who.require(Permission.CHANGE_STORES)
+            if request.shared and not who.may(Permission.SHARE_STORES):
+                raise PermissionDenied("shared: only an administrator may add a store for all projects. Leave it out.")
+            await self._check_endpoint(who, request.endpoint)
+            now = self._clock()
+            record = LogStoreRecord(
+                project_id=EVERY_PROJECT if request.shared else who.project_id,
+                name=request.name,
+                endpoint=request.endpoint,
+                region=request.region,
+                addressing=request.addressing,
+                allow_http=request.allow_http,
+                access_key=request.keys.access_key,
+                sealed_secret=self._catalog.sealed(request.keys),
+                created_at=now,
+                updated_at=now,
+            )
+            if request.name in self._catalog.configured or not await self._records.add(record):
+                raise Conflict(
+                    f"name: a log store named {request.name} exists already. Choose another name, or change it."
+                )
+            await self._tell()
+            return await self._show(who, request.name)
 
     async def update(self, who: Caller, name: str, update: ValidStoreUpdate) -> LogStore:
         """Change a store: running jobs read with the new keys from now on. Raises as `add`, and NotFound."""
-        record = await self._mine(who, name)
-        changed = self._changed(record, update, self._clock())
-        await self._check_endpoint(who, changed.endpoint)
-        if not await self._records.replace(changed):
-            raise Conflict(f"The log store {name} is being changed by others. Look at it and try again.")
-        await self._tell()
-        return await self._show(who, name)
+        async with self._audit.act(who, TraceName.UPDATE_STORE, name):
+            record = await self._mine(who, name)
+            changed = self._changed(record, update, self._clock())
+            await self._check_endpoint(who, changed.endpoint)
+            if not await self._records.replace(changed):
+                raise Conflict(f"The log store {name} is being changed by others. Look at it and try again.")
+            await self._tell()
+            return await self._show(who, name)
 
     async def remove(self, who: Caller, name: str) -> Success:
         """Forget a store that no job names. Raises Conflict, NotFound, PermissionDenied."""
-        record = await self._mine(who, name)
-        jobs = await self._records.remove(record.project_id, name)
-        if jobs:
-            noun = "1 job" if jobs == 1 else f"{jobs} jobs"
-            raise Conflict(f"The log store {name} is in use by {noun}. Delete them first, ended ones too.")
-        await self._tell()
-        return Success()
+        async with self._audit.act(who, TraceName.DELETE_STORE, name):
+            record = await self._mine(who, name)
+            jobs = await self._records.remove(record.project_id, name)
+            if jobs:
+                noun = "1 job" if jobs == 1 else f"{jobs} jobs"
+                raise Conflict(f"The log store {name} is in use by {noun}. Delete them first, ended ones too.")
+            await self._tell()
+            return Success()
 
     async def test(self, who: Caller, name: str, bucket: str | None) -> LogStoreTried:
         """Ask the store, or one of its buckets, now. Raises NotFound, PermissionDenied."""

@@ -125,8 +125,8 @@ def job_query(who: Principal, request: ValidList) -> JobQuery:
         tags=request.tags,
         owner=request.owner,
         job_type=request.job_type,
-        created_from=_moment(request.created_from),
-        created_before=_moment(request.created_before),
+        created_from=moment_of(request.created_from),
+        created_before=moment_of(request.created_before),
         sort=SortKey(request.sort),
         descending=request.descending,
         page=request.page,
@@ -135,5 +135,6 @@ def job_query(who: Principal, request: ValidList) -> JobQuery:
     )
 
 
-def _moment(epoch_ms: int | None) -> datetime | None:
+def moment_of(epoch_ms: int | None) -> datetime | None:
+    """The moment so many milliseconds after 1970."""
     return None if epoch_ms is None else _EPOCH + timedelta(milliseconds=epoch_ms)

@@ -1,26 +1,30 @@
 """The use cases of share links: made, listed and revoked by who may share; opened by whoever has one."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import Conflict, NotFound
 from belvedere.contract.jobs import Success
 from belvedere.contract.shares import MOST, Share, ShareCreated, ShareList, ValidShare
+from belvedere.identity.acts import Act
 from belvedere.identity.gatekeeper import digest_of, new_secret
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Caller, Principal
-from belvedere.identity.shares import Act, RecordDeed, ShareDeed, ShareRecord, ShareStore
+from belvedere.identity.shares import ShareRecord, ShareStore
 from belvedere.identity.tries import Tries
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.jobs import Job
 from belvedere.lifecycle.status import Verb, allowed_verbs
 from belvedere.service import views
+from belvedere.service.audit import Auditor
 from belvedere.service.rules import ServiceRules
 
 FindForCaller = Callable[[Caller, int | None], Awaitable[Job]]
@@ -68,7 +72,7 @@ class ShareService:
         find: FindForCaller,
         clock: Clock,
         rules: ServiceRules,
-        record: RecordDeed,
+        audit: Auditor,
     ) -> None:
         self._store = store
         self._passes = passes
@@ -76,14 +80,24 @@ class ShareService:
         self._find = find
         self._clock = clock
         self._rules = rules
-        self._record = record
+        self._audit = audit
         self._by_address = Tries(_TRIES_EACH, _A_MINUTE)
         self._by_share = Tries(_TRIES_ALL, _A_MINUTE)
 
     async def create(self, who: Caller, job_id: int | None, request: ValidShare) -> ShareCreated:
         """A new link. Raises Conflict if the job has too many."""
-        who.require(Permission.SHARE)
-        job, now, secret = await self._find(who, job_id), self._clock(), new_secret()
+        async with self._audit.act(who, TraceName.CREATE_SHARE, job_id) as act:
+            who.require(Permission.SHARE)
+            record, secret = await self._drafted(who, await self._find(who, job_id), request)
+            act.about(message=_told_of(record))
+            if not await self._store.add_share(record, MOST):
+                raise Conflict(f"The job has {MOST} share links already. Revoke one first.")
+            share = _shown(record, record.created_at)
+            return ShareCreated(url=f"{self._rules.public_origin}/s/{secret}", share=share)
+
+    async def _drafted(self, who: Caller, job: Job, request: ValidShare) -> tuple[ShareRecord, str]:
+        """A new link that is not kept yet, and its secret."""
+        now, secret = self._clock(), new_secret()
         record = ShareRecord(
             id=digest_of(new_secret())[:16],
             digest=digest_of(secret),
@@ -94,10 +108,7 @@ class ShareService:
             created_at=now,
             expires_at=now + timedelta(seconds=request.life),
         )
-        if not await self._store.add_share(record, MOST):
-            raise Conflict(f"The job has {MOST} share links already. Revoke one first.")
-        self._tell(Act.CREATED, record, user=who.user)
-        return ShareCreated(url=f"{self._rules.public_origin}/s/{secret}", share=_shown(record, now))
+        return record, secret
 
     async def list(self, who: Caller, job_id: int | None) -> ShareList:
         """The job's links, without what opens them."""
@@ -107,13 +118,12 @@ class ShareService:
 
     async def revoke(self, who: Caller, job_id: int | None, share_id: str) -> Success:
         """The link, and whatever was opened by it, is no good any more."""
-        who.require(Permission.SHARE)
-        job = await self._find(who, job_id)
-        revoked = next((each for each in await self._store.shares(job.id) if each.id == share_id), None)
-        if revoked is None or not await self._store.remove_share(job.id, share_id):
-            raise NotFound("The job has no such share link. List its share links to see which it has.")
-        self._tell(Act.REVOKED, revoked, user=who.user)
-        return Success()
+        async with self._audit.act(who, TraceName.REVOKE_SHARE, job_id, message=f"share link {share_id}"):
+            who.require(Permission.SHARE)
+            job = await self._find(who, job_id)
+            if not await self._store.remove_share(job.id, share_id):
+                raise NotFound("The job has no such share link. List its share links to see which it has.")
+            return Success()
 
     async def open(self, secret: str, password: str | None, address: str) -> Opening:
         """What comes of it when somebody at this address opens the link; `password`: None if they gave none."""
@@ -126,7 +136,7 @@ class ShareService:
         if job is None:
             return _GONE
         refused = await self._refused(record, password, address, now)
-        return refused or await self._opened(record, job, address, now)
+        return refused or await self._opened(record, job, now)
 
     async def _job_for(self, guest: Caller, record: ShareRecord) -> Job | None:
         if not guest.may(Permission.GET):
@@ -151,30 +161,26 @@ class ShareService:
             self._by_address.forget((record.id, address))
             return None
         self._by_share.failed(record.id, now)
-        self._tell(Act.REFUSED, record, address=address)
+        async with self._using(record, None) as act:
+            act.refuse("ModelArts.0201", f"{_told_of(record)}: a wrong password")
         return Opening(outcome=Outcome.WRONG)
 
-    async def _opened(self, record: ShareRecord, job: Job, address: str, now: datetime) -> Opening:
+    async def _opened(self, record: ShareRecord, job: Job, now: datetime) -> Opening:
         if Verb.OPEN not in allowed_verbs(job):
             return Opening(outcome=Outcome.RESTING, job_name=job.name, expires_at=record.expires_at)
-        ticket = await self._passes.guest_ticket(record, now)
-        await self._store.note_use(record.id, now)
-        self._tell(Act.USED, record, address=address)
+        async with self._using(record, job):
+            ticket = await self._passes.guest_ticket(record, now)
+            await self._store.note_use(record.id, now)
         url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", "/", ticket)
         return Opening(outcome=Outcome.OPENED, url=url, job_name=job.name, expires_at=record.expires_at)
 
-    def _tell(self, act: Act, record: ShareRecord, *, user: str = "", address: str = "") -> None:
-        self._record(
-            ShareDeed(
-                at=self._clock(),
-                act=act,
-                job_id=record.job_id,
-                project_id=record.maker.project_id,
-                share_id=record.id,
-                user=user,
-                address=address,
-            )
-        )
+    def _using(self, record: ShareRecord, job: Job | None) -> AbstractAsyncContextManager[Act]:
+        facts = {"project_id": record.maker.project_id, "resource_name": job.name if job else "", "signed_by": "share"}
+        return self._audit.act(None, TraceName.USE_SHARE, record.job_id, message=_told_of(record), **facts)
+
+
+def _told_of(record: ShareRecord) -> str:
+    return f"share link {record.id} of {record.maker.user}"
 
 
 def _shown(record: ShareRecord, now: datetime) -> Share:

@@ -7,8 +7,10 @@ import msgspec
 from msgspec import UNSET
 
 from belvedere.contract import iam
+from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import InvalidToken, NotFound, WrongCredentials
 from belvedere.contract.iam_rules import ValidScope, ValidSignIn, is_domain
+from belvedere.identity.acts import ACT
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.records import (
@@ -23,6 +25,7 @@ from belvedere.identity.records import (
     User,
 )
 from belvedere.lifecycle.clock import Clock
+from belvedere.service.audit import Auditor
 
 _WRONG = "The username or password is wrong."
 _NO_PROJECT = "You have no role in any project yet. Ask an administrator for one."
@@ -52,16 +55,28 @@ class TokenService:
     """Checked requests in, answers of the contract out."""
 
     def __init__(
-        self, store: IdentityStore, gatekeeper: Gatekeeper, passwords: Passwords, clock: Clock, rules: TokenRules
+        self,
+        store: IdentityStore,
+        gatekeeper: Gatekeeper,
+        passwords: Passwords,
+        clock: Clock,
+        rules: TokenRules,
+        audit: Auditor,
     ) -> None:
         self._store = store
         self._gatekeeper = gatekeeper
         self._passwords = passwords
         self._clock = clock
         self.rules = rules
+        self._audit = audit
 
     async def sign_in(self, request: ValidSignIn, *, with_catalog: bool) -> IssuedToken:
         """A new token. Raises WrongCredentials and InvalidToken; their words don't tell what it was that is wrong."""
+        way = "token" if request.token else "password"
+        async with self._audit.act(None, TraceName.LOGIN, signed_by=way):
+            return await self._sign_in(request, with_catalog=with_catalog)
+
+    async def _sign_in(self, request: ValidSignIn, *, with_catalog: bool) -> IssuedToken:
         now = self._clock()
         if request.token:
             user, methods, until = await self._by_token(request.token, now)
@@ -80,6 +95,8 @@ class TokenService:
     async def user_by_password(self, request: ValidSignIn) -> User:
         """Whose name and password these are. Raises WrongCredentials."""
         user = await self._named(request)
+        if user and (act := ACT.get()):  # never a name that nobody has: people type passwords there
+            act.about(user=user.name, resource_id=user.name)
         if not await self._passwords.is_right(user, request.password) or user is None:
             raise WrongCredentials(_WRONG)
         return user
@@ -99,8 +116,10 @@ class TokenService:
 
     async def revoke(self, who: Caller, subject: str | None) -> None:
         """The token is no good from now on. Raises NotFound."""
-        await self._subject(who, subject)
-        await self._gatekeeper.revoke_token(subject or "")
+        async with self._audit.act(who, TraceName.LOGOUT) as act:
+            record = await self._subject(who, subject)
+            act.about(resource_id=record.principal.user)
+            await self._gatekeeper.revoke_token(subject or "")
 
     async def projects_of(self, who: Principal) -> Sequence[Project]:
         """The projects that somebody may enter, the oldest first; an administrator may enter all."""

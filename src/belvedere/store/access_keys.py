@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, delete, insert, select, update
 from belvedere.identity.records import AccessKey
 from belvedere.store.database import Database
 from belvedere.store.tables import access_keys
+from belvedere.store.traces import if_done
 
 
 class SqlAccessKeys:
@@ -18,7 +19,9 @@ class SqlAccessKeys:
 
     async def add_key(self, key: AccessKey) -> None:
         row = {field: getattr(key, field) for field in AccessKey.__struct_fields__}
-        await self._keys_database.write(lambda c: c.execute(insert(access_keys).values(row)))
+        await self._keys_database.write(
+            lambda c: c.execute(insert(access_keys).values(row)), tells=lambda _: key.access_key
+        )
 
     async def find_key(self, access_key: str) -> AccessKey | None:
         chosen = select(access_keys).where(access_keys.c.access_key == access_key)
@@ -33,7 +36,7 @@ class SqlAccessKeys:
 
     async def remove_key(self, access_key: str) -> bool:
         gone = delete(access_keys).where(access_keys.c.access_key == access_key)
-        return await self._keys_database.write(lambda c: c.execute(gone).rowcount == 1)
+        return await self._keys_database.write(lambda c: c.execute(gone).rowcount == 1, tells=if_done)
 
     async def reseal_key(self, access_key: str, sealed_secret: str) -> None:
         change = update(access_keys).where(access_keys.c.access_key == access_key).values(sealed_secret=sealed_secret)

@@ -10,17 +10,23 @@ transaction stays open while the network is slow.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from belvedere.contract.errors import Unavailable
+from belvedere.identity.acts import ACT, Act
+from belvedere.store.traces import add_trace
 
 READERS: Final = 4
 CONNECTIONS: Final = READERS + 1
 
 T = TypeVar("T")
+
+Tells = Callable[[T], str | None]
+"""From what a transaction gave: None if it changed nothing; else the id of what it made, "" where that was known."""
 
 
 class Database:
@@ -36,11 +42,19 @@ class Database:
         """What `work` finds, all of it as of one moment. Raises Unavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, _transact, self._reading, work)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, tells: Tells[T] | None = None) -> T:
         """Do `work` wholly or not at all; on the disk when this returns. Raises Unavailable.
 
+        `tells`: this is what the act that is going on, if one is, came to do; its trace is written with it.
         Cancelling the caller does not undo a transaction that has begun.
         """
+        act = ACT.get() if tells else None
+        if act is None or act.is_told or tells is None:
+            return await self._write(work)
+        result, act.is_told = await self._write(partial(_tell, work=work, act=act, tells=tells))
+        return result
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, _transact, self._writing, work)
 
     def close(self) -> None:
@@ -48,6 +62,18 @@ class Database:
         self._writer.shutdown()
         self._readers.shutdown()
         self._reading.dispose()
+
+
+def _tell(connection: Connection, work: Callable[[Connection], T], act: Act, tells: Tells[T]) -> tuple[T, bool]:
+    """Do it and write its trace; what it gave, and whether there was something to do."""
+    result = work(connection)
+    made = tells(result)
+    if made is None:
+        return result, False
+    if made:
+        act.about(resource_id=made)
+    add_trace(connection, act.trace)
+    return result, True
 
 
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -18,6 +18,7 @@ from belvedere.identity.records import (
 from belvedere.store.access_keys import SqlAccessKeys
 from belvedere.store.database import Database
 from belvedere.store.tables import members, projects, secrets, users
+from belvedere.store.traces import always, if_done
 
 
 class SqlIdentityStore(SqlAccessKeys):
@@ -30,19 +31,19 @@ class SqlIdentityStore(SqlAccessKeys):
     # Projects
 
     async def add_project(self, project: Project) -> bool:
-        return await self._database.write(partial(_add_project, project=project))
+        return await self._database.write(partial(_add_project, project=project), tells=if_done)
 
     async def projects(self) -> list[Project]:
         return await self._database.read(_all_projects)
 
     async def change_project(self, project_id: str, *, name: str, description: str) -> bool:
         change = partial(_change_project, project_id=project_id, name=name, description=description)
-        return await self._database.write(change)
+        return await self._database.write(change, tells=if_done)
 
     # Users
 
     async def add_user(self, user: User) -> bool:
-        return await self._database.write(partial(_add_user, user=user))
+        return await self._database.write(partial(_add_user, user=user), tells=if_done)
 
     async def find_user(self, name: str) -> User | None:
         return await self._database.read(partial(_user, name=name))
@@ -51,15 +52,16 @@ class SqlIdentityStore(SqlAccessKeys):
         return await self._database.read(_all_users)
 
     async def change_user(self, user: User) -> bool:
-        return await self._database.write(partial(_change_user, user=user))
+        return await self._database.write(partial(_change_user, user=user), tells=if_done)
 
     # Members
 
     async def put_member(self, member: Member) -> None:
-        await self._database.write(partial(_put_member, member=member))
+        await self._database.write(partial(_put_member, member=member), tells=always)
 
     async def remove_member(self, project_id: str, user: str) -> bool:
-        return await self._database.write(partial(_remove_member, project_id=project_id, user=user))
+        remove = partial(_remove_member, project_id=project_id, user=user)
+        return await self._database.write(remove, tells=if_done)
 
     async def members(self, project_id: str) -> list[Member]:
         return await self._database.read(partial(_members, which=members.c.project_id == project_id))
@@ -73,13 +75,13 @@ class SqlIdentityStore(SqlAccessKeys):
     # Secrets
 
     async def add_secret(self, record: SecretRecord) -> None:
-        await self._database.write(lambda c: c.execute(insert(secrets).values(_row_of(record))))
+        await self._database.write(lambda c: c.execute(insert(secrets).values(_row_of(record))), tells=always)
 
     async def find_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
         return await self._database.read(partial(_find, kind=kind, digest=digest))
 
     async def take_secret(self, kind: SecretKind, digest: str) -> SecretRecord | None:
-        return await self._database.write(partial(_take, kind=kind, digest=digest))
+        return await self._database.write(partial(_take, kind=kind, digest=digest), tells=_ended)
 
     async def remove_secrets_of(self, principal: Principal) -> int:
         theirs = and_(secrets.c.user == principal.user, secrets.c.project_id == principal.project_id)
@@ -189,6 +191,11 @@ def _take(connection: Connection, kind: SecretKind, digest: str) -> SecretRecord
 
 def _is(kind: SecretKind, digest: str) -> ColumnElement[bool]:
     return and_(secrets.c.kind == kind, secrets.c.digest == digest)
+
+
+def _ended(record: SecretRecord | None) -> str | None:
+    """A ticket that is used up is half of signing in: the session that it becomes tells of it."""
+    return None if record is None or record.kind is SecretKind.TICKET else ""
 
 
 def _row_of(record: SecretRecord) -> dict[str, object]:

@@ -17,6 +17,7 @@ from belvedere.store.database import Database
 from belvedere.store.queries import Marker, decode_marker, encode_marker, page_of_ids, total
 from belvedere.store.records import chunks, job_with, jobs_by_ids, jobs_in_project, jobs_with, last_events
 from belvedere.store.tables import beats, job_counts, jobs, microseconds
+from belvedere.store.traces import if_done
 
 _SERVICE = "service"  # whose beat it is; the only one so far
 
@@ -33,7 +34,8 @@ class SqlJobStore:
     async def create(
         self, new: NewJob, *, now: datetime, key: IdempotencyKey | None = None, quota: int
     ) -> tuple[Job, bool]:
-        return await self._database.write(partial(create_job, new=new, now=now, key=key, quota=quota))
+        create = partial(create_job, new=new, now=now, key=key, quota=quota)
+        return await self._database.write(create, tells=_made)
 
     async def get(self, project_id: str, job_id: int) -> Job | None:
         return await self._database.read(lambda c: job_with(c, jobs.c.id == job_id, jobs.c.project_id == project_id))
@@ -53,7 +55,8 @@ class SqlJobStore:
         return await self._database.read(_count_by_status)
 
     async def replace(self, job: Job, *, events: Sequence[Event] = (), look_at: datetime | None) -> Job | None:
-        return await self._database.write(partial(claims.replace_job, job=job, events=events, look_at=look_at))
+        change = partial(claims.replace_job, job=job, events=events, look_at=look_at)
+        return await self._database.write(change, tells=if_done)
 
     async def claim_due(self, owner: str, *, now: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         return await self._database.write(partial(claims.claim_due, owner=owner, now=now, lease=lease, limit=limit))
@@ -89,6 +92,11 @@ class SqlJobStore:
 
     async def last_beat(self) -> datetime | None:
         return self._beat_before if self._beating else await self._database.read(_last_beat)
+
+
+def _made(created: tuple[Job, bool]) -> str | None:
+    job, is_new = created
+    return str(job.id) if is_new else None
 
 
 def _page(connection: Connection, query: JobQuery, marker: Marker | None, as_of: int) -> JobPage:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 from belvedere.store.base import EVERY_PROJECT, LogStoreRecord
 from belvedere.store.database import Database
 from belvedere.store.tables import jobs, log_stores
+from belvedere.store.traces import if_done
 
 
 class SqlLogStoreRecords:
@@ -17,16 +18,17 @@ class SqlLogStoreRecords:
         self._database = database
 
     async def add(self, record: LogStoreRecord) -> bool:
-        return await self._database.write(partial(_add, record=record))
+        return await self._database.write(partial(_add, record=record), tells=if_done)
 
     async def all(self) -> list[LogStoreRecord]:
         return await self._database.read(_all)
 
     async def replace(self, record: LogStoreRecord) -> bool:
-        return await self._database.write(partial(_replace, record=record))
+        return await self._database.write(partial(_replace, record=record), tells=if_done)
 
     async def remove(self, project_id: str, name: str) -> int:
-        return await self._database.write(partial(_remove, project_id=project_id, name=name))
+        remove = partial(_remove, project_id=project_id, name=name)
+        return await self._database.write(remove, tells=lambda jobs: None if jobs else "")
 
     async def uses(self, project_id: str) -> dict[str, int]:
         return await self._database.read(partial(_uses, project_id=project_id))

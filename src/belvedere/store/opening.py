@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.store import sqlite
+from belvedere.store.audit import SqlAuditStore
 from belvedere.store.database import CONNECTIONS, Database
 from belvedere.store.identities import SqlIdentityStore
 from belvedere.store.jobs import SqlJobStore
@@ -33,6 +34,7 @@ class Stores:
         self.identities = SqlIdentityStore(database)
         self.passes = SqlPassStore(database)
         self.shares = SqlShareStore(database)
+        self.audit = SqlAuditStore(database)
 
     def close(self) -> None:
         """Finish the transactions that have begun, then let the file go. May be called again."""

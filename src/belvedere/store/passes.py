@@ -9,6 +9,7 @@ from belvedere.identity.passes import Pass, PassKind
 from belvedere.identity.records import Basis, Principal
 from belvedere.store.database import Database
 from belvedere.store.tables import passes
+from belvedere.store.traces import always
 
 
 class SqlPassStore:
@@ -18,7 +19,7 @@ class SqlPassStore:
         self._database = database
 
     async def add_pass(self, record: Pass) -> None:
-        await self._database.write(lambda c: c.execute(insert(passes).values(_row_of(record))))
+        await self._database.write(lambda c: c.execute(insert(passes).values(_row_of(record))), tells=always)
 
     async def find_pass(self, kind: PassKind, digest: str) -> Pass | None:
         return await self._database.read(partial(_find, kind=kind, digest=digest))

@@ -10,6 +10,7 @@ from belvedere.identity.records import Principal
 from belvedere.identity.shares import ShareRecord
 from belvedere.store.database import Database
 from belvedere.store.tables import shares
+from belvedere.store.traces import if_done
 
 
 class SqlShareStore:
@@ -19,7 +20,7 @@ class SqlShareStore:
         self._database = database
 
     async def add_share(self, record: ShareRecord, most: int) -> bool:
-        return await self._database.write(partial(_add, record=record, most=most))
+        return await self._database.write(partial(_add, record=record, most=most), tells=if_done)
 
     async def find_share(self, digest: str) -> ShareRecord | None:
         return await self._database.read(partial(_find, digest=digest))
@@ -29,7 +30,7 @@ class SqlShareStore:
 
     async def remove_share(self, job_id: int, share_id: str) -> bool:
         chosen = delete(shares).where(and_(shares.c.job_id == job_id, shares.c.id == share_id))
-        return bool(await self._database.write(lambda c: c.execute(chosen).rowcount))
+        return bool(await self._database.write(lambda c: c.execute(chosen).rowcount, tells=if_done))
 
     async def note_use(self, share_id: str, now: datetime) -> None:
         used = update(shares).where(shares.c.id == share_id).values(uses=shares.c.uses + 1, used_at=now)

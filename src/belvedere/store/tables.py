@@ -25,6 +25,7 @@ from sqlalchemy import (
     false,
 )
 
+from belvedere.contract.audit import ResourceType, TraceName
 from belvedere.contract.reasons import Reason
 from belvedere.identity.passes import PassKind
 from belvedere.identity.permissions import Role
@@ -363,3 +364,35 @@ passes = Table(
 Index("ix_passes_by_share", passes.c.share_id)
 Index("ix_passes_by_job", passes.c.job_id)
 Index("ix_passes_by_expiry", passes.c.expires_at)
+
+# Added to, never changed: triggers see to that.
+audit_traces = Table(
+    "audit_traces",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("name", Word(TraceName), nullable=False),
+    Column("rating", String, nullable=False),
+    Column("resource_type", Word(ResourceType), nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("resource_name", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("user", String, nullable=False),
+    Column("signed_by", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("message", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_audit_traces_by_project", audit_traces.c.project_id, audit_traces.c.id)
+Index("ix_audit_traces_by_user", audit_traces.c.user, audit_traces.c.id)
+Index("ix_audit_traces_by_resource", audit_traces.c.resource_id, audit_traces.c.id)
+Index("ix_audit_traces_by_time", audit_traces.c.at)
+
+audit_marks = Table(
+    "audit_marks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
