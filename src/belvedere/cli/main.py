@@ -21,6 +21,7 @@ cli = LazyGroup(
         "user": ("belvedere.cli.people:user", "Say who may sign in."),
         "project": ("belvedere.cli.people:project", "Keep projects, and who is what in them."),
         "key": ("belvedere.cli.people:key", "Keep the access keys that programs sign with."),
+        "audit": ("belvedere.cli.audit:audit", "Read who did what, and what was refused."),
         "doctor": ("belvedere.cli.doctor:doctor", "Say what is missing on this machine, and what to do."),
         "completion": ("belvedere.cli.completion:completion", "Print the completion script of a shell."),
         "host": ("belvedere.cli.host:host", "Run a viewer host; `serve` starts one by itself."),

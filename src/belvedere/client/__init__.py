@@ -9,6 +9,7 @@ Users and the CLI import it. It imports `contract` alone.
         waited = client.wait(created.job_id, until=Goal.RUNNING)
 """
 
+from belvedere.client.audit import AuditQuery
 from belvedere.client.client import Client
 from belvedere.client.errors import (
     ApiError,
@@ -27,6 +28,7 @@ from belvedere.client.waiting import Goal, Outcome, Waited
 
 __all__ = [
     "ApiError",
+    "AuditQuery",
     "BadRequest",
     "Client",
     "ClientError",

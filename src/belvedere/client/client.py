@@ -9,11 +9,13 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
+from belvedere.client.audit import AuditQuery, audit_parameters
 from belvedere.client.errors import UnexpectedAnswer
 from belvedere.client.people import People
 from belvedere.client.queries import ListQuery, Versioned, VersionedSources, parameters
 from belvedere.client.transfer import RETRY_PAUSES, Transfer
 from belvedere.client.waiting import FIRST_PAUSE, Goal, Outcome, Waited, next_pause, outcome_of
+from belvedere.contract.audit import AuditList, AuditTrace
 from belvedere.contract.jobs import (
     CreateJob,
     Flavor,
@@ -222,6 +224,20 @@ class Client:
         """Whether it answers and accepts the keys, and has the bucket if one is named."""
         body = msgspec.json.encode(TryLogStore(bucket=bucket))
         return _decode(self._transfer.send("POST", f"{_store_path(name)}/test", body=body), LogStoreTried)
+
+    def trace_page(self, query: AuditQuery | None = None, marker: str | None = None) -> AuditList:
+        """One page of the audit; pass its `next_marker` for the next."""
+        return self._get("audit", AuditList, audit_parameters(query or AuditQuery(), marker))
+
+    def traces(self, query: AuditQuery | None = None, *, after: int | None = None) -> Iterator[AuditTrace]:
+        """All traces that match, fetched page by page as they are asked for; those behind the one named by `after`."""
+        marker = None if after is None else str(after)
+        while True:
+            page = self.trace_page(query, marker)
+            yield from page.traces
+            marker = page.next_marker
+            if marker is None:
+                return
 
     def wait(
         self,

@@ -35,6 +35,7 @@ from belvedere.server.apps import (
     spec_builder,
     token_rules,
 )
+from belvedere.server.audit_keeping import AuditFile, prune_now_and_then
 from belvedere.server.bootstrap import ADMINISTRATOR, Bootstrap, ensure_bootstrap
 from belvedere.server.locating import Locator
 from belvedere.server.logs import configure_logging
@@ -105,7 +106,8 @@ async def _serve(
         tls = certificate.context if certificate else None
         api = serving_asgi(build_edge(parts), api_socket, tls)
         gateway = serving_gateway(build_gateway(parts), viewer_socket, tls)
-        background = (parts.reconciler.run(), parts.uses.run(), *((certificate.follow(),) if certificate else ()))
+        following = (certificate.follow(),) if certificate else ()
+        background = (parts.reconciler.run(), parts.uses.run(), *following, *_audit_keepers(settings, stores))
         async with contextlib.AsyncExitStack() as stack:
             for work in background:
                 await stack.enter_async_context(_working(work))
@@ -201,6 +203,13 @@ def _certificate(settings: Settings) -> Certificate | None:
     certificate = Certificate(Path(settings.tls_cert).expanduser(), Path(settings.tls_key).expanduser())
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.renew)
     return certificate
+
+
+def _audit_keepers(settings: Settings, stores: Stores) -> Iterator[Coroutine[None, None, None]]:
+    if settings.audit_days:
+        yield prune_now_and_then(stores.audit, utc_now, settings.audit_days)
+    if settings.audit_path:
+        yield AuditFile(stores.audit, settings.audit_path).run()
 
 
 @contextlib.asynccontextmanager

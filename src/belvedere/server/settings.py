@@ -73,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_hours: float = 24.0  # how long a token that was got by signing in is good
     domain: str = "default"  # name of the account that clients of IAM say they belong to
     region: str = "default"  # name of the region that the catalog gives for our endpoints
+    audit_days: int = 365  # how long traces of the audit are kept; 0: for ever
+    audit_file: str = ""  # where they are written to as well, one JSON object a line; "": nowhere
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
     sleep_after: int = 900  # seconds without use until a viewer sleeps, for jobs that don't say; 0: never
     poll_seconds: float = 5.0  # pause between two looks at a log source
@@ -150,6 +152,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return parse_size(self.mirror_quota)
 
     @property
+    def audit_path(self) -> Path | None:
+        """The file that the audit is written to as well."""
+        return Path(self.audit_file).expanduser().absolute() if self.audit_file else None
+
+    @property
     def object_stores(self) -> dict[str, ObjectStore]:
         """The configured object stores by name."""
         default = {DEFAULT_STORE: self.store} if self.store.endpoint else {}
@@ -185,6 +192,7 @@ def strange_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 MOST_TOKEN_HOURS = 24 * 366
+MOST_AUDIT_DAYS = 36_500
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _SECTIONS = ("store", "stores", "flavors")
 _NAMES = (
@@ -304,6 +312,7 @@ def _checked(settings: Settings) -> Settings:
     _check_logging(settings)
     _check_seconds(settings)
     _check_jobs(settings)
+    _check_audit(settings)
     return settings
 
 
@@ -375,6 +384,14 @@ def _check_jobs(settings: Settings) -> None:
     if settings.sleep_after and not limits.SLEEP_AFTER_LEAST <= settings.sleep_after <= limits.SLEEP_AFTER_MOST:
         most = f"{limits.SLEEP_AFTER_LEAST} to {limits.SLEEP_AFTER_MOST} seconds, or 0 for never"
         raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
+
+
+def _check_audit(settings: Settings) -> None:
+    if not 0 <= settings.audit_days <= MOST_AUDIT_DAYS:
+        raise SettingsError(f"audit_days must be 0 (for ever) to {MOST_AUDIT_DAYS}, not {settings.audit_days}.")
+    path = settings.audit_path
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise SettingsError(f"audit_file: {path} can't be written. Name a file in a folder that is there.")
 
 
 def _check_viewer_users(settings: Settings) -> None:
