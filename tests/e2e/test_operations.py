@@ -161,11 +161,33 @@ def spoken(
     with running_service(tmp_path_factory.mktemp("spoken"), env=env) as service:
         job = service.run("secrets", f"obs://{BUCKET}/rich/exp_0/")
         link = service.ask("POST", f"/{job['job_id']}/ticket").json()["url"]
-        session = httpx2.get(link).headers["Set-Cookie"].partition("=")[2].partition(";")[0]
-        httpx2.get(link)  # used up by now
+        session = _visit(link).headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+        _visit(link)  # used up by now
         service.ask("GET", f"?ticket={link.partition('=')[2]}", **{"X-Request-Id": service.token})
         httpx2.get(service.endpoint, headers={"X-Auth-Token": f"{service.token}x"})
-        yield service, {service.token, link.partition("=")[2], session, seaweedfs.secret_key}
+        theirs = _signed_in(service)
+        ours = {service.token, service.bootstrap["secret_key"], link.partition("=")[2], session, seaweedfs.secret_key}
+        yield service, ours | theirs
+
+
+def _visit(link: str) -> httpx2.Response:
+    """As a browser would: it finds ``*.localhost`` by itself, which Python doesn't."""
+    url = httpx2.URL(link)
+    return httpx2.get(url.copy_with(host="127.0.0.1"), headers={"Host": url.netloc.decode()})
+
+
+def _signed_in(service: BelvedereProcess) -> set[str]:
+    """A person who has signed in, and mistyped once, and a program's keys: their secrets."""
+    password, mistyped = "correct-horse-battery", "correct-hoarse-battery"
+    with httpx2.Client(base_url=service.endpoint, headers=service.headers, timeout=30) as admin:
+        admin.post("/v1/identity/users", json={"name": "ann", "password": password}).raise_for_status()
+        made = admin.post("/v3.0/OS-CREDENTIAL/credentials", json={"credential": {"user_id": "ann"}}).json()
+    tokens = set()
+    for typed in (password, mistyped):
+        user = {"name": "ann", "password": typed, "domain": {"name": "default"}}
+        auth = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+        tokens.add(httpx2.post(f"{service.endpoint}/v3/auth/tokens", json=auth).headers.get("X-Subject-Token", ""))
+    return {password, mistyped, made["credential"]["secret"], *filter(None, tokens)}
 
 
 def test_no_secret_is_in_a_log(spoken: tuple[BelvedereProcess, set[str]]) -> None:
