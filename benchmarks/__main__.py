@@ -10,7 +10,20 @@ from pathlib import Path
 from benchmarks.effort import Effort
 from benchmarks.machine import described
 from benchmarks.report import Chapter, chapter_text, replaced, table
-from benchmarks.scenarios import api, burst, density, entry, gateway, large, memory, mirror, opening, series, wake
+from benchmarks.scenarios import (
+    api,
+    burst,
+    density,
+    entry,
+    gateway,
+    large,
+    memory,
+    mindinsight,
+    mirror,
+    opening,
+    series,
+    wake,
+)
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
@@ -21,6 +34,7 @@ SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
     "wake": wake.measure,
     "memory": memory.measure,
     "density": density.measure,
+    "mindinsight": mindinsight.measure,
     "api": api.measure,
     "entry": entry.measure,
     "gateway": gateway.measure,

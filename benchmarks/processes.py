@@ -52,6 +52,11 @@ def weight(roots: Iterable[int]) -> int:
     return sum(_pss(pid) for pid in descendants(roots, _parents()))
 
 
+def descendants_of(roots: Iterable[int]) -> set[int]:
+    """These processes and all that come from them, as of now."""
+    return descendants(roots, _parents())
+
+
 def processor_time(roots: Iterable[int]) -> float:
     """Seconds of processor time that these processes and their descendants have taken, with what they waited for."""
     return sum(_ticks(pid) for pid in descendants(roots, _parents())) / os.sysconf("SC_CLK_TCK")
