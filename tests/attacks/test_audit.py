@@ -8,8 +8,10 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from belvedere.api.envelope import Envelope
+from belvedere.api.throttle import Throttle
 from belvedere.identity.acts import WHENCE, one_line
 from belvedere.identity.addresses import Proxies, networks
+from belvedere.identity.rates import Rates
 from belvedere.server.edge import Edge, EdgeRules
 from tests.support.api import OTHER_PROJECT, PROJECT, Api, api_in_process
 
@@ -82,7 +84,7 @@ async def _address_behind(*, forwarded: str, trusted: str) -> str:
         told.append(whence.address if whence else "")
 
     rules = EdgeRules(names=frozenset(), is_secure=False, proxies=Proxies(networks=networks([trusted])))
-    edge = Edge(Envelope(app, lambda *_: None), rules)
+    edge = Edge(Envelope(app, lambda *_: None, Throttle(Rates())), rules)
     headers = [(b"host", b"api.example"), (b"x-forwarded-for", forwarded.encode())]
     scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": headers, "client": ("192.0.2.66", 5)}
     await edge(scope, _nothing, _drop)

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from belvedere.api.app import create_app
 from belvedere.api.doors import Doors
 from belvedere.api.operation import services_of
+from belvedere.api.throttle import Throttle
 from belvedere.contract.jobs import Flavor, ViewerKind
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse
 from belvedere.contract.origins import ViewerOrigins
@@ -21,6 +22,7 @@ from belvedere.identity.acts import AuditStore, Trace, TraceQuery
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passes import Passes, PassStore
 from belvedere.identity.passwords import Passwords
+from belvedere.identity.rates import Rates
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.runtimes.board import Board
@@ -61,6 +63,9 @@ class World:
 
     def clock(self) -> datetime:
         return self.now
+
+    def ticks(self) -> float:
+        return self.now.timestamp()
 
     def pass_time(self, **amount: float) -> None:
         self.now += timedelta(**amount)
@@ -173,7 +178,7 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api]:
+async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None = None) -> AsyncIterator[Api]:
     """The API over a new database in `folder`."""
     world, board = World(), Board()
     with open_store(folder / "belvedere.db", clock=world.clock) as stores:
@@ -211,6 +216,7 @@ async def api_in_process(folder: Path, *, quota: int = 100) -> AsyncIterator[Api
         app = create_app(
             services_of(service, _log_stores(stores, world, audit), shares, those, audit),
             Doors(gatekeeper, those.ring, world.clock),
+            throttle=Throttle(rates or Rates(), world.ticks),
             observe=world.observe,
         )
         for project_id in (PROJECT, OTHER_PROJECT):

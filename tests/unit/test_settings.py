@@ -151,6 +151,10 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {"BELVEDERE_MEMORY_BUDGET": "1MiB"}, "", "memory_budget: 1MiB is less than one viewer needs"),
         ({"mirror_quota": "all"}, {}, "", "mirror_quota: 'all' is no size"),
         ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
+        ({}, {"BELVEDERE_GUESS_RATE": "0.5"}, "", "guess_rate"),
+        ({}, {"BELVEDERE_USER_RATE": "-1"}, "", "user_rate"),
+        ({}, {"BELVEDERE_AUDIT_DAYS": "-1"}, "", "audit_days"),
+        ({}, {"BELVEDERE_AUDIT_FILE": "/no/such/folder/audit.jsonl"}, "", "audit_file"),
     ],
 )
 def test_what_is_wrong_is_named(

@@ -21,6 +21,7 @@ from belvedere.api.envelope import Envelope, Observer
 from belvedere.api.iam_operations import VersionsRoute
 from belvedere.api.operation import NOBODY, Call, Door, Operation, Services
 from belvedere.api.operations import OPERATIONS
+from belvedere.api.throttle import Throttle
 from belvedere.contract import validation
 from belvedere.contract.errors import BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
 from belvedere.identity.records import Caller
@@ -35,6 +36,7 @@ def create_app(
     services: Services,
     doors: Doors,
     *,
+    throttle: Throttle,
     observe: Observer | None = None,
     routes: Sequence[BaseRoute] = (),
     page_for_error: PageForError | None = None,
@@ -43,7 +45,7 @@ def create_app(
 
     `page_for_error` may answer a person with a page where the router finds nothing.
     """
-    api = _Api(services, doors)
+    api = _Api(services, doors, throttle)
     by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
     return Starlette(
         routes=[
@@ -52,7 +54,7 @@ def create_app(
             Route(OPENAPI_PATH, _openapi, methods=["GET"]),
             *routes,
         ],
-        middleware=[Middleware(Envelope, observe=observe or _ignore)],
+        middleware=[Middleware(Envelope, observe=observe or _ignore, throttle=throttle)],
         exception_handlers={
             BelvedereError: _belvedere_error,
             HTTPException: partial(_http_error, page_for_error or _no_page),
@@ -63,9 +65,10 @@ def create_app(
 class _Api:
     """Lets a request in, and hands it to its operation."""
 
-    def __init__(self, services: Services, doors: Doors) -> None:
+    def __init__(self, services: Services, doors: Doors, throttle: Throttle) -> None:
         self._services = services
         self._doors = doors
+        self._throttle = throttle
 
     def route(self, path: str, operations: Sequence[Operation]) -> Route:
         """One route for all methods of a path, so that 405 names them all."""
@@ -81,6 +84,8 @@ class _Api:
     async def _answer(self, request: Request, by_method: Mapping[str, Operation]) -> Response:
         operation = by_method[request.method]
         who = await self._let_in(request, operation.door)  # nothing is read or told before it is known who asks
+        if who is not NOBODY:
+            self._throttle.admit_user(who.user)
         text = request.path_params.get("job_id")
         job_id = None if text is None else validation.job_id(text)
         structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)

@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from belvedere.api.answers import error_answer
-from belvedere.contract.errors import InternalError
+from belvedere.api.throttle import Throttle
+from belvedere.contract.errors import InternalError, TooManyRequests
 from belvedere.identity.acts import WHENCE, Whence
 
 # route template ("" if none matched), method, status, seconds
@@ -30,8 +31,9 @@ _log = structlog.get_logger("belvedere.api")
 class Envelope:
     """ASGI middleware. Every request leaves through it, also the ones that fail."""
 
-    def __init__(self, app: ASGIApp, observe: Observer) -> None:
+    def __init__(self, app: ASGIApp, observe: Observer, throttle: Throttle) -> None:
         self._app = app
+        self._throttle = throttle
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +44,12 @@ class Envelope:
         _prepare(scope)
         sender = _Sender(scope, send)
         try:
+            self._throttle.admit(scope)
             await self._app(scope, receive, sender)
+            self._throttle.answered(scope, sender.status)
+        except TooManyRequests as refusal:  # what is refused within is answered there
+            is_iam = scope["path"].startswith("/v3")
+            await error_answer(refusal, scope["request_id"], is_iam=is_iam)(scope, receive, sender)
         except ClientDisconnect:
             sender.status = _GONE
         except Exception:

@@ -22,7 +22,7 @@ _REQUEST_ID = {"X-Request-Id": {"description": "Quote it to the operator.", "sch
 _COMMON: ErrorTypes = (
     errors.RequestError, errors.InvalidProject, errors.AuthenticationError, errors.InvalidToken, errors.UnscopedToken,
     errors.InvalidSignature,
-    errors.PermissionDenied, errors.ProjectMismatch, errors.Unavailable, errors.InternalError,
+    errors.PermissionDenied, errors.ProjectMismatch, errors.Unavailable, errors.TooManyRequests, errors.InternalError,
 )  # fmt: skip
 _PATH_PARAMETERS = {
     "project_id": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,64}$"},

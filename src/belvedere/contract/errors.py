@@ -196,6 +196,13 @@ class Unavailable(BelvedereError):
     code = "ModelArts.6101"
 
 
+class TooManyRequests(Unavailable):
+    """The caller, or whoever shares their address, asks faster than the service lets them."""
+
+    http_status = 429
+    code = "APIG.0308"
+
+
 class InternalError(BelvedereError):
     """Our fault. The log has the details under the request id."""
 
@@ -205,5 +212,5 @@ EVERY_ERROR: tuple[type[BelvedereError], ...] = (
     ViewerNotInstalled, InvalidLogUrl, LogSourceRefused, QuotaExceeded, IllegalState, NotFound, NoSuchPath,
     MethodNotAllowed, Conflict, PreconditionFailed, AuthenticationError, InvalidToken, UnscopedToken,
     WrongCredentials, InvalidSignature, PermissionDenied, ProjectMismatch, LogSourceForbidden, Unavailable,
-    InternalError,
+    TooManyRequests, InternalError,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from belvedere.api.app import create_app
 from belvedere.api.doors import Doors
 from belvedere.api.operation import services_of
+from belvedere.api.throttle import Throttle
 from belvedere.console.desk import Desk
 from belvedere.console.routes import console_routes
 from belvedere.console.rules import ConsoleRules
@@ -21,6 +22,7 @@ from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
+from belvedere.identity.rates import Rates
 from belvedere.identity.shares import ShareStore
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job
@@ -152,6 +154,7 @@ def build_api(parts: Parts) -> Starlette:
     return create_app(
         services_of(parts.jobs, parts.log_stores, parts.shares, parts.people, parts.audit),
         Doors(parts.people.gatekeeper, parts.people.ring, utc_now),
+        throttle=Throttle(rates_of(settings)),
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,
         routes=[
@@ -161,6 +164,11 @@ def build_api(parts: Parts) -> Starlette:
             *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, utc_now),
         ],
     )
+
+
+def rates_of(settings: Settings) -> Rates:
+    """How often somebody may ask."""
+    return Rates(user=settings.user_rate, address=settings.address_rate, guesses_per_minute=settings.guess_rate)
 
 
 def build_edge(parts: Parts) -> ASGIApp:

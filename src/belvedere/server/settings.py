@@ -73,6 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_hours: float = 24.0  # how long a token that was got by signing in is good
     domain: str = "default"  # name of the account that clients of IAM say they belong to
     region: str = "default"  # name of the region that the catalog gives for our endpoints
+    user_rate: float = 1000.0  # requests per second of one user, twice as many at once; 0: no limit
+    address_rate: float = 2000.0  # the same from one address
+    guess_rate: float = 30.0  # bad tries to sign in from one address per minute; 0: no limit
     audit_days: int = 365  # how long traces of the audit are kept; 0: for ever
     audit_file: str = ""  # where they are written to as well, one JSON object a line; "": nowhere
     orphan_grace: float = 600.0  # seconds that viewers outlive a service that went away
@@ -313,6 +316,7 @@ def _checked(settings: Settings) -> Settings:
     _check_seconds(settings)
     _check_jobs(settings)
     _check_audit(settings)
+    _check_rates(settings)
     return settings
 
 
@@ -384,6 +388,13 @@ def _check_jobs(settings: Settings) -> None:
     if settings.sleep_after and not limits.SLEEP_AFTER_LEAST <= settings.sleep_after <= limits.SLEEP_AFTER_MOST:
         most = f"{limits.SLEEP_AFTER_LEAST} to {limits.SLEEP_AFTER_MOST} seconds, or 0 for never"
         raise SettingsError(f"sleep_after must be {most}; not {settings.sleep_after}.")
+
+
+def _check_rates(settings: Settings) -> None:
+    for name in ("user_rate", "address_rate", "guess_rate"):
+        value = getattr(settings, name)
+        if not (value == 0 or 1 <= value < math.inf):
+            raise SettingsError(f"{name} must be 1 or more, or 0 for no limit; not {value:g}.")
 
 
 def _check_audit(settings: Settings) -> None:

@@ -1,0 +1,55 @@
+"""Holds back whoever asks too often, before anything else is done for them."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import Scope
+
+from belvedere.contract.errors import TooManyRequests
+from belvedere.identity.rates import Rates, origin_of
+
+_PROBES: Final = frozenset({"/healthz", "/readyz"})
+# Where secrets are shown that people choose, or that somebody could try to guess.
+_GUESSES: Final = re.compile(r"/v3/auth/tokens|/sign-in")
+_BAD: Final = 400
+
+
+class Throttle:
+    """Counts requests by the address that they come from, as the edge knows it, and by user."""
+
+    def __init__(self, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rates = rates
+        self._clock = clock
+
+    def admit(self, scope: Scope) -> None:
+        """Raise TooManyRequests unless this address may send another one."""
+        client = scope.get("client")
+        if not client or scope["path"] in _PROBES:
+            return
+        origin = origin_of(client[0])
+        _refuse(self._rates.by_address.take(origin, self._clock()), "requests from this address")
+        if _is_guess(scope):
+            _refuse(self._rates.guesses.take(origin, self._clock()), "bad tries to sign in from this address")
+
+    def admit_user(self, user: str) -> None:
+        """Raise TooManyRequests unless this user may send another one."""
+        _refuse(self._rates.by_user.take(user, self._clock()), "requests by this user")
+
+    def answered(self, scope: Scope, status: int) -> None:
+        """A sign-in that was a good one was no guess."""
+        client = scope.get("client")
+        if client and status < _BAD and _is_guess(scope):
+            self._rates.guesses.give_back(origin_of(client[0]))
+
+
+def _is_guess(scope: Scope) -> bool:
+    if not _GUESSES.fullmatch(scope["path"]):
+        return False
+    return scope["method"] == "POST" or b"ticket=" in scope["query_string"]
+
+
+def _refuse(wait: float, what: str) -> None:
+    if wait:
+        raise TooManyRequests(f"There are too many {what}. Wait as long as Retry-After says.", retry_after=wait)
