@@ -30,6 +30,7 @@ from belvedere.host.mirrors import FolderMirrors
 from belvedere.host.places import Places, listening_socket, make_empty, make_private, places
 from belvedere.host.protocol import PROTOCOL, HostInfo
 from belvedere.host.room import Room
+from belvedere.host.sparing import spare_memory
 from belvedere.host.supervisor import Surroundings
 from belvedere.host.walls import Confining, Walls, lacks_here, users_here
 from belvedere.host.warming import WarmLauncher
@@ -80,6 +81,7 @@ def run_host(
     `viewers_folder`: where viewers' own environments lie; None: the user's. `control_groups`: let the kernel keep
     viewers within their memory, where it can. 1: viewers can't be confined as they have to be.
     """
+    spare_memory()
     os.umask(0o022)  # what viewers are to see must be readable by them; nobody else gets into our folders
     where = places(data)
     make_private(where.home)

@@ -17,6 +17,7 @@ import uvloop
 from belvedere import __version__
 from belvedere.contract.errors import Unavailable
 from belvedere.host.room import Room
+from belvedere.host.sparing import spare_memory
 from belvedere.host.walls import Confining, parse_users, what_is_lacking
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE
 from belvedere.identity.passes import Passes
@@ -76,6 +77,7 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
 
     `cautions`: what the operator should know of the settings; they are logged.
     """
+    spare_memory()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for text in cautions:
         _log.warning("caution", text=text)
