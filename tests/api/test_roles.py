@@ -41,6 +41,8 @@ ASKS: Mapping[str, tuple[Permission, object]] = {
     "updateLogStore": (Permission.CHANGE_STORES, {"region": "x"}),
     "removeLogStore": (Permission.CHANGE_STORES, None),
     "listMembers": (Permission.READ_MEMBERS, None),
+    "setQuotas": (Permission.PROJECTS, {}),
+    "showQuotas": (Permission.LIST, None),
     "listAuditTraces": (Permission.READ_AUDIT, None),
     "giveRole": (Permission.CHANGE_MEMBERS, {"role": "viewer"}),
     "removeMember": (Permission.CHANGE_MEMBERS, None),

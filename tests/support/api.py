@@ -25,11 +25,13 @@ from belvedere.identity.passwords import Passwords
 from belvedere.identity.rates import Rates
 from belvedere.identity.records import IdentityStore, Principal, Project, SecretKind
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
+from belvedere.lifecycle.quotas import Quotas
 from belvedere.runtimes.board import Board
 from belvedere.service.audit import Auditor
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.people import People, people
+from belvedere.service.quotas import QuotaService
 from belvedere.service.rules import CheckedSource, ServiceRules
 from belvedere.service.shares import ShareService
 from belvedere.service.tokens import TokenRules
@@ -187,6 +189,7 @@ async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None 
         those = people(stores.identities, Sealer([new_key()]), world.clock, token_rules, audit)
         gatekeeper = those.gatekeeper
         passes = Passes(stores.passes, gatekeeper)
+        quotas = QuotaService(stores.quotas, stores.jobs, stores.identities, Quotas(jobs=quota), audit)
         rules = ServiceRules(
             quota=quota,
             origins=ViewerOrigins(shared=VIEWERS),
@@ -214,7 +217,7 @@ async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None 
             audit=audit,
         )
         app = create_app(
-            services_of(service, _log_stores(stores, world, audit), shares, those, audit),
+            services_of(service, _log_stores(stores, world, audit), shares, those, audit, quotas),
             Doors(gatekeeper, those.ring, world.clock),
             throttle=Throttle(rates or Rates(), world.ticks),
             observe=world.observe,

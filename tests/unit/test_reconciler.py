@@ -58,12 +58,23 @@ class World:
         self.store = MemoryJobStore()
         self.runtime = FakeRuntime()
         self.board = Board()
+        self.quota: int | None = None
+
+    async def quota_of(self, project_id: str) -> int | None:
+        del project_id
+        return self.quota
 
     @contextlib.asynccontextmanager
     async def reconciling(self, store: Any = None, runtime: Any = None) -> AsyncIterator[Reconciler]:
         self.board = Board()
         reconciler = Reconciler(
-            store or self.store, runtime or self.runtime, self.board, clock=utc_now, spec_of=spec_of, owner="test"
+            store or self.store,
+            runtime or self.runtime,
+            self.board,
+            clock=utc_now,
+            spec_of=spec_of,
+            quota_of=self.quota_of,
+            owner="test",
         )
         task = asyncio.create_task(reconciler.run())
         try:
@@ -294,7 +305,9 @@ async def killed_after(world: World, calls: int, *, after: bool) -> None:
     budget = Budget(calls, after)
     board = Board()
     store, runtime = Killed(world.store, budget), Killed(world.runtime, budget)
-    reconciler = Reconciler(store, runtime, board, clock=utc_now, spec_of=spec_of, owner="test")
+    reconciler = Reconciler(
+        store, runtime, board, clock=utc_now, spec_of=spec_of, quota_of=world.quota_of, owner="test"
+    )
     task = asyncio.create_task(reconciler.run())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
@@ -366,3 +379,44 @@ async def test_a_job_that_is_changed_over_and_over_has_one_pass_at_a_time(caplog
         reconciler.hint(job.id)
         await until(lambda: world.is_quiet(job.id))
     assert "never retrieved" not in caplog.text
+
+
+async def test_jobs_beyond_the_running_quota_wait_and_say_why() -> None:
+    world = World()
+    world.quota = 2
+    jobs = [await world.create() for _ in range(5)]
+    async with world.reconciling():
+        await until(lambda: _so_many(world, jobs, JobStatus.WAITING, 3))
+        assert await _so_many(world, jobs, JobStatus.RUNNING, 2)
+        waiting = [job for each in jobs if (job := await world.store.find(each.id)) and job.run.waiting]
+        assert {job.run.waiting.code for job in waiting if job.run.waiting} == {ReasonCode.QUOTA}
+        assert len({job_id for verb, job_id in world.runtime.calls if verb == "ensure"}) == 2
+
+
+async def test_a_job_that_waits_for_its_project_runs_when_another_one_ends() -> None:
+    world = World()
+    world.quota = 1
+    jobs = [await world.create() for _ in range(2)]
+    async with world.reconciling() as reconciler:
+        await until(lambda: _so_many(world, jobs, JobStatus.WAITING, 1))
+        (first,) = [job for job in jobs if await world.status(job.id) == JobStatus.RUNNING]
+        (second,) = [job for job in jobs if job.id != first.id]
+        await world.ask(Verb.STOP, first.id)
+        reconciler.hint(first.id)
+        await world.reaches(second.id, JobStatus.RUNNING)
+        await world.reaches(first.id, JobStatus.KILLED)
+
+
+async def test_a_lowered_quota_ends_nothing_and_lets_a_running_job_change() -> None:
+    world = World()
+    job = await world.create()
+    async with world.reconciling():
+        await world.reaches(job.id, JobStatus.RUNNING)
+        world.quota = 0
+    async with world.reconciling():
+        await asyncio.sleep(0.05)
+        assert await world.status(job.id) == JobStatus.RUNNING
+
+
+async def _so_many(world: World, jobs: list[Job], status: JobStatus, number: int) -> bool:
+    return [await world.status(job.id) for job in jobs].count(status) == number

@@ -16,6 +16,7 @@ USERS: Final = "/v1/identity/users"
 USER: Final = USERS + "/{user_name}"
 PROJECTS: Final = "/v1/identity/projects"
 PROJECT: Final = PROJECTS + "/{project_id}"
+QUOTAS: Final = PROJECT + "/quotas"
 MEMBERS: Final = PROJECT + "/members"
 MEMBER: Final = MEMBERS + "/{user_name}"
 
@@ -73,6 +74,15 @@ async def _give_role(call: Call) -> Response:
 
 async def _remove_member(call: Call) -> Response:
     return answer(await call.services.identities.remove_member(call.who, _project_id(call), _user_name(call)))
+
+
+async def _quotas(call: Call) -> Response:
+    return answer(await call.services.quotas.show(call.who, _project_id(call)))
+
+
+async def _set_quotas(call: Call) -> Response:
+    wanted = rules.quotas_request(await read_body(call.request))
+    return answer(await call.services.quotas.set(call.who, _project_id(call), wanted))
 
 
 def _user_name(call: Call) -> str:
@@ -178,6 +188,27 @@ IDENTITY_OPERATIONS: Final[tuple[Operation, ...]] = (
         body=identity.AddProject,
         answer=identity.ProjectShown,
         errors=_CHANGES,
+        **_OURS,
+    ),
+    Operation(
+        name="showQuotas",
+        method="GET",
+        path=QUOTAS,
+        summary="What a project may have",
+        handler=_quotas,
+        answer=identity.ProjectQuotas,
+        errors=(errors.NotFound,),
+        **_OURS,
+    ),
+    Operation(
+        name="setQuotas",
+        method="PUT",
+        path=QUOTAS,
+        summary="Say what a project may have; what is left out is as the settings say",
+        handler=_set_quotas,
+        body=identity.SetQuotas,
+        answer=identity.ProjectQuotas,
+        errors=(*BODY_ERRORS, errors.NotFound),
         **_OURS,
     ),
     Operation(

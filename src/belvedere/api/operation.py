@@ -18,6 +18,7 @@ from belvedere.service.identities import IdentityService
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService
 from belvedere.service.people import People
+from belvedere.service.quotas import QuotaService
 from belvedere.service.shares import ShareService
 from belvedere.service.tokens import TokenService
 
@@ -32,10 +33,16 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     identities: IdentityService
     keys: KeyService
     audit: Auditor
+    quotas: QuotaService
 
 
 def services_of(
-    jobs: JobService, log_stores: LogStoreService, shares: ShareService, people: People, audit: Auditor
+    jobs: JobService,
+    log_stores: LogStoreService,
+    shares: ShareService,
+    people: People,
+    audit: Auditor,
+    quotas: QuotaService,
 ) -> Services:
     """All of them."""
     return Services(
@@ -46,6 +53,7 @@ def services_of(
         identities=people.identities,
         keys=people.keys,
         audit=audit,
+        quotas=quotas,
     )
 
 

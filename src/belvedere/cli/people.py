@@ -27,6 +27,7 @@ project = LazyGroup(
         "add": ("belvedere.cli.project_commands:add", "Add a project."),
         "list": ("belvedere.cli.project_commands:list_projects", "List the projects that one may enter."),
         "rename": ("belvedere.cli.project_commands:rename", "Give a project another name."),
+        "quota": ("belvedere.cli.project_commands:quota", "Show what a project may have, or set it."),
         "members": ("belvedere.cli.project_commands:members", "List a project's members and their roles."),
         "grant": ("belvedere.cli.project_commands:grant", "Give a user a role in a project."),
         "revoke": ("belvedere.cli.project_commands:revoke", "Take a user's role in a project away."),

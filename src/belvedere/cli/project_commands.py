@@ -3,6 +3,7 @@
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from belvedere.cli import options
 from belvedere.cli.connection import Flags, current
@@ -11,7 +12,7 @@ from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.session import connected
 from belvedere.client import Client
 from belvedere.contract.iam import IamProject
-from belvedere.contract.identity import AddProject, ProjectShown
+from belvedere.contract.identity import AddProject, ProjectQuotas, ProjectShown, SetQuotas
 
 _REMEDIES = {
     Exit.NO_SUCH_JOB: "`belvedere project list` shows the projects, `belvedere user list` the users.",
@@ -56,6 +57,62 @@ def rename(*, flags: Flags, named: str, name: str, output: Format) -> None:
         found = _found(client, named)
         changed = client.people.change_project(found.id, AddProject(name=name, description=found.description))
     _say(changed, f"The project is called {name} now.", output)
+
+
+def _limit(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(f"{text!r} is no quota: write a number, or default.")
+    return int(text)
+
+
+@click.command()
+@_project
+@click.option("--jobs", type=options.Parsed("number", _limit), help="Jobs, running or not; or default.")
+@click.option("--running", type=options.Parsed("number", _limit), help="Jobs that run at the same time; or default.")
+@options.output_option
+@options.connection_options
+@click.pass_context
+def quota(
+    context: click.Context,
+    *,
+    flags: Flags,
+    project_named: str | None,
+    jobs: int | None,
+    running: int | None,
+    output: Format,
+) -> None:
+    """Show what a project may have. Administrators set it by --jobs and --running."""
+    given = {name for name in ("jobs", "running") if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    with connected(flags, _REMEDIES) as client:
+        project_id = _id_of(client, flags, project_named)
+        found = client.people.quotas(project_id)
+        if given:
+            found = client.people.set_quotas(
+                project_id,
+                SetQuotas(
+                    jobs=jobs if "jobs" in given else _own(found, "jobs"),
+                    running_jobs=running if "running" in given else _own(found, "running_jobs"),
+                ),
+            )
+    if output is Format.TABLE:
+        rows = [("jobs", str(found.jobs_used), str(found.jobs), _whose(found, "jobs"))]
+        limit = "no limit" if found.running_jobs is None else str(found.running_jobs)
+        print_table(
+            ("WHAT", "USED", "QUOTA", "SAID BY"), [*rows, ("running jobs", "", limit, _whose(found, "running_jobs"))]
+        )
+    else:
+        print_document(found, output)
+
+
+def _own(quotas: ProjectQuotas, name: str) -> int | None:
+    own: int | None = None if name in quotas.defaults else getattr(quotas, name)
+    return own
+
+
+def _whose(quotas: ProjectQuotas, name: str) -> str:
+    return "the settings" if name in quotas.defaults else "an administrator"
 
 
 @click.command()

@@ -55,6 +55,15 @@ class People:
         """Give it another name and description."""
         return self._send("PUT", f"{_IDENTITY}/projects/{quote(project_id, safe='')}", identity.ProjectShown, project)
 
+    def quotas(self, project_id: str) -> identity.ProjectQuotas:
+        """What a project may have."""
+        return self._get(f"{_IDENTITY}/projects/{quote(project_id, safe='')}/quotas", identity.ProjectQuotas)
+
+    def set_quotas(self, project_id: str, quotas: identity.SetQuotas) -> identity.ProjectQuotas:
+        """Say what it may have: all of it; what is None is as the settings say."""
+        path = f"{_IDENTITY}/projects/{quote(project_id, safe='')}/quotas"
+        return self._send("PUT", path, identity.ProjectQuotas, quotas)
+
     def members(self, project_id: str) -> identity.MemberList:
         """A project's members."""
         return self._get(_members(project_id), identity.MemberList)

@@ -40,6 +40,7 @@ class TraceName(StrEnum):
     UPDATE_PASSWORD = "updatePassword"  # noqa: S105 - a name
     CREATE_PROJECT = "createProject"
     UPDATE_PROJECT = "updateProject"
+    UPDATE_QUOTAS = "updateQuotas"
     GRANT_ROLE = "grantRole"
     REVOKE_ROLE = "revokeRole"
     CREATE_KEY = "createAccessKey"
@@ -62,7 +63,9 @@ class ResourceType(StrEnum):
 
 _OTHERS: Final = {
     **dict.fromkeys((TraceName.CREATE_STORE, TraceName.UPDATE_STORE, TraceName.DELETE_STORE), ResourceType.STORE),
-    **dict.fromkeys((TraceName.CREATE_PROJECT, TraceName.UPDATE_PROJECT), ResourceType.PROJECT),
+    **dict.fromkeys(
+        (TraceName.CREATE_PROJECT, TraceName.UPDATE_PROJECT, TraceName.UPDATE_QUOTAS), ResourceType.PROJECT
+    ),
     **dict.fromkeys((TraceName.CREATE_KEY, TraceName.DELETE_KEY, TraceName.CREATE_TEMPORARY_KEY), ResourceType.KEY),
     TraceName.PRUNE_AUDIT: ResourceType.AUDIT,
 }

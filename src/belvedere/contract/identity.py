@@ -127,3 +127,24 @@ class MemberList(msgspec.Struct, frozen=True, kw_only=True):
 
     is_success: bool = True
     members: list[MemberShown]
+
+
+Quota = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class SetQuotas(msgspec.Struct, frozen=True, kw_only=True):
+    """PUT …/quotas: all of them. Absent or null: what the settings say."""
+
+    jobs: Quota | None = None
+    running_jobs: Quota | None = None
+
+
+class ProjectQuotas(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project may have; null: no limit. `defaults` names those that the settings say."""
+
+    is_success: bool = True
+    project_id: str
+    jobs: int
+    jobs_used: int
+    running_jobs: int | None
+    defaults: list[str]

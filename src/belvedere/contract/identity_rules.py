@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from belvedere.contract.decoding import JsonObject, json_object, missing, refuse, text_of
+from belvedere.contract.decoding import JsonObject, json_object, missing, refuse, shown, text_of
 from belvedere.contract.errors import RequestError
 from belvedere.contract.iam_rules import PASSWORD_LENGTH
 from belvedere.contract.identity import (
@@ -16,6 +16,7 @@ from belvedere.contract.identity import (
     ChangePassword,
     ChangeUser,
     RoleWord,
+    SetQuotas,
 )
 
 PASSWORD_LEAST: Final = 8
@@ -24,6 +25,7 @@ _USER_RULE = "1 to 64 lower-case letters, digits and . _ @ -, beginning with a l
 _PROJECT = re.compile(PROJECT_NAME_PATTERN.removeprefix("^").removesuffix("$"))
 _PROJECT_RULE = "1 to 64 letters, digits, periods, hyphens and underscores, beginning with a letter or digit"
 _DESCRIPTION: Final = 256
+QUOTA_MOST: Final = 1_000_000
 _ROLES: Final[tuple[RoleWord, ...]] = ("owner", "editor", "viewer")
 
 
@@ -115,4 +117,24 @@ def _flag(raw: JsonObject, field: str) -> bool | None:
     value = raw.get(field)
     if value is not None and not isinstance(value, bool):
         raise refuse(field, "true or false", value)
+    return value
+
+
+def quotas_request(body: bytes) -> SetQuotas:
+    """The quotas in a body. Raises RequestError and its kin."""
+    raw = json_object(body)
+    for name in raw:
+        if name not in SetQuotas.__struct_fields__:
+            raise RequestError(
+                f"{shown(name)}: there is no such quota. There are {', '.join(SetQuotas.__struct_fields__)}."
+            )
+    return SetQuotas(jobs=_quota(raw, "jobs"), running_jobs=_quota(raw, "running_jobs"))
+
+
+def _quota(raw: JsonObject, field: str) -> int | None:
+    value = raw.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= QUOTA_MOST:
+        raise refuse(field, f"an integer from 0 to {QUOTA_MOST}, or null for what the settings say", value)
     return value

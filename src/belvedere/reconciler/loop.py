@@ -15,10 +15,12 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.decide import Action, Plan, decide
 from belvedere.lifecycle.jobs import End, Event, Intent, Job
+from belvedere.lifecycle.quotas import is_running_job, place_among
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.reconciler.compare import differing, gist, unwanted
 from belvedere.runtimes.base import Runtime
@@ -37,20 +39,32 @@ FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
 _log = structlog.get_logger("belvedere.reconciler")
 
 SpecOf = Callable[[Job], Awaitable[ViewerSpec]]
+RunningQuota = Callable[[str], Awaitable[int | None]]
+"""How many jobs of a project may run at the same time; None: any number."""
 
 
 class Reconciler:
     """Brings viewers in line with jobs. `spec_of` may raise SourceError for a log source that is no longer allowed."""
 
     def __init__(
-        self, store: JobStore, runtime: Runtime, board: Board, *, clock: Clock, spec_of: SpecOf, owner: str
+        self,
+        store: JobStore,
+        runtime: Runtime,
+        board: Board,
+        *,
+        clock: Clock,
+        spec_of: SpecOf,
+        quota_of: RunningQuota,
+        owner: str,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._board = board
         self._clock = clock
         self._spec_of = spec_of
+        self._quota_of = quota_of
         self._owner = owner
+        self._granted: dict[int, int] = {}  # by job id: the attempt that was let run
         self._hinted = asyncio.Event()
         self._begun: dict[int, _Begun] = {}  # by job id: viewers of new jobs that no pass has taken up yet
         self._passes: dict[int, asyncio.Task[None]] = {}  # by job id: the pass that was begun last
@@ -191,11 +205,34 @@ class Reconciler:
                 return await self._runtime.remove(job.id)
 
     async def _ensure(self, job: Job) -> Seen:
+        kept_waiting = await self._let_run(job)
+        if kept_waiting:
+            return Seen(phase=Phase.WAITING, attempt=job.attempt, reason=kept_waiting)
         try:
             spec = await self._spec_of(job)
         except SourceError as error:
             return Seen(phase=Phase.FAILED, attempt=job.attempt, end=End.SOURCE, reason=error.reason)
         return await self._runtime.ensure(spec)
+
+    async def _let_run(self, job: Job) -> Reason | None:
+        """Give the job its place among its project's running ones; why it has to wait if there is none."""
+        quota = await self._quota_of(job.project_id)
+        before = self._board.get(job.id)
+        if quota is not None and not (before and self._is_running(before, job)):
+            others = (each for each in self._board.all() if each.job.project_id == job.project_id)
+            running = sum(self._is_running(each, each.job) for each in others if each.job.id != job.id)
+            if reason := place_among(running, quota):
+                return reason
+        self._granted[job.id] = job.attempt
+        return None
+
+    def _kept_waiting(self, project_id: str) -> list[int]:
+        """Jobs of the project that wait for others of it to end."""
+        here = (each.job for each in self._board.all() if each.job.project_id == project_id)
+        return [job.id for job in here if job.run.waiting and job.run.waiting.code is ReasonCode.QUOTA]
+
+    def _is_running(self, sighting: Sighting, job: Job) -> bool:
+        return is_running_job(job, sighting.seen, is_granted=self._granted.get(job.id) == job.attempt)
 
     async def _settle(self, claim: Claim, plan: Plan, seen: Seen) -> None:
         now = self._clock()
@@ -205,6 +242,8 @@ class Reconciler:
         if plan.job is None or (stored is not None and stored.run.end is not None and seen.phase is Phase.ABSENT):
             self._board.forget(claim.job.id)  # nothing of it runs: what is to be told of it stands in the database
             self._alive_until.pop(claim.job.id, None)
+            self._granted.pop(claim.job.id, None)
+            await self._make_due(self._kept_waiting(claim.job.project_id))
         elif stored is not None:
             self._board.put(stored, seen)
         if plan.look_at is not None or stored is None:

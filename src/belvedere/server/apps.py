@@ -26,6 +26,7 @@ from belvedere.identity.rates import Rates
 from belvedere.identity.shares import ShareStore
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job
+from belvedere.lifecycle.quotas import Quotas
 from belvedere.reconciler.loop import Reconciler
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
@@ -41,6 +42,7 @@ from belvedere.service.audit import Auditor
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
 from belvedere.service.people import People
+from belvedere.service.quotas import QuotaService
 from belvedere.service.rules import Hint, ServiceRules
 from belvedere.service.shares import ShareService
 from belvedere.service.tokens import TokenRules
@@ -58,6 +60,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     reconciler: Reconciler
     people: People
     audit: Auditor
+    quotas: QuotaService
     passes: Passes
     shares: ShareService
     jobs: JobService
@@ -98,6 +101,11 @@ def service_rules(settings: Settings) -> ServiceRules:
         flavors=flavors_of(settings.flavors),
         viewers=partial(viewer_kinds, settings.environments),
     )
+
+
+def default_quotas(settings: Settings) -> Quotas:
+    """What a project may have, unless an administrator says otherwise."""
+    return Quotas(jobs=settings.job_quota, running_jobs=settings.running_quota or None)
 
 
 def build_shares(
@@ -152,7 +160,7 @@ def build_api(parts: Parts) -> Starlette:
     )
     desk = Desk(parts.people.gatekeeper, utc_now, rules, parts.audit)
     return create_app(
-        services_of(parts.jobs, parts.log_stores, parts.shares, parts.people, parts.audit),
+        services_of(parts.jobs, parts.log_stores, parts.shares, parts.people, parts.audit, parts.quotas),
         Doors(parts.people.gatekeeper, parts.people.ring, utc_now),
         throttle=Throttle(rates_of(settings)),
         observe=parts.metrics.observe_api,

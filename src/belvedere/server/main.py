@@ -33,6 +33,7 @@ from belvedere.server.apps import (
     build_jobs,
     build_log_stores,
     build_shares,
+    default_quotas,
     spec_builder,
     token_rules,
 )
@@ -49,6 +50,7 @@ from belvedere.server.uses import Uses
 from belvedere.service.audit import Auditor
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.people import people
+from belvedere.service.quotas import QuotaService
 from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
@@ -136,10 +138,17 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         control_groups=settings.control_groups,
         confining=Confining(users=parse_users(settings.viewer_users), required=settings.require_sandbox),
     )
-    reconciler = Reconciler(
-        stores.jobs, runtime, board, clock=utc_now, spec_of=spec_builder(settings, locator), owner=OWNER
-    )
     audit = Auditor(stores.audit, utc_now)
+    quotas = QuotaService(stores.quotas, stores.jobs, stores.identities, default_quotas(settings), audit)
+    reconciler = Reconciler(
+        stores.jobs,
+        runtime,
+        board,
+        clock=utc_now,
+        spec_of=spec_builder(settings, locator),
+        quota_of=quotas.running_jobs,
+        owner=OWNER,
+    )
     those = people(stores.identities, sealer, utc_now, token_rules(settings), audit)
     passes = Passes(stores.passes, those.gatekeeper)
     jobs = build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator, audit)
@@ -151,6 +160,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         reconciler=reconciler,
         people=those,
         audit=audit,
+        quotas=quotas,
         passes=passes,
         shares=build_shares(settings, stores.shares, passes, jobs, audit),
         jobs=jobs,

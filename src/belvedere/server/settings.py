@@ -70,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mirror_quota: str = "10GiB"  # on disk, for logs mirrored from object stores
     control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
+    running_quota: int = 0  # jobs of a project that may run at the same time; 0: any number
     token_hours: float = 24.0  # how long a token that was got by signing in is good
     domain: str = "default"  # name of the account that clients of IAM say they belong to
     region: str = "default"  # name of the region that the catalog gives for our endpoints
@@ -377,6 +378,8 @@ def _check_seconds(settings: Settings) -> None:
 def _check_jobs(settings: Settings) -> None:
     if settings.job_quota < 1:
         raise SettingsError("job_quota must be 1 or more.")
+    if settings.running_quota < 0:
+        raise SettingsError("running_quota must be 0 (any number) or more.")
     if not 0 < settings.token_hours <= MOST_TOKEN_HOURS:
         raise SettingsError(f"token_hours must be more than 0 and at most {MOST_TOKEN_HOURS}.")
     try:

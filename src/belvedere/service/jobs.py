@@ -152,10 +152,11 @@ class JobService:
                 "marker: this is none of ours. Take next_marker of the previous page, with the same filters and order."
             ) from error
         now = self._clock()
+        quota, present = await self._store.room(who.project_id, self._rules.quota)
         return JobList(
             job_total_count=page.total,
-            job_count_limit=max(self._rules.quota - await self._store.count(who.project_id), 0),
-            quotas=self._rules.quota,
+            job_count_limit=max(quota - present, 0),
+            quotas=quota,
             jobs=[self._details(who, job, now) for job in page.jobs],
             next_marker=page.next_marker,
         )

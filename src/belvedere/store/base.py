@@ -9,6 +9,7 @@ import msgspec
 
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.jobs import AutoStop, Event, Job, Source, Visibility
+from belvedere.lifecycle.quotas import Quotas
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +135,16 @@ class LogStoreRecords(Protocol):
         ...
 
 
+class QuotaStore(Protocol):
+    """What projects may have, where that is other than the settings say."""
+
+    async def quotas(self, project_id: str) -> Quotas:
+        """A project's own; None in it is what the settings say."""
+        ...
+
+    async def set_quotas(self, project_id: str, quotas: Quotas) -> None: ...
+
+
 class JobStore(Protocol):
     """Jobs and what happened to them."""
 
@@ -142,7 +153,8 @@ class JobStore(Protocol):
     ) -> tuple[Job, bool]:
         """The job, and whether it is new (False: the same key and body came before).
 
-        Raises KeyReused; raises contract.errors.QuotaExceeded when the project already has `quota` jobs. The first
+        Raises KeyReused; raises contract.errors.QuotaExceeded when the project already has `quota` jobs, or as many as
+        its own quota says. The first
         event ("created") is written with it, and the job is due at once.
         """
         ...
@@ -161,6 +173,10 @@ class JobStore(Protocol):
 
     async def count(self, project_id: str) -> int:
         """How many jobs the project has. Constant cost."""
+        ...
+
+    async def room(self, project_id: str, quota: int) -> tuple[int, int]:
+        """How many jobs the project may have (its own quota, or else this one), and how many it has. Constant cost."""
         ...
 
     async def count_by_status(self) -> dict[JobStatus, int]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, select
 from belvedere.contract.errors import QuotaExceeded
 from belvedere.lifecycle.jobs import Event, Job
 from belvedere.store.base import IdempotencyKey, KeyReused, NewJob
+from belvedere.store.quotas import quotas_of
 from belvedere.store.records import add_events, add_job, job_with, jobs_in_project
 from belvedere.store.tables import idempotency_keys, jobs
 
@@ -20,7 +21,8 @@ def create_job(
     earlier = _job_of_key(connection, new.project_id, key) if key else None
     if earlier is not None:
         return earlier, False
-    require_room(jobs_in_project(connection, new.project_id), quota)
+    allowed, present = room_of(connection, new.project_id, quota)
+    require_room(present, allowed)
     draft = draft_of(new, now)
     job_id = add_job(connection, draft, look_at=now)
     add_events(connection, job_id, [Event(at=now, kind="created", text="Created.")])
@@ -53,6 +55,12 @@ def draft_of(new: NewJob, now: datetime) -> Job:
         updated_at=now,
         intended_at=now,
     )
+
+
+def room_of(connection: Connection, project_id: str, quota: int) -> tuple[int, int]:
+    """See `JobStore.room`."""
+    own = quotas_of(connection, project_id).jobs
+    return quota if own is None else own, jobs_in_project(connection, project_id)
 
 
 def require_room(present: int, quota: int) -> None:

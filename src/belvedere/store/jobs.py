@@ -12,7 +12,7 @@ from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.jobs import Event, Intent, Job
 from belvedere.store import claims
 from belvedere.store.base import Claim, IdempotencyKey, JobPage, JobQuery, NewJob
-from belvedere.store.creating import create_job
+from belvedere.store.creating import create_job, room_of
 from belvedere.store.database import Database
 from belvedere.store.queries import Marker, decode_marker, encode_marker, page_of_ids, total
 from belvedere.store.records import chunks, job_with, jobs_by_ids, jobs_in_project, jobs_with, last_events
@@ -50,6 +50,9 @@ class SqlJobStore:
 
     async def count(self, project_id: str) -> int:
         return await self._database.read(partial(jobs_in_project, project_id=project_id))
+
+    async def room(self, project_id: str, quota: int) -> tuple[int, int]:
+        return await self._database.read(partial(room_of, project_id=project_id, quota=quota))
 
     async def count_by_status(self) -> dict[JobStatus, int]:
         return await self._database.read(_count_by_status)

@@ -17,6 +17,7 @@ from belvedere.store.jobs import SqlJobStore
 from belvedere.store.log_stores import SqlLogStoreRecords
 from belvedere.store.migrations.running import SchemaTooNew, bring_up_to_date
 from belvedere.store.passes import SqlPassStore
+from belvedere.store.quotas import SqlQuotaStore
 from belvedere.store.shares import SqlShareStore
 
 
@@ -35,6 +36,7 @@ class Stores:
         self.passes = SqlPassStore(database)
         self.shares = SqlShareStore(database)
         self.audit = SqlAuditStore(database)
+        self.quotas = SqlQuotaStore(database)
 
     def close(self) -> None:
         """Finish the transactions that have begun, then let the file go. May be called again."""

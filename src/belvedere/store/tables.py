@@ -396,3 +396,12 @@ audit_marks = Table(
     Column("name", String, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
+
+# What a project may have, where that is other than the settings say.
+project_quotas = Table(
+    "project_quotas",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("jobs", Integer),
+    Column("running_jobs", Integer),
+)

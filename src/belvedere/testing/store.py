@@ -123,6 +123,9 @@ class MemoryJobStore:
     async def count(self, project_id: str) -> int:
         return sum(job.project_id == project_id for job in self.everything())
 
+    async def room(self, project_id: str, quota: int) -> tuple[int, int]:
+        return quota, await self.count(project_id)
+
     async def count_by_status(self) -> dict[JobStatus, int]:
         return dict(Counter(status_of(job) for job in self.everything()))
 
