@@ -3,6 +3,8 @@
 BIN := .venv/bin
 # Where viewers are installed for demo and tests.
 export BELVEDERE_VIEWERS_FOLDER ?= $(CURDIR)/.viewers
+# Where this is set, each start compiles all that it imports: three times the work.
+unexport PYTHONDONTWRITEBYTECODE
 DATA ?= data
 LOG_ROOT ?= logs
 PORT ?= 8080

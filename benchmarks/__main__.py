@@ -1,6 +1,7 @@
 """``python -m benchmarks [names…] [--quick] [--no-write]``."""
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -47,6 +48,9 @@ def main() -> int:
     """Measure, print, and write the figures into the documentation (a quick run writes nothing)."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended then, too
+    os.environ.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # it would make each start compile all that it imports, the peers' too
     effort = Effort(quick=arguments.quick)
     for name in arguments.names or SCENARIOS:
         chapter = _measured(name, effort)

@@ -66,12 +66,13 @@ class Spare:
 
 
 def serve(program: ModuleType, control: socket.socket) -> None:
-    """Fork on request until the control socket ends."""
+    """Fork on request until the control socket ends. Enables garbage collection once the program is prepared."""
     program.prepare()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise RuntimeError(f"{program.__name__}.prepare() left a thread running; forks would not have it")
     gc.collect()
     gc.freeze()  # so that a collection in a child does not copy every page of the parent
+    gc.enable()
     spare: Spare | None = Spare(program, control)
     control.send(READY)
     while True:
@@ -147,6 +148,7 @@ def main() -> None:
     control = socket.socket(fileno=arguments.control_fd)
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # imports make next to no garbage; `serve` collects what there is
     serve(importlib.import_module(arguments.program), control)
     sys.exit(0)
 

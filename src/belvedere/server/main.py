@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -80,6 +81,7 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
     `cautions`: what the operator should know of the settings; they are logged.
     """
     spare_memory()
+    gc.freeze()  # what was imported stays: no collection has to look at it again
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for text in cautions:
         _log.warning("caution", text=text)

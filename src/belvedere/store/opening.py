@@ -15,7 +15,7 @@ from belvedere.store.database import CONNECTIONS, Database
 from belvedere.store.identities import SqlIdentityStore
 from belvedere.store.jobs import SqlJobStore
 from belvedere.store.log_stores import SqlLogStoreRecords
-from belvedere.store.migrations.running import SchemaTooNew, bring_up_to_date
+from belvedere.store.migrations.schema import SchemaTooNew, bring_up_to_date
 from belvedere.store.passes import SqlPassStore
 from belvedere.store.quotas import SqlQuotaStore
 from belvedere.store.shares import SqlShareStore

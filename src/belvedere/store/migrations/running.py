@@ -1,4 +1,4 @@
-"""Bringing a database to this version's schema."""
+"""The steps to this version's schema, by Alembic. `schema` loads this when there are some to run."""
 
 from pathlib import Path
 
@@ -8,16 +8,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-
-class SchemaTooNew(Exception):
-    """A newer version of the program has written to the database."""
+from belvedere.store.migrations.schema import SchemaTooNew
 
 
-def bring_up_to_date(writer: Engine) -> None:
-    """Run the steps that are missing, all or none. Of two processes, one runs them while the other waits.
-
-    Raises SchemaTooNew for a database that knows steps that we don't.
-    """
+def run_missing_steps(writer: Engine) -> None:
+    """See `schema.bring_up_to_date`."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     script = ScriptDirectory.from_config(config)
