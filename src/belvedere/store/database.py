@@ -5,16 +5,20 @@ one writer in at a time anyway and waiting in a queue is cheaper than waiting fo
 a slow search delays no one. An asynchronous driver would do the same, with one change of thread for each statement
 instead of one for each transaction. A function that runs here is given a connection and can await nothing, so no
 transaction stays open while the network is slow.
+
+Writes that wait while another is under way are committed together: what a commit takes is the disk's time, and it takes
+no longer for many.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from belvedere.contract.errors import Unavailable
 from belvedere.identity.acts import ACT, Act
@@ -22,11 +26,20 @@ from belvedere.store.traces import add_trace
 
 READERS: Final = 4
 CONNECTIONS: Final = READERS + 1
+TOGETHER: Final = 64  # writes in one transaction at most: the first of them waits for the last
 
 T = TypeVar("T")
 
 Tells = Callable[[T], str | None]
 """From what a transaction gave: None if it changed nothing; else the id of what it made, "" where that was known."""
+
+
+class _Write(Generic[T]):
+    """Work to be done, and what comes of it."""
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self.work = work
+        self.done: Future[T] = Future()
 
 
 class Database:
@@ -37,6 +50,7 @@ class Database:
         self._writing = writer
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._waiting: deque[_Write[Any]] = deque()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds, all of it as of one moment. Raises Unavailable."""
@@ -46,7 +60,8 @@ class Database:
         """Do `work` wholly or not at all; on the disk when this returns. Raises Unavailable.
 
         `tells`: this is what the act that is going on, if one is, came to do; its trace is written with it.
-        Cancelling the caller does not undo a transaction that has begun.
+        Cancelling the caller does not undo a transaction that has begun. `work` may be called twice, and only one of
+        the calls counts.
         """
         act = ACT.get() if tells else None
         if act is None or act.is_told or tells is None:
@@ -55,13 +70,55 @@ class Database:
         return result
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, _transact, self._writing, work)
+        write = _Write(work)
+        self._waiting.append(write)
+        self._writer.submit(self._write_waiting)
+        return await asyncio.wrap_future(write.done)
 
     def close(self) -> None:
         """Finish what has begun, then let the file go. May be called again."""
         self._writer.shutdown()
         self._readers.shutdown()
         self._reading.dispose()
+
+    def _write_waiting(self) -> None:
+        """Do what waits. There is one call for each write, and most find that an earlier one has done it."""
+        some = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
+        writes = [write for write in some if write.done.set_running_or_notify_cancel()]
+        if len(writes) > 1:
+            try:
+                outcomes = _transact(self._writing, lambda connection: [_attempt(connection, each) for each in writes])
+            except (Unavailable, SQLAlchemyError):
+                pass  # perhaps because of one of them: each for itself, then
+            else:
+                for settle in outcomes:
+                    settle()
+                return
+        for write in writes:
+            _finish(self._writing, write)
+
+
+def _attempt(connection: Connection, write: _Write[T]) -> Callable[[], None]:
+    """Do it within a larger transaction; how to tell of it, once that is committed. Raises OperationalError."""
+    try:
+        with connection.begin_nested():
+            result = write.work(connection)
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
+        refusal = error
+        return lambda: write.done.set_exception(refusal)
+    return lambda: write.done.set_result(result)
+
+
+def _finish(engine: Engine, write: _Write[T]) -> None:
+    """Do it in a transaction of its own."""
+    try:
+        result = _transact(engine, write.work)
+    except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
+        write.done.set_exception(error)
+    else:
+        write.done.set_result(result)
 
 
 def _tell(connection: Connection, work: Callable[[Connection], T], act: Act, tells: Tells[T]) -> tuple[T, bool]:
