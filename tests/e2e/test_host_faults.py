@@ -13,6 +13,7 @@ from belvedere.host.children import children_of
 from belvedere.host.places import run_folder
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase, Seen
+from belvedere.runtimes import local
 from belvedere.runtimes.local import LocalRuntime
 from tests.support.viewers import (
     Roll,
@@ -218,6 +219,44 @@ async def test_after_a_killed_host_a_viewer_can_be_ensured_again(runtime: LocalR
     end(await host_pid(runtime), signal.SIGKILL)
     await until_phase(runtime, 1, Phase.ABSENT)
     assert (await stand_up(runtime, viewer_spec(1))).phase is Phase.READY
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "ANSWER_LIMIT", 1.0)
+    monkeypatch.setattr(local, "SILENCE_LIMIT", 1.0)
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_a_hung_host_is_replaced_and_nothing_of_it_is_left(runtime: LocalRuntime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    hung = await host_pid(runtime)
+    all_of_it = Roll([hung, *descendants(hung)])
+    end(hung, signal.SIGSTOP)
+    await until_phase(runtime, 1, Phase.ABSENT)
+    await stand_up(runtime, viewer_spec(1))
+    assert all_of_it.present() == []
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_closing_ends_a_hung_host_with_its_viewers(runtime: LocalRuntime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    hung = await host_pid(runtime)
+    all_of_it = Roll([hung, *descendants(hung)])
+    end(hung, signal.SIGSTOP)
+    await runtime.close(end_viewers=True)
+    await until(lambda: not all_of_it.present())
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_a_host_that_answers_in_the_end_is_kept(runtime: LocalRuntime) -> None:
+    await stand_up(runtime, viewer_spec(1))
+    slow = await host_pid(runtime)
+    end(slow, signal.SIGSTOP)
+    await until_phase(runtime, 1, Phase.UNKNOWN)
+    end(slow, signal.SIGCONT)
+    await until_phase(runtime, 1, Phase.READY)
+    assert await host_pid(runtime) == slow
 
 
 async def test_a_terminated_host_takes_everything_with_it(runtime: LocalRuntime) -> None:

@@ -22,6 +22,7 @@ from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, Ho
 from belvedere.host.room import Room
 from belvedere.host.walls import Confining
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
+from belvedere.runtimes.silence import Silence, killed_listener
 from belvedere.sources.stores import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 START_LIMIT = 20.0  # seconds until a host that was started has to answer
 END_LIMIT = 20.0  # seconds until one that was told to end has to be gone
 ANSWER_LIMIT = 10.0  # seconds for an answer that needs no waiting
+SILENCE_LIMIT = 20.0  # seconds after such a limit in which no other question is answered either: then it is hung
 CHANGES_LIMIT = 40.0  # the host waits up to 25 s for a change
 LOOK_PAUSE = 0.02  # seconds between two looks for a host that starts or ends
 RETRY_PAUSE = 1.0  # seconds after a fault in `changes`
@@ -88,6 +90,7 @@ class LocalRuntime:
         self._greeted: str | None = None  # id of the host that we have met
         self._stores_told = False  # whether that host has our stores
         self._meeting = asyncio.Lock()
+        self._silence = Silence(SILENCE_LIMIT)
         self._spawned: subprocess.Popen[bytes] | None = None
         self._closed = False
 
@@ -202,13 +205,15 @@ class LocalRuntime:
         *,
         start: bool = False,
         body: object = None,
-        limit: float = ANSWER_LIMIT,
+        limit: float | None = None,
     ) -> Answer | None:
         """Ask the host; None if there is none and none is wanted.
 
         The host that was met last is asked at once. If it has gone, or another one answers on its socket, that one is
         met and asked instead: all questions may be repeated.
         """
+        if self._silence.lasts_too_long and not self._closed:
+            await self._end_hung_host()
         if self._greeted and self._stores_told and not self._closed:
             with contextlib.suppress(*_Gone):
                 return await self._ask(method, path, kind, body=body, limit=limit, host=self._greeted)
@@ -275,9 +280,29 @@ class LocalRuntime:
                 start_new_session=True,
             )
 
+    async def _end_hung_host(self) -> None:
+        """Kill the host that has been silent for too long, unless it answers now. The next one ends what it leaves."""
+        async with self._meeting:
+            try:
+                await self._introduction()
+            except TimeoutError:
+                await self._kill_host()
+            self._silence.broken()
+
+    async def _kill_host(self) -> None:
+        gone = contextlib.suppress(ConnectionRefusedError, FileNotFoundError, ProcessLookupError)
+        with gone, killed_listener(self._places.control_socket) as pidfd:
+            log.warning("the viewer host does not answer any more; it is killed")
+            await _readable(pidfd, END_LIMIT)
+        self._reap()
+
     async def _end_host(self) -> None:
-        """Tell the host to end, and wait until its process is gone."""
-        info = await self._introduction()
+        """Tell the host to end, and wait until its process is gone; kill it if it does not answer."""
+        try:
+            info = await self._introduction()
+        except TimeoutError:
+            await self._kill_host()
+            return
         pid = info.pid if info else self._starting_pid()
         if pid is None:
             return
@@ -304,10 +329,21 @@ class LocalRuntime:
         kind: type[Answer],
         *,
         body: object = None,
-        limit: float = ANSWER_LIMIT,
+        limit: float | None = None,
         host: str | None = None,
     ) -> Answer:
-        """Ask whoever answers on the socket, or only the host of this id."""
+        """Ask whoever answers on the socket, or only the host of this id; listen to how long it is silent."""
+        try:
+            answer = await self._ask_once(method, path, kind, body=body, limit=limit or ANSWER_LIMIT, host=host)
+        except TimeoutError:
+            self._silence.noticed()
+            raise
+        self._silence.broken()
+        return answer
+
+    async def _ask_once(
+        self, method: str, path: str, kind: type[Answer], *, body: object, limit: float, host: str | None
+    ) -> Answer:
         session = self._connected()
         data = None if body is None else msgspec.json.encode(body)
         timeout = aiohttp.ClientTimeout(total=limit)
