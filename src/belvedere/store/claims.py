@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
 from belvedere.lifecycle.jobs import Event, Job
 from belvedere.store.base import Claim
@@ -23,12 +23,12 @@ def claim_due(connection: Connection, owner: str, *, now: datetime, lease: timed
     _release(connection, jobs.c.claim_until <= now)
     due = select(jobs.c.id).where(jobs.c.claim_until.is_(None), jobs.c.look_at <= now)
     ids = connection.execute(due.order_by(jobs.c.look_at).limit(limit).with_for_update(skip_locked=True)).scalars()
-    claims = []
-    for job in jobs_by_ids(connection, list(ids)):
-        claim = Claim(job=job, token=uuid.uuid4().hex, until=now + lease)
-        taken = {"claimed_by": owner, "claim_token": claim.token, "claim_until": claim.until, "hinted": False}
-        connection.execute(update(jobs).where(jobs.c.id == job.id).values(**taken))
-        claims.append(claim)
+    until = now + lease
+    claims = [Claim(job=job, token=uuid.uuid4().hex, until=until) for job in jobs_by_ids(connection, list(ids))]
+    if claims:
+        taken = {"claimed_by": owner, "claim_until": until, "hinted": False}
+        taking = update(jobs).where(jobs.c.id == bindparam("of_job")).values(**taken, claim_token=bindparam("token"))
+        connection.execute(taking, [{"of_job": claim.job.id, "token": claim.token} for claim in claims])
     return claims
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
 from belvedere.lifecycle.jobs import Event, Job
@@ -28,6 +28,26 @@ class Standing(msgspec.Struct, frozen=True):
     status: int
     claim_token: str | None
     hinted: bool
+
+
+# Statements of every write to a job, made once: SQLAlchemy takes as long to put one together as SQLite to run it.
+_STANDING: Final = (
+    select(*(jobs.c[name] for name in Standing.__struct_fields__))
+    .where(jobs.c.id == bindparam("of_job"))
+    .with_for_update()
+)
+_WRITE: Final = update(jobs).where(jobs.c.id == bindparam("of_job"))
+_TAGS: Final = select(job_tags.c.tag).where(job_tags.c.job_id == bindparam("of_job")).order_by(job_tags.c.position)
+_ADD_TO_COUNT: Final = (
+    update(job_counts)
+    .where(*(job_counts.c[name] == bindparam(f"of_{name}") for name in ("project_id", "audience", "status")))
+    .values(n=job_counts.c.n + bindparam("change"))
+)
+_EVENTS_OF_JOB: Final = job_events.c.job_id == bindparam("of_job")
+_NEWEST_TO_GO: Final = (
+    select(job_events.c.id).where(_EVENTS_OF_JOB).order_by(job_events.c.id.desc()).offset(EVENTS_KEPT).limit(1)
+)
+_DROP_OLD_EVENTS: Final = delete(job_events).where(_EVENTS_OF_JOB, job_events.c.id <= _NEWEST_TO_GO.scalar_subquery())
 
 
 def job_with(connection: Connection, *where: ColumnElement[bool]) -> Job | None:
@@ -70,19 +90,18 @@ def add_job(connection: Connection, job: Job, *, look_at: datetime) -> int:
 
 def standing_of(connection: Connection, job_id: int) -> Standing | None:
     """How the job stands, or None. Nobody else changes that before this transaction ends."""
-    columns = (jobs.c[name] for name in Standing.__struct_fields__)
-    row = connection.execute(select(*columns).where(jobs.c.id == job_id).with_for_update()).one_or_none()
+    row = connection.execute(_STANDING, {"of_job": job_id}).one_or_none()
     return None if row is None else Standing(*row)
 
 
 def write_job(connection: Connection, before: Standing, job: Job, **reconciling: object) -> None:
     """Write the job over the row that was `before`, with columns of the reconciler's own."""
     row = row_of(job)
-    connection.execute(update(jobs).where(jobs.c.id == job.id), {**row, **reconciling})
+    connection.execute(_WRITE, {"of_job": job.id, **row, **reconciling})
     if (before.audience, before.status) != (row["audience"], row["status"]):
         _count(connection, before.project_id, before.audience, before.status, -1)
         _count(connection, before.project_id, row["audience"], row["status"], 1)
-    if job.tags != _tags_of(connection, [job.id]).get(job.id, ()):
+    if job.tags != tuple(connection.execute(_TAGS, {"of_job": job.id}).scalars()):
         connection.execute(delete(job_tags).where(job_tags.c.job_id == job.id))
         _add_tags(connection, job.id, job.tags)
 
@@ -101,8 +120,8 @@ def _add_tags(connection: Connection, job_id: int, tags: Iterable[str]) -> None:
 
 def _count(connection: Connection, project_id: str, audience: str, status: int, change: int) -> None:
     place = {"project_id": project_id, "audience": audience, "status": status}
-    here = [job_counts.c[name] == value for name, value in place.items()]
-    counted = connection.execute(update(job_counts).where(*here).values(n=job_counts.c.n + change))
+    here = {f"of_{name}": value for name, value in place.items()}
+    counted = connection.execute(_ADD_TO_COUNT, {**here, "change": change})
     if counted.rowcount == 0:
         connection.execute(insert(job_counts).values(**place, n=change))
 
@@ -116,9 +135,7 @@ def add_events(connection: Connection, job_id: int, events: Sequence[Event]) -> 
         for e in events
     ]
     connection.execute(insert(job_events), rows)
-    of_job = job_events.c.job_id == job_id
-    newest_to_go = select(job_events.c.id).where(of_job).order_by(job_events.c.id.desc()).offset(EVENTS_KEPT).limit(1)
-    connection.execute(delete(job_events).where(of_job, job_events.c.id <= newest_to_go.scalar_subquery()))
+    connection.execute(_DROP_OLD_EVENTS, {"of_job": job_id})
 
 
 def last_events(connection: Connection, job_id: int, limit: int) -> list[Event]:
