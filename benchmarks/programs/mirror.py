@@ -1,11 +1,11 @@
 """Mirrors one prefix until it is whole, and prints what that took: ``python -m benchmarks.programs.mirror <task>``."""
 
-import asyncio
 import sys
 import time
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.sources.location import ObjectLocation
@@ -62,5 +62,5 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    took = asyncio.run(mirror(msgspec.json.decode(sys.argv[1], type=Task)))
+    took = uvloop.run(mirror(msgspec.json.decode(sys.argv[1], type=Task)))
     sys.stdout.write(msgspec.json.encode(took).decode())

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -70,7 +71,7 @@ class Bench:
 
 
 def measure(effort: Effort) -> Chapter:
-    """Each side in turn, every time into a folder that is new; the files of one round are gone before the next."""
+    """Each side in turn and first by turns, into a new folder; the files of one round are gone before the next."""
     boto3, program = python_with("boto3"), s5cmd()
     with SeaweedFs() as server, tempfile.TemporaryDirectory(prefix="mirror-bench-") as work:
         bench = Bench(server, Path(work), boto3, program)
@@ -121,7 +122,7 @@ def _objects(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tup
     count = effort.of(1000, 50)
     fill(server, {_key("many", number): os.urandom(_OBJECT) for number in range(count)})
     return _in_turn(
-        effort.of(5, 1),
+        effort.of(3, 1),
         work,
         lambda: bench.ours("many/", "ours"),
         lambda: bench.by_boto3("many/", "theirs"),
@@ -135,12 +136,11 @@ def _tails(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tuple
     fill(server, content)
     bench.ours("tails/", "ours")
     bench.by_boto3("tails/", "theirs")
-    for _ in range(effort.of(5, 1)):
+    for number in range(effort.of(3, 1)):
         have = len(next(iter(content.values())))
         content = {key: data + os.urandom(_TAIL) for key, data in content.items()}
         fill(server, content)
-        grown[0].append(bench.ours("tails/", "ours"))
-        grown[1].append(bench.by_boto3("tails/", "theirs", have))
+        _both(grown, number, lambda: bench.ours("tails/", "ours"), partial(bench.by_boto3, "tails/", "theirs", have))
     _empty(work)
     return grown
 
@@ -156,12 +156,23 @@ def _in_turn(
     rounds: int, work: Path, ours: Callable[[], Took], theirs: Callable[[], Peer]
 ) -> tuple[list[Took], list[Peer]]:
     taken: tuple[list[Took], list[Peer]] = ([], [])
-    for _ in range(rounds):
-        taken[0].append(ours())
-        _empty(work)
-        taken[1].append(theirs())
-        _empty(work)
+    for number in range(rounds):
+        _both(taken, number, ours, theirs, lambda: _empty(work))
     return taken
+
+
+def _both(
+    taken: tuple[list[Took], list[Peer]],
+    number: int,
+    ours: Callable[[], Took],
+    theirs: Callable[[], Peer],
+    after: Callable[[], None] = lambda: None,
+) -> None:
+    """One round. Who comes first changes from one to the next: a store remembers what it has just served."""
+    sides: list[Callable[[], None]] = [lambda: taken[0].append(ours()), lambda: taken[1].append(theirs())]
+    for side in sides if number % 2 else reversed(sides):
+        side()
+        after()
 
 
 def _empty(work: Path) -> None:

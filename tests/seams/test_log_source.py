@@ -182,6 +182,28 @@ async def test_a_long_file_comes_in_bounded_chunks(rig: Rig) -> None:
     assert max(map(len, chunks)) <= 2**23
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, len(LONG)), (5, 70_000), (len(LONG) - 3, len(LONG) + 9), (7, 7)])
+async def test_what_is_poured_is_what_is_read(rig: Rig, start: int, end: int) -> None:
+    rig.put("f", LONG)
+    written = bytearray()
+    counts = [count async for count in rig.source.pour("f", start, end, written.extend)]
+    assert (bytes(written), sum(counts)) == (LONG[start:end], len(LONG[start:end]))
+
+
+@pytest.mark.object_store
+async def test_several_long_files_are_poured_at_a_time_without_parts(seaweed: SeaweedFs) -> None:
+    seaweed.put("bucket", "p/long", LONG)
+    async with opened(seaweed.settings()) as source:
+        written = [bytearray() for _ in range(4)]
+        await asyncio.gather(*(_poured(source, each) for each in written))
+        assert (set(map(bytes, written)), source.meter.requests) == ({LONG}, 4)
+
+
+async def _poured(source: LogSource, written: bytearray) -> None:
+    async for _ in source.pour("long", 0, len(LONG), written.extend):
+        pass
+
+
 @pytest.mark.parametrize(("start", "end", "expected"), [(8, 20, b"89"), (10, 20, b""), (15, 20, b""), (3, 3, b"")])
 async def test_a_range_past_the_end_yields_what_there_is(rig: Rig, start: int, end: int, expected: bytes) -> None:
     rig.put("f", b"0123456789")

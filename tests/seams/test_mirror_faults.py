@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.host.mirror_files import MirrorFiles
-from belvedere.host.mirror_plan import Held
+from belvedere.host.mirror_growth import Growth, NotWritten
 from belvedere.host.mirror_safety import is_guarded, stays_inside
 from belvedere.host.mirroring import Mirror
 from belvedere.host.mirrors import FolderMirrors
@@ -148,14 +147,14 @@ async def test_a_source_is_closed_with_its_mirror(mirrors: FolderMirrors, source
 async def test_a_full_disk_is_told_and_copying_goes_on_when_there_is_room(
     mirrors: FolderMirrors, source: MemorySource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, full = MirrorFiles.append, True
+    write, full = Growth.write, True
 
-    def refuse(files: MirrorFiles, key: str, chunk: bytes, offset: int, whole: Held | None = None) -> None:
-        if full and offset >= 4:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        append(files, key, chunk, offset, whole)
+    def refuse(growth: Growth, chunk: bytes) -> None:
+        if full and growth.size >= 4:
+            raise NotWritten(OSError(errno.ENOSPC, "No space left on device"))
+        write(growth, chunk)
 
-    monkeypatch.setattr(MirrorFiles, "append", refuse)
+    monkeypatch.setattr(Growth, "write", refuse)
     source.write(EVENTS, b"0123456789")
     mirror = open_mirror(mirrors)
     state = await until(mirror, has_note)

@@ -1,13 +1,14 @@
 """The connection to object stores, before servers that keep, end, cut and bend their answers."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.sources.base import SourceDenied, SourceError, SourceUnavailable
+from belvedere.sources.base import Chunk, SourceDenied, SourceError, SourceUnavailable
 from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import ObjectClient
 from belvedere.sources.stores import ObjectStore
@@ -221,3 +222,74 @@ async def test_a_request_that_is_given_up_ends_its_connection() -> None:
             async with asyncio.timeout(0.1):
                 await got(client)
         assert await got(client) == b"hello"
+
+
+async def drained(client: ObjectClient, write: Callable[[Chunk], None], size: int) -> None:
+    async with client.ask("key", {}, {}, accept=frozenset({200})) as answer:
+        while size and (count := await answer.drain(write, size)):
+            size -= count
+
+
+async def test_a_body_is_written_by_a_thread_and_the_connection_is_kept() -> None:
+    body, seen = bytes(range(256)) * 10_000, bytearray()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    server = Server(answer, answer, HELLO)
+    async with client_of(server) as client:
+        for _ in range(2):
+            await drained(client, seen.extend, len(body))
+        assert (bytes(seen), await got(client), server.connections) == (body * 2, b"hello", 1)
+
+
+async def test_a_thread_waits_for_no_slow_line_and_writes_all_of_it() -> None:
+    async def drops(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for part in (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"ab", b"cd", b"ef"):
+            writer.write(part)
+            await asyncio.sleep(0.06)
+        writer.close()
+
+    seen = bytearray()
+    async with client_of(drops) as client:
+        await drained(client, seen.extend, 6)
+    assert seen == b"abcdef"
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 1000000\r\n", b"Transfer-Encoding: chunked\r\n"])
+async def test_what_came_before_a_cut_is_written(head: bytes) -> None:
+    seen = bytearray()
+    server = Server(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n5\r\nhello\r\n", keeps=False)
+    async with client_of(server) as client:
+        with pytest.raises(SourceUnavailable):
+            await drained(client, seen.extend, 1_000_000)
+    assert b"hello" in seen
+
+
+async def test_what_the_writer_raises_is_no_fault_of_the_store_and_ends_the_connection() -> None:
+    def refuse(_: Chunk) -> None:
+        raise LookupError("the disk's own")
+
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000, HELLO)
+    async with client_of(server) as client:
+        with pytest.raises(LookupError):
+            await drained(client, refuse, 5_000_000)
+        assert (await got(client), server.connections) == (b"hello", 2)
+
+
+async def test_a_reader_that_goes_away_waits_for_what_is_being_written() -> None:
+    begun, go_on, written = threading.Event(), threading.Event(), bytearray()
+
+    def write(chunk: Chunk) -> None:
+        begun.set()
+        go_on.wait(10)
+        written.extend(chunk)
+
+    async with client_of(Server(HELLO)) as client:
+        reading = asyncio.create_task(drained(client, write, 5))
+        await asyncio.to_thread(begun.wait, 10)
+        reading.cancel()
+        await asyncio.sleep(0)
+        assert not reading.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert written == b"hello"

@@ -7,18 +7,20 @@ its first 4 KiB compared too.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
 from belvedere.contract.reasons import ReasonCode
-from belvedere.host.mirror_files import MirrorFiles, on_disk
+from belvedere.host.mirror_files import MirrorFiles
+from belvedere.host.mirror_growth import Differs, Growth, NotWritten
 from belvedere.host.mirror_plan import Action, Append, Fetch, Held, Remove, Replace, version_of
 from belvedere.host.mirror_safety import GUARDED_BYTES, is_guarded, stays_inside
 from belvedere.host.mirror_tally import Tally
-from belvedere.sources.base import Chunk, Entry, LogSource, SourceChanged, SourceError
+from belvedere.sources.base import Entry, LogSource, SourceChanged, SourceError
+from belvedere.sources.pouring import in_thread
 
 TAIL: Final = 2**14  # bytes
 HEAD: Final = 2**12  # bytes
@@ -78,7 +80,7 @@ class Copying:
     async def _perform(self, action: Action) -> None:
         match action:
             case Remove(key=key):
-                if await on_disk(partial(self._files.remove, key)):
+                if await in_thread(partial(self._files.remove, key)):
                     self._tally.rewrote()
                 self._held.pop(key, None)  # the manifest may keep it: what isn't on disk doesn't count
             case Fetch(entry=entry) | Replace(entry=entry) if is_guarded(entry.key):
@@ -93,72 +95,63 @@ class Copying:
                 assert_never(action)
 
     async def _append(self, entry: Entry, have: int) -> None:
-        overlap = min(have, TAIL)
-        if not await self._head_is_same(entry, have):
-            await self._rewritten(entry, have)
-            return
-        async with aclosing(self._source.read(entry.key, have - overlap, entry.size)) as chunks:
-            first = await _at_least(chunks, overlap + 1)
-            if await self._goes_on(entry, have, overlap, first):
-                await self._grow(entry, have - overlap + len(first), chunks)
-                return
-        await self._rewritten(entry, have)
+        if not await self._head_is_same(entry, have) or not await self._goes_on(entry, have):
+            self._tally.moved(-have)
+            await self._replace(entry)
 
-    async def _goes_on(self, entry: Entry, have: int, overlap: int, first: Chunk) -> bool:
-        """Append what follows the overlap in `first`, if it begins with what we have there."""
-        size = have - overlap + len(first)
-        if size < have:
+    async def _goes_on(self, entry: Entry, have: int) -> bool:
+        """Append what follows the bytes that we have, if they are still the object's."""
+        overlap = min(have, TAIL)
+        growth = self._files.growth(entry.key, have=have, overlap=overlap, whole=_made(entry, entry.size))
+        try:
+            await self._pour(entry, have - overlap, growth)
+        except Differs:
             return False
-        if size == 0 and entry.size:
-            return True  # an empty file is made for an empty object only
-        whole = _made(entry, size) if size == entry.size else None
-        if not await on_disk(partial(self._files.extend, entry.key, first, have, overlap, whole)):
-            return False
-        self._tally.moved(size - have)
-        return True
+        if growth.goes_on:
+            self._held[entry.key] = _made(entry, growth.size)
+        return growth.goes_on
+
+    async def _pour(self, entry: Entry, start: int, growth: Growth) -> None:
+        """Let a file grow by what the object has from `start` on. Raises Differs, OSError and SourceError."""
+        told = growth.size
+        try:
+            if not entry.size:  # an empty file is made for an empty object only
+                await in_thread(growth.create)
+            async with aclosing(self._source.pour(entry.key, start, entry.size, growth.write)) as counts:
+                async for _ in counts:
+                    told = self._moved(growth.size, told)
+        except NotWritten as error:
+            raise error.error from error
+        finally:
+            self._moved(growth.size, told)
+            if growth.is_open:
+                await in_thread(growth.close)
+
+    def _moved(self, size: int, told: int) -> int:
+        if size != told:
+            self._tally.moved(size - told)
+        return size
 
     async def _head_is_same(self, entry: Entry, have: int) -> bool:
         if have <= TAIL or self._is_log(entry.key):
             return True
-        ours = await on_disk(partial(self._files.piece, entry.key, 0, HEAD))
+        ours = await in_thread(partial(self._files.piece, entry.key, 0, HEAD))
         async with aclosing(self._source.read(entry.key, 0, HEAD)) as chunks:
             return ours == b"".join([bytes(chunk) async for chunk in chunks])
 
-    async def _grow(self, entry: Entry, size: int, chunks: AsyncGenerator[Chunk, None]) -> None:
-        """Append all `chunks`."""
-        async for chunk in chunks:
-            size = await self._add(entry, size, chunk)
-        self._held[entry.key] = _made(entry, size)
-
-    async def _add(self, entry: Entry, size: int, chunk: Chunk) -> int:
-        """The size afterwards. The last chunk goes into the manifest with it: each turn to the disk has its price."""
-        now = size + len(chunk)
-        whole = _made(entry, now) if now == entry.size else None
-        await on_disk(partial(self._files.append, entry.key, chunk, size, whole))
-        self._tally.moved(len(chunk))
-        return now
-
-    async def _rewritten(self, entry: Entry, have: int) -> None:
-        self._tally.moved(-have)
-        await self._replace(entry)
-
     async def _replace(self, entry: Entry) -> None:
-        incoming, size = self._files.new_incoming(), 0
+        incoming = self._files.new_incoming()
+        growth = Growth(incoming, have=0, overlap=0, until=entry.size, finished=_nothing)
         try:
-            await on_disk(partial(self._files.write_incoming, incoming, b"", 0))
-            async with aclosing(self._source.read(entry.key, 0, entry.size)) as chunks:
-                async for chunk in chunks:
-                    await on_disk(partial(self._files.write_incoming, incoming, chunk, size))
-                    size += len(chunk)
-                    self._tally.moved(len(chunk))
+            await self._pour(entry, 0, growth)
             await self._accept(incoming, entry.key)
         finally:
             with suppress(OSError):
                 incoming.unlink(missing_ok=True)
-        await self._record(entry, size)
+        await self._record(entry, growth.size)
 
     async def _accept(self, incoming: Path, key: str) -> None:
-        if await on_disk(partial(self._files.accept, incoming, key)):
+        if await in_thread(partial(self._files.accept, incoming, key)):
             self._tally.rewrote()
 
     async def guarded(self, entry: Entry) -> None:
@@ -168,19 +161,19 @@ class Copying:
             async for chunk in chunks:
                 content += chunk
         if not stays_inside(bytes(content)):
-            if await on_disk(partial(self._files.remove, entry.key)):
+            if await in_thread(partial(self._files.remove, entry.key)):
                 self._tally.rewrote()
             self._held[entry.key] = Held(size=entry.size, version=version_of(entry), refused=True)
             return
         incoming = self._files.new_incoming()
-        await on_disk(partial(self._files.write_incoming, incoming, bytes(content), 0))
+        await in_thread(partial(incoming.write_bytes, content))
         await self._accept(incoming, entry.key)
         self._tally.moved(len(content))
         await self._record(entry, len(content))
 
     async def _record(self, entry: Entry, size: int) -> None:
         self._held[entry.key] = _made(entry, size)
-        await on_disk(partial(self._files.note, entry.key, self._held[entry.key]))
+        await in_thread(partial(self._files.note, entry.key, self._held[entry.key]))
 
 
 def _made(entry: Entry, size: int) -> Held:
@@ -193,11 +186,5 @@ def _is_overtaken(error: SourceError) -> bool:
     return isinstance(error, SourceChanged) or error.reason.code is ReasonCode.NO_SUCH_PATH
 
 
-async def _at_least(chunks: AsyncGenerator[Chunk, None], size: int) -> Chunk:
-    """The first chunks up to `size` bytes or more; fewer if there are no more."""
-    seen = await anext(chunks, b"")
-    if seen and len(seen) < size:
-        seen = bytes(seen)
-        while len(seen) < size and (chunk := await anext(chunks, b"")):
-            seen += chunk
-    return seen
+def _nothing() -> None:
+    """A file that isn't shown yet is noted when it is."""

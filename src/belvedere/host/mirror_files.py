@@ -8,26 +8,21 @@ Nothing is synced to the disk: a mirror can be fetched again. So after a crash o
 length without the bytes, the mirror starts afresh; a killed process loses nothing.
 """
 
-import asyncio
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
+from belvedere.host.mirror_growth import FILE_MODE, FOLDER_MODE, Growth
 from belvedere.host.mirror_plan import Held
-from belvedere.sources.base import Chunk
 
-# A viewer may be another user than we are. Nobody else gets as far as here: what holds the places is ours alone.
-FOLDER_MODE = 0o755
-FILE_MODE = 0o644
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_Result = TypeVar("_Result")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,41 +87,20 @@ class MirrorFiles:
                     found[path.relative_to(self.logs).as_posix()] = path.lstat().st_size
         return found
 
-    def append(self, key: str, chunk: Chunk, offset: int, whole: Held | None = None) -> None:
-        """Add bytes at the end of a file, which must be at `offset`. Raises OSError; what was written is a prefix.
-
-        `whole`: to be noted, as these bytes are the last.
-        """
-        path = self.logs / key
-        if not offset:
-            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        _write(path, chunk, offset)
-        if whole is not None:
-            self.note(key, whole)
-
-    def extend(self, key: str, fresh: Chunk, size: int, overlap: int, whole: Held | None = None) -> bool:
-        """Append what follows the first `overlap` bytes of `fresh`, if the file, of `size` bytes, ends with those.
-
-        Whether it did. `whole` as in `append`; likewise what is raised.
-        """
-        if overlap and self.piece(key, size - overlap, size) != fresh[:overlap]:
-            return False
-        self.append(key, fresh[overlap:] if overlap else fresh, size, whole)
-        return True
-
     def piece(self, key: str, start: int, end: int) -> bytes:
         """Bytes of a file."""
         with (self.logs / key).open("rb") as file:
             file.seek(start)
             return file.read(end - start)
 
+    def growth(self, key: str, *, have: int, overlap: int, whole: Held) -> Growth:
+        """A shown file's, from `have` bytes on. It is noted when it is `whole`."""
+        finished = partial(self.note, key, whole)
+        return Growth(self.logs / key, have=have, overlap=overlap, until=whole.size, finished=finished)
+
     def new_incoming(self) -> Path:
         """A name that nobody else uses."""
         return self._incoming / f"{next(self._numbers)}"
-
-    def write_incoming(self, path: Path, chunk: Chunk, offset: int) -> None:
-        """Add bytes at the end of an incoming file."""
-        _write(path, chunk, offset)
 
     def accept(self, incoming: Path, key: str) -> bool:
         """Put a whole file in its place at once. Whether that changed a file that was there."""
@@ -194,30 +168,6 @@ class MirrorFiles:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-
-async def on_disk(call: Callable[[], _Result]) -> _Result:
-    """Run a blocking call in a thread. A cancelled caller waits for its end: there is only ever one writer."""
-    work = asyncio.get_running_loop().run_in_executor(None, call)
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        if not work.cancelled():
-            work.exception()  # looked at, so that nobody complains; the next pass starts from what is on disk
-        raise
-
-
-def _write(path: Path, chunk: Chunk, offset: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, FILE_MODE)
-    try:
-        if os.fstat(descriptor).st_size != offset:
-            raise OSError(f"{path.name} was written to by somebody else")
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-    finally:
-        os.close(descriptor)
 
 
 def _line(key: str, held: Held) -> bytes:

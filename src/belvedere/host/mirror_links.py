@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from belvedere.host.mirror_files import MirrorFiles, on_disk
+from belvedere.host.mirror_files import MirrorFiles
 from belvedere.host.mirror_plan import Held, version_of
 from belvedere.sources.base import Entry
+from belvedere.sources.pouring import in_thread
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ async def link_files(
     Files that are not to be shown `in_place` are the caller's to copy; here they are only removed. Raises OSError when
     our disk is full.
     """
-    return await on_disk(partial(_link_files, listing, paths, held, files, in_place))
+    return await in_thread(partial(_link_files, listing, paths, held, files, in_place))
 
 
 def _link_files(

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.host.mirror_files import MirrorFiles, on_disk
+from belvedere.host.mirror_files import MirrorFiles
 from belvedere.host.mirror_nearby import logs_nearby
 from belvedere.host.mirror_notice import Notice, Outlook
 from belvedere.host.mirror_pacing import WATCH_SECONDS, poll_delay, retry_delay
@@ -19,6 +19,7 @@ from belvedere.host.mirror_plan import Held
 from belvedere.sources.base import LogSource, Meter, SourceDenied, SourceError, SourceMissing
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, Location
+from belvedere.sources.pouring import in_thread
 from belvedere.sources.selecting import EVERYTHING
 from belvedere.viewers.base import ViewerType
 
@@ -140,7 +141,7 @@ class SharedMirror:
         finally:
             await self._drop_source()
             with suppress(OSError):
-                await on_disk(self._files.touch)
+                await in_thread(self._files.touch)
 
     async def _loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -170,7 +171,7 @@ class SharedMirror:
 
     async def _one_pass(self) -> Result:
         if self._held is None:
-            self._held = await on_disk(self._files.prepare)
+            self._held = await in_thread(self._files.prepare)
         source = await self._opened()
         listing = await list_wanted(source, self._viewer, self._location.selection or EVERYTHING)
         if not any(self._viewer.is_log(entry.key) for entry in listing.entries):

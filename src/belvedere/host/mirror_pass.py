@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirror_copy import Copying
-from belvedere.host.mirror_files import MirrorFiles, on_disk
+from belvedere.host.mirror_files import MirrorFiles
 from belvedere.host.mirror_links import link_files
 from belvedere.host.mirror_names import representable, skipped_files, unsafe_files
 from belvedere.host.mirror_plan import Action, Append, Held, Remove, plan_pass
@@ -19,6 +19,7 @@ from belvedere.sources.base import Entry, LogSource, SourceError
 from belvedere.sources.census import Census, OtherLogs, nothing_to_show
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import Location
+from belvedere.sources.pouring import in_thread
 from belvedere.sources.selecting import EVERYTHING, Selection, is_wanted, only_latest
 from belvedere.viewers.base import ViewerType
 from belvedere.viewers.registry import viewer_types
@@ -81,7 +82,7 @@ class Pass:
 
     async def copy(self, source: LogSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
         """Bring the files up to `listing` by copying. `held` follows, also when the pass is cancelled."""
-        sizes = await on_disk(self._files.sizes)
+        sizes = await in_thread(self._files.sizes)
         actions = plan_pass(listing.entries, held, sizes)
         _expect(tally, listing, actions)
         try:
@@ -103,7 +104,7 @@ class Pass:
             tally.rewrote()
         copied = [_dated(entry) for entry in listing.entries if entry.key in paths and entry.key not in in_place]
         known = {key: old for key, old in held.items() if key not in in_place}
-        actions = plan_pass(copied, known, await on_disk(self._files.sizes))
+        actions = plan_pass(copied, known, await in_thread(self._files.sizes))
         copying = await self._copy(folder, actions, held, tally)
         _linked(tally, held, has_logs=any(self._viewer.is_log(key) for key in held))
         if before != held:
@@ -117,7 +118,7 @@ class Pass:
 
     async def _save(self, held: dict[str, Held]) -> None:
         try:
-            await on_disk(lambda: self._files.save(dict(held)))
+            await in_thread(lambda: self._files.save(dict(held)))
         except OSError as error:
             if error.errno not in _FULL:
                 raise  # a full disk is told by the copying itself, and the manifest only saves time

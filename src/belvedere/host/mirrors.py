@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from belvedere.host.mirror_files import on_disk
 from belvedere.host.mirror_loop import Pace, SharedMirror
 from belvedere.host.mirror_quota import Shelf, too_many
 from belvedere.host.mirroring import Mirror, MirrorState
 from belvedere.host.room import MIRROR_QUOTA
 from belvedere.sources.base import LogSource, Meter
 from belvedere.sources.location import Location, ObjectLocation
+from belvedere.sources.pouring import in_thread
 from belvedere.viewers.base import ViewerType
 
 _log = logging.getLogger(__name__)
@@ -91,14 +91,14 @@ class FolderMirrors:
 
     async def tidy(self) -> None:
         """Remove closed mirrors' data until all fit the quota."""
-        kept = await on_disk(lambda: self._shelf.kept(self._opened()))
+        kept = await in_thread(lambda: self._shelf.kept(self._opened()))
         open_bytes = sum(mirror.bytes_on_disk for mirror in self._mirrors.values() if mirror.is_open)
         for each in too_many(kept, open_bytes, self._quota):
             if each.name not in self._opened():  # nobody came meanwhile, and nobody can between here and there
                 self._mirrors.pop(each.name, None)
                 self._shelf.take_off(each.name)
                 _log.info("removed %d bytes of a closed mirror: over the quota of %d", each.size, self._quota)
-        await on_disk(self._shelf.clear)
+        await in_thread(self._shelf.clear)
 
     async def _tidy_often(self) -> None:
         while True:

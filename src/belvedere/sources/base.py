@@ -7,7 +7,7 @@ SourceError                 with a Reason: what is wrong, and what to do
     └── SourceChanged       the file became another one while it was read
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol
 
@@ -78,6 +78,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Chunk = bytes | memoryview
+Write = Callable[[Chunk], None]
 
 
 class LogSource(Protocol):
@@ -105,6 +106,14 @@ class LogSource(Protocol):
 
         All of them are of one version of the file. Yields fewer bytes if the file is shorter, never if the transfer is
         cut: that raises SourceUnavailable. Raises SourceError.
+        """
+        ...
+
+    def pour(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
+        """As `read`, but each chunk is given to `write`, in a thread and in order. Yields how many bytes that were.
+
+        What `write` raises ends it and must be no OSError, which would count as the source's own. Cancelled, it waits
+        for a `write` that runs.
         """
         ...
 

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import islice
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable
+from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable, Write
 from belvedere.sources.location import FolderLocation, describe
+from belvedere.sources.pouring import poured
 
 _PAGE = 1000  # entries
 _CHUNK = 2**22  # bytes
@@ -58,6 +59,11 @@ class FolderSource:
                 start += len(chunk)
         finally:
             os.close(descriptor)
+
+    async def pour(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
+        async with aclosing(self.read(key, start, end)) as chunks, aclosing(poured(chunks, write)) as counts:
+            async for count in counts:
+                yield count
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

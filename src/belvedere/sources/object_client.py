@@ -65,6 +65,11 @@ class ObjectClient:
             except _FAULTS as error:
                 raise broken(error, self._store) from error
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what comes has to be decrypted."""
+        return self._tls is not None
+
     async def close(self) -> None:
         """Close all connections that rest."""
         while self._kept:

@@ -8,21 +8,24 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final
 
 import msgspec
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Chunk, Entry, Meter, SourceChanged, SourceError, SourceUnavailable
+from belvedere.sources.base import Chunk, Entry, Meter, SourceChanged, SourceError, SourceUnavailable, Write
 from belvedere.sources.listings import Page, parse_page
 from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import ObjectClient
 from belvedere.sources.object_errors import not_a_store
+from belvedere.sources.pouring import poured
 from belvedere.sources.stores import ObjectStore
 from belvedere.sources.wire import Answer
 
 PART: Final = 2**22  # bytes of a long range that one request asks for
+_STRETCH = 2**26  # bytes that are poured before it is looked again how many files share the line
+_SHARED = 3  # files on their way at once: with so many none needs more than one connection
 _AHEAD = 4  # parts of one range on their way or waiting for their turn
 _BUDGET = 8  # such parts of all ranges: what bounds the memory
 _TELL_SECONDS = 0.5  # what has come of a part is handed on so often
@@ -47,6 +50,7 @@ class ObjectSource:
         self.remark: Reason | None = None
         self._spare: list[bytearray] = []  # parts' buffers, used again: fresh memory costs more than the bytes in it
         self._busy = 0
+        self._pouring = 0  # files
 
     @property
     def meter(self) -> Meter:
@@ -77,15 +81,67 @@ class ObjectSource:
     def read(self, key: str, start: int, end: int) -> AsyncGenerator[Chunk, None]:
         if end - start <= PART:
             return self._stream(key, start, end, _Version())
-        return self._in_order(key, [(at, min(at + PART, end)) for at in range(start, end, PART)])
+        return self._in_parts(key, start, end, _Version())
+
+    async def pour(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
+        version = _Version()
+        self._pouring += 1
+        try:
+            if end - start > PART:
+                await asyncio.sleep(0)  # who begins at the same time is counted then
+            for at in range(start, end, _STRETCH):
+                stretch, came = min(end - at, _STRETCH), 0
+                async with aclosing(self._stretch(key, at, at + stretch, version, write)) as counts:
+                    async for count in counts:
+                        came += count
+                        yield count
+                if came < stretch:
+                    return
+        finally:
+            self._pouring -= 1
+
+    def _stretch(self, key: str, start: int, end: int, version: "_Version", write: Write) -> AsyncGenerator[int, None]:
+        if end - start > PART and (self._client.is_encrypted or self._pouring < _SHARED):
+            return self._poured_in_parts(key, start, end, version, write)
+        return self._drained(key, start, end, version, write)
+
+    async def _poured_in_parts(
+        self, key: str, start: int, end: int, version: "_Version", write: Write
+    ) -> AsyncGenerator[int, None]:
+        """Over several connections, as one may be slow."""
+        parts = self._in_parts(key, start, end, version)
+        async with aclosing(parts) as chunks, aclosing(poured(chunks, write)) as counts:
+            async for count in counts:
+                yield count
+
+    async def _drained(
+        self, key: str, start: int, end: int, version: "_Version", write: Write
+    ) -> AsyncGenerator[int, None]:
+        async with self._answer(key, start, end, version) as (answer, span):
+            if span.skip:
+                async with aclosing(self._cut(answer, span)) as chunks, aclosing(poured(chunks, write)) as counts:
+                    async for count in counts:
+                        yield count
+                return
+            left = span.size
+            while left and (count := await answer.drain(write, left)):
+                self.meter.count(size=count)
+                left -= count
+                yield count
+            self._whole(left)
+
+    def _in_parts(self, key: str, start: int, end: int, version: "_Version") -> AsyncGenerator[Chunk, None]:
+        return self._in_order(key, [(at, min(at + PART, end)) for at in range(start, end, PART)], version)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _in_order(self, key: str, parts: Iterable[tuple[int, int]]) -> AsyncGenerator[Chunk, None]:
+    async def _in_order(
+        self, key: str, parts: Iterable[tuple[int, int]], version: "_Version"
+    ) -> AsyncGenerator[Chunk, None]:
         """The parts up to the first short one. Who has none on its way waits for the budget; all others only use it."""
         ahead: deque[_Part] = deque()
-        version, todo = _Version(), deque(parts)
+        todo = deque(parts)
         try:
             while todo or ahead:
                 while todo and len(ahead) < _AHEAD and not (ahead and self._budget.locked()):

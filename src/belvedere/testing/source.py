@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Entry, Meter, SourceDenied, SourceMissing, SourceUnavailable
+from belvedere.sources.base import Entry, Meter, SourceDenied, SourceMissing, SourceUnavailable, Write
+from belvedere.sources.pouring import poured
 
 
 class Fault(StrEnum):
@@ -90,6 +92,11 @@ class MemorySource:
             yield chunk
         if fault is Fault.CUT:
             raise _cut()
+
+    async def pour(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
+        async with aclosing(self.read(key, start, end)) as chunks, aclosing(poured(chunks, write)) as counts:
+            async for count in counts:
+                yield count
 
     async def close(self) -> None:
         self.closed = True
