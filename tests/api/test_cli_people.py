@@ -107,10 +107,14 @@ def test_whoami_says_who_and_what(cli: Words) -> None:
 
 
 def test_a_projects_quotas_are_shown_and_set_one_by_one(cli: Words) -> None:
-    assert cli("project", "quota")[1].splitlines()[1].split() == ["jobs", "0", "100", "the", "settings"]
+    assert cli("project", "quota")[1].splitlines()[1].split() == ["jobs", "100", "(0", "used)", "the", "settings"]
     assert cli("project", "quota", "--jobs", "7")[0] == 0
     found = json.loads(cli("project", "quota", "--running", "2", "-o", "json")[1])
-    assert (found["jobs"], found["running_jobs"], found["defaults"]) == (7, 2, [])
+    assert (found["jobs"], found["running_jobs"], found["defaults"]) == (7, 2, ["awake_viewers", "memory_bytes"])
     found = json.loads(cli("project", "quota", "--jobs", "default", "-o", "json")[1])
-    assert (found["jobs"], found["running_jobs"], found["defaults"]) == (100, 2, ["jobs"])
+    assert (found["jobs"], found["running_jobs"], found["defaults"]) == (
+        100,
+        2,
+        ["jobs", "awake_viewers", "memory_bytes"],
+    )
     assert cli("project", "quota", "--jobs", "many")[0] == 2

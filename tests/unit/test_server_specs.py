@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.jobs import Job, Run
+from belvedere.lifecycle.quotas import Quotas
 from belvedere.server.apps import spec_builder
 from belvedere.server.flavors import FlavorSettings
 from belvedere.server.locating import Locator
@@ -22,7 +23,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def specs(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
     catalog = StoreCatalog(MemoryLogStoreRecords(MemoryJobStore()), Sealer([new_key()]), [])
-    return spec_builder(settings, Locator(settings, catalog))
+
+    async def quotas_of(project_id: str) -> Quotas:
+        assert project_id == "p"
+        return Quotas(awake_viewers=3, memory_bytes=2**30)
+
+    return spec_builder(settings, Locator(settings, catalog), quotas_of)
 
 
 @pytest.fixture(name="job")
@@ -57,3 +63,8 @@ async def test_a_job_that_ran_before_comes_back_asleep_unless_it_never_sleeps(
     run = Run(first_ran_at=NOW if ran else None)
     spec = await specs(Settings(log_root=(str(tmp_path),)))(replace(job, sleep_after=sleep_after, run=run))
     assert spec.asleep is asleep
+
+
+async def test_the_host_is_told_what_the_projects_viewers_may_have(job: Job, tmp_path: Path) -> None:
+    spec = await specs(Settings(log_root=(str(tmp_path),)))(job)
+    assert (spec.project_awake, spec.project_memory) == (3, 2**30)

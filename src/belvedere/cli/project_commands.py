@@ -67,43 +67,39 @@ def _limit(text: str) -> int | None:
     return int(text)
 
 
+_QUOTAS = {"jobs": "jobs", "running": "running_jobs", "awake": "awake_viewers", "memory": "memory_bytes"}
+
+
 @click.command()
 @_project
 @click.option("--jobs", type=options.Parsed("number", _limit), help="Jobs, running or not; or default.")
 @click.option("--running", type=options.Parsed("number", _limit), help="Jobs that run at the same time; or default.")
+@click.option("--awake", type=options.Parsed("number", _limit), help="Viewers that are awake; or default.")
+@click.option("--memory", type=options.Parsed("bytes", _limit), help="Bytes that they take together; or default.")
 @options.output_option
 @options.connection_options
 @click.pass_context
 def quota(
-    context: click.Context,
-    *,
-    flags: Flags,
-    project_named: str | None,
-    jobs: int | None,
-    running: int | None,
-    output: Format,
+    context: click.Context, /, *, flags: Flags, project_named: str | None, output: Format, **limits: int | None
 ) -> None:
-    """Show what a project may have. Administrators set it by --jobs and --running."""
-    given = {name for name in ("jobs", "running") if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    """Show what a project may have. Administrators set it by --jobs, --running, --awake and --memory."""
+    given = {name for name in limits if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     with connected(flags, _REMEDIES) as client:
         project_id = _id_of(client, flags, project_named)
         found = client.people.quotas(project_id)
         if given:
-            found = client.people.set_quotas(
-                project_id,
-                SetQuotas(
-                    jobs=jobs if "jobs" in given else _own(found, "jobs"),
-                    running_jobs=running if "running" in given else _own(found, "running_jobs"),
-                ),
-            )
+            wanted = {field: limits[name] if name in given else _own(found, field) for name, field in _QUOTAS.items()}
+            found = client.people.set_quotas(project_id, SetQuotas(**wanted))
     if output is Format.TABLE:
-        rows = [("jobs", str(found.jobs_used), str(found.jobs), _whose(found, "jobs"))]
-        limit = "no limit" if found.running_jobs is None else str(found.running_jobs)
-        print_table(
-            ("WHAT", "USED", "QUOTA", "SAID BY"), [*rows, ("running jobs", "", limit, _whose(found, "running_jobs"))]
-        )
+        print_table(("WHAT", "QUOTA", "SAID BY"), [_quota_row(found, name) for name in _QUOTAS.values()])
     else:
         print_document(found, output)
+
+
+def _quota_row(quotas: ProjectQuotas, name: str) -> tuple[str, str, str]:
+    most: int | None = getattr(quotas, name)
+    used = f" ({quotas.jobs_used} used)" if name == "jobs" else ""
+    return name.replace("_", " "), ("no limit" if most is None else str(most)) + used, _whose(quotas, name)
 
 
 def _own(quotas: ProjectQuotas, name: str) -> int | None:

@@ -137,6 +137,8 @@ class SetQuotas(msgspec.Struct, frozen=True, kw_only=True):
 
     jobs: Quota | None = None
     running_jobs: Quota | None = None
+    awake_viewers: Quota | None = None
+    memory_bytes: Annotated[int, Meta(ge=0, le=2**50)] | None = None
 
 
 class ProjectQuotas(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,4 +149,6 @@ class ProjectQuotas(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int
     jobs_used: int
     running_jobs: int | None
+    awake_viewers: int | None
+    memory_bytes: int | None
     defaults: list[str]

@@ -26,6 +26,7 @@ _PROJECT = re.compile(PROJECT_NAME_PATTERN.removeprefix("^").removesuffix("$"))
 _PROJECT_RULE = "1 to 64 letters, digits, periods, hyphens and underscores, beginning with a letter or digit"
 _DESCRIPTION: Final = 256
 QUOTA_MOST: Final = 1_000_000
+QUOTA_MOST_BYTES: Final = 2**50
 _ROLES: Final[tuple[RoleWord, ...]] = ("owner", "editor", "viewer")
 
 
@@ -128,13 +129,18 @@ def quotas_request(body: bytes) -> SetQuotas:
             raise RequestError(
                 f"{shown(name)}: there is no such quota. There are {', '.join(SetQuotas.__struct_fields__)}."
             )
-    return SetQuotas(jobs=_quota(raw, "jobs"), running_jobs=_quota(raw, "running_jobs"))
+    return SetQuotas(
+        jobs=_quota(raw, "jobs"),
+        running_jobs=_quota(raw, "running_jobs"),
+        awake_viewers=_quota(raw, "awake_viewers"),
+        memory_bytes=_quota(raw, "memory_bytes", most=QUOTA_MOST_BYTES),
+    )
 
 
-def _quota(raw: JsonObject, field: str) -> int | None:
+def _quota(raw: JsonObject, field: str, most: int = QUOTA_MOST) -> int | None:
     value = raw.get(field)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= QUOTA_MOST:
-        raise refuse(field, f"an integer from 0 to {QUOTA_MOST}, or null for what the settings say", value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise refuse(field, f"an integer from 0 to {most}, or null for what the settings say", value)
     return value

@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from belvedere.contract.reasons import Reason
 from belvedere.host import memory, pressure
-from belvedere.host.pressure import Standing
+from belvedere.host.pressure import Limits, Standing
 from belvedere.host.supervisor import Supervisor
+
+Neighbours = Callable[[int], tuple[Collection[int], Limits]]
 
 log = logging.getLogger(__name__)
 
@@ -17,23 +19,37 @@ WEIGHED_AT_ONCE = 4  # viewers whose exact weight is taken per look: it costs a 
 
 
 class Capacity:
-    """The memory of one host's viewers. `viewers`: all, by number. `idle_since`: last use; None for never to sleep."""
+    """The memory of one host's viewers. `viewers`: all, by number. `idle_since`: last use; None for never to sleep.
+
+    `neighbours`: by the number of a viewer, those of its project, and what they may take.
+    """
 
     def __init__(
-        self, budget: int, viewers: Mapping[int, Supervisor], idle_since: Callable[[int], float | None]
+        self,
+        budget: int,
+        viewers: Mapping[int, Supervisor],
+        idle_since: Callable[[int], float | None],
+        neighbours: Neighbours = lambda _: (frozenset(), Limits()),
     ) -> None:
         self._budget = budget
         self._viewers = viewers
         self._idle_since = idle_since
+        self._neighbours = neighbours
         self._turn = 0  # the number of the viewer that was weighed last
 
     def admit(self, number: int, needed: int) -> Reason | None:
         """Make room for a viewer that is about to start; why it has to wait if there is none."""
         others = [each for each in self._standings() if each.number != number]
+        numbers, limits = self._neighbours(number)
+        near = [each for each in others if each.number in numbers]
+        within = pressure.room_within(needed, near, limits, self._now())
+        if not within.fits:
+            return pressure.no_place(near, limits)
+        others = [each for each in others if each.number not in within.give_way]
         verdict = pressure.room_for(needed, others, self._budget, self._now())
         if not verdict.fits:
             return pressure.no_room(needed, others, self._budget)
-        self._put_to_sleep(verdict.give_way)
+        self._put_to_sleep((*within.give_way, *verdict.give_way))
         return None
 
     def tell_waiting(self) -> None:

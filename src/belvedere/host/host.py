@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from belvedere.host.capacity import Capacity
 from belvedere.host.entry import Entry, Sameness, sameness
 from belvedere.host.last_words import LINES, LastWords
+from belvedere.host.pressure import Limits
 from belvedere.host.protocol import Changes, HostMetrics, Traffic, ViewerSpec
 from belvedere.host.sleeping import Alarm, sleep_at
 from belvedere.host.supervisor import Shown, Supervisor, Surroundings
@@ -35,7 +36,8 @@ class Host:
         self._alarm = Alarm(self._perhaps_sleep)
         self._last_words = LastWords()
         budget = sys.maxsize if around.memory_budget is None else around.memory_budget
-        self.capacity = Capacity(budget, self._viewers, self._idle_since)
+        self._limits: dict[str, Limits] = {}  # by project, as the last specification said
+        self.capacity = Capacity(budget, self._viewers, self._idle_since, self._neighbours)
         self._ended_starts = 0
         self._ended_crashes = 0
         # Drawn, so that a cursor of another host is hardly ever taken for one of ours; JSON numbers hold 2^53.
@@ -58,6 +60,7 @@ class Host:
 
         Nor does one that is just being ended: it has to be gone before it can be started again.
         """
+        self._limits[spec.project_id] = Limits(awake=spec.project_awake, memory=spec.project_memory)
         present = self._entries.get(spec.job_id)
         latest = present.spec.attempt if present else self._last_attempt_leaving(spec.job_id)
         if latest is None or latest < spec.attempt:
@@ -232,6 +235,11 @@ class Host:
             viewer.sleep()
         else:
             self._alarm.set(number, at)
+
+    def _neighbours(self, number: int) -> tuple[Collection[int], Limits]:
+        project_id = self._viewers[number].project_id
+        near = frozenset(each.number for each in self._viewers.values() if each.project_id == project_id)
+        return near, self._limits.get(project_id, Limits())
 
     def _idle_since(self, number: int) -> float | None:
         """Since when the viewer was used through no job; None if it may not sleep now."""

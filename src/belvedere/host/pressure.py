@@ -22,6 +22,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     idle_since: float | None
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many viewers of one project may be awake, and what they may take together. None: no limit."""
+
+    awake: int | None = None
+    memory: int | None = None
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there is room, once `give_way` (numbers of viewers) have been put to sleep."""
 
@@ -41,6 +48,18 @@ def room_for(needed: int, standings: Iterable[Standing], budget: int, now: float
     awake = list(standings)
     given = _give_way(awake, sum(each.memory for each in awake) + needed - budget, now)
     return Verdict(fits=False) if given is None else Verdict(fits=True, give_way=given)
+
+
+def room_within(needed: int, standings: Iterable[Standing], limits: Limits, now: float) -> Verdict:
+    """The same for the project that the viewer belongs to; `standings` are the project's."""
+    awake = list(standings)
+    idle = _idle(awake, now)
+    too_many = 0 if limits.awake is None else max(len(awake) + 1 - limits.awake, 0)
+    memory = Verdict(fits=True) if limits.memory is None else room_for(needed, awake, limits.memory, now)
+    if too_many > len(idle) or not memory.fits:
+        return Verdict(fits=False)
+    longer = max(too_many, len(memory.give_way))  # both begin with the longest idle one
+    return Verdict(fits=True, give_way=tuple(each.number for each in idle[:longer]))
 
 
 def relief(standings: Iterable[Standing], budget: int, now: float) -> tuple[int, ...]:
@@ -75,6 +94,21 @@ def no_room(needed: int, standings: Iterable[Standing], budget: int) -> Reason:
         f"The viewer needs about {_mib(needed)}; the {len(awake)} that are awake take {_mib(taken)} of the "
         f"{_mib(budget)} for all, and none of them has been unused for {IDLE_SECONDS:.0f} s. It starts when there is "
         "room. Stop other jobs, or ask the operator for a larger memory_budget."
+    )
+    return Reason(code=ReasonCode.NO_CAPACITY, text=text)
+
+
+def no_place(standings: Iterable[Standing], limits: Limits) -> Reason:
+    """Why a viewer waits for others of its project."""
+    awake = list(standings)
+    allowed = [
+        *([f"{limits.awake} of them awake"] if limits.awake is not None else []),
+        *([f"{_mib(limits.memory)} together"] if limits.memory is not None else []),
+    ]
+    taken = _mib(sum(each.memory for each in awake))
+    text = (
+        f"{len(awake)} viewers of the project are awake and take {taken}; its quota is {' and '.join(allowed)}, and "
+        f"too few of them have been unused for {IDLE_SECONDS:.0f} s. It starts when there is room."
     )
     return Reason(code=ReasonCode.NO_CAPACITY, text=text)
 

@@ -52,6 +52,8 @@ class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
     sleep_after: float | None = None  # seconds without use until it sleeps; None: never
     asleep: bool = False  # register it without starting it: use wakes it
     memory_bytes: int | None = None  # what it may take, with all its processes; None: no limit
+    project_awake: int | None = None  # how many viewers of its project may be awake; None: no limit
+    project_memory: int | None = None  # what they may take together; None: no limit
 
 
 class HostInfo(msgspec.Struct, frozen=True, kw_only=True):

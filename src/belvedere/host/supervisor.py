@@ -133,6 +133,11 @@ class Supervisor:
         )
 
     @property
+    def project_id(self) -> str:
+        """Whose logs it shows."""
+        return self._shown.project_id
+
+    @property
     def pid(self) -> int | None:
         """Of its process, which leads a session; None without one."""
         return self._process.pid if self._process else None

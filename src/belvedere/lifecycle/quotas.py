@@ -15,6 +15,8 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
 
     jobs: int | None = None
     running_jobs: int | None = None
+    awake_viewers: int | None = None
+    memory_bytes: int | None = None  # of the viewers that are awake, together
 
     def over(self, defaults: "Quotas") -> "Quotas":
         """These, and the defaults where they say nothing."""

@@ -105,7 +105,12 @@ def service_rules(settings: Settings) -> ServiceRules:
 
 def default_quotas(settings: Settings) -> Quotas:
     """What a project may have, unless an administrator says otherwise."""
-    return Quotas(jobs=settings.job_quota, running_jobs=settings.running_quota or None)
+    return Quotas(
+        jobs=settings.job_quota,
+        running_jobs=settings.running_quota or None,
+        awake_viewers=settings.awake_quota or None,
+        memory_bytes=settings.project_memory_bytes,
+    )
 
 
 def build_shares(
@@ -217,13 +222,16 @@ def build_gateway(parts: Parts) -> Gateway:
     )
 
 
-def spec_builder(settings: Settings, locator: Locator) -> Callable[[Job], Awaitable[ViewerSpec]]:
+def spec_builder(
+    settings: Settings, locator: Locator, quotas_of: Callable[[str], Awaitable[Quotas]]
+) -> Callable[[Job], Awaitable[ViewerSpec]]:
     """What to ask of a runtime for a job. Raises SourceError for a URL that the settings no longer allow."""
     flavors = {flavor.code: flavor for flavor in flavors_of(settings.flavors)}
 
     async def spec_of(job: Job) -> ViewerSpec:
         sources = await locator.of_job(job)
         sleep_after = _sleep_after(settings, job)
+        quota = await quotas_of(job.project_id)
         return ViewerSpec(
             job_id=job.id,
             attempt=job.attempt,
@@ -236,6 +244,8 @@ def spec_builder(settings: Settings, locator: Locator) -> Callable[[Job], Awaita
             asleep=job.run.first_ran_at is not None and sleep_after is not None,
             # A flavor that the settings no longer have is not a reason to end a job.
             memory_bytes=flavors.get(job.flavor, flavors[DEFAULT_CODE]).memory_bytes,
+            project_awake=quota.awake_viewers,
+            project_memory=quota.memory_bytes,
         )
 
     return spec_of

@@ -147,7 +147,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         runtime,
         board,
         clock=utc_now,
-        spec_of=spec_builder(settings, locator),
+        spec_of=spec_builder(settings, locator, quotas.of),
         quota_of=quotas.running_jobs,
         owner=OWNER,
     )

@@ -71,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
     running_quota: int = 0  # jobs of a project that may run at the same time; 0: any number
+    awake_quota: int = 0  # viewers of a project that may be awake; 0: any number
+    project_memory: str = ""  # what they may take together, like 2GiB; "": no limit
     token_hours: float = 24.0  # how long a token that was got by signing in is good
     domain: str = "default"  # name of the account that clients of IAM say they belong to
     region: str = "default"  # name of the region that the catalog gives for our endpoints
@@ -154,6 +156,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def mirror_quota_bytes(self) -> int:
         """Beyond it the data of mirrors that nobody has open are removed. Raises ValueError."""
         return parse_size(self.mirror_quota)
+
+    @property
+    def project_memory_bytes(self) -> int | None:
+        """What a project's viewers may take together; None: no limit. Raises ValueError."""
+        return parse_size(self.project_memory) if self.project_memory else None
 
     @property
     def audit_path(self) -> Path | None:
@@ -378,8 +385,9 @@ def _check_seconds(settings: Settings) -> None:
 def _check_jobs(settings: Settings) -> None:
     if settings.job_quota < 1:
         raise SettingsError("job_quota must be 1 or more.")
-    if settings.running_quota < 0:
-        raise SettingsError("running_quota must be 0 (any number) or more.")
+    for name in ("running_quota", "awake_quota"):
+        if getattr(settings, name) < 0:
+            raise SettingsError(f"{name} must be 0 (any number) or more.")
     if not 0 < settings.token_hours <= MOST_TOKEN_HOURS:
         raise SettingsError(f"token_hours must be more than 0 and at most {MOST_TOKEN_HOURS}.")
     try:
@@ -416,7 +424,7 @@ def _check_viewer_users(settings: Settings) -> None:
 
 
 def _check_budget(settings: Settings) -> None:
-    for name in ("memory_budget", "mirror_quota"):
+    for name in ("memory_budget", "mirror_quota", "project_memory"):
         try:
             getattr(settings, f"{name}_bytes")
         except ValueError as error:

@@ -65,5 +65,7 @@ class QuotaService:
             jobs=whole.jobs or 0,
             jobs_used=await self._jobs.count(project_id),
             running_jobs=whole.running_jobs,
+            awake_viewers=whole.awake_viewers,
+            memory_bytes=whole.memory_bytes,
             defaults=[name for name, value in asdict(own).items() if value is None],
         )

@@ -404,4 +404,6 @@ project_quotas = Table(
     Column("project_id", String, primary_key=True),
     Column("jobs", Integer),
     Column("running_jobs", Integer),
+    Column("awake_viewers", Integer),
+    Column("memory_bytes", BigInteger),
 )

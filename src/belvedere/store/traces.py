@@ -1,19 +1,17 @@
 """Rows of the audit."""
 
-from typing import TypeVar
-
 from sqlalchemy import Connection, insert
 
 from belvedere.identity.acts import Trace
 from belvedere.store.tables import audit_traces
 
-T = TypeVar("T")
+_INSERT = insert(audit_traces)
 
 
 def add_trace(connection: Connection, trace: Trace) -> None:
     """Keep it."""
     row = {field: getattr(trace, field) for field in Trace.__struct_fields__ if field != "id"}
-    connection.execute(insert(audit_traces).values(row))
+    connection.execute(_INSERT, row)
 
 
 def if_done(result: object) -> str | None:
