@@ -58,3 +58,10 @@ def test_an_empty_source_is_no_news_beside_one_with_logs() -> None:
     both = merged({"a": state(has_logs=False, note=EMPTY), "b": state(has_logs=False, note=EMPTY)}, 0)
     assert both.note is not None
     assert both.note.code is ReasonCode.NOTHING_TO_SHOW
+
+
+def test_logs_that_are_gone_are_told_of_though_they_are_still_shown() -> None:
+    gone = Reason(code=ReasonCode.NO_SUCH_PATH, text="The folder does not exist.")
+    assert merged({"": state("waiting", note=gone)}, 0).note == gone
+    beside = merged({"a": state("waiting", note=gone), "b": state()}, 0)
+    assert beside.note == Reason(code=ReasonCode.NO_SUCH_PATH, text="a: The folder does not exist.")

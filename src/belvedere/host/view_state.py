@@ -29,7 +29,7 @@ def merged(states: Mapping[str, MirrorState], rewrites: int) -> MirrorState:
         complete=failure is None and all(state.complete or state.failure for state in states.values()),
         rewrites=rewrites,
         failure=failure,
-        note=None if failure else _told(failures | _notes(states, has_logs=has_logs)),
+        note=None if failure else _told(failures | _notes(states)),
         sources=tuple(
             SeenSource(name=name, progress=state.progress, reason=state.failure or state.note)
             for name, state in states.items()
@@ -37,10 +37,11 @@ def merged(states: Mapping[str, MirrorState], rewrites: int) -> MirrorState:
     )
 
 
-def _notes(states: Mapping[str, MirrorState], *, has_logs: bool) -> dict[str, Reason]:
-    """That one source has nothing to show is no news of a board that isn't empty."""
+def _notes(states: Mapping[str, MirrorState]) -> dict[str, Reason]:
+    """That one source has had nothing to show is no news of a board that isn't empty; that its logs are gone is."""
     notes = {name: state.note for name, state in states.items() if state.note is not None and state.failure is None}
-    return {name: note for name, note in notes.items() if not (has_logs and note.code in _EMPTY)}
+    with_logs = {name for name, state in states.items() if state.has_logs}
+    return {name: note for name, note in notes.items() if note.code not in _EMPTY or name in with_logs or not with_logs}
 
 
 def _told(reasons: Mapping[str, Reason]) -> Reason | None:
