@@ -103,6 +103,16 @@ def _kill_and_reap(pid: int) -> None:
 
 def children_of(parent: int) -> list[int]:
     """Pids of a process's children, zombies too."""
+    found: list[int] = []
+    try:  # a thread's own children; the kernel may skip one while others are reaped, which only their parent does
+        for thread in Path(f"/proc/{parent}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    except OSError:  # a kernel without such files, or a thread that has just ended
+        return _children_among_all(parent)
+    return found
+
+
+def _children_among_all(parent: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
