@@ -8,6 +8,7 @@ One folder for each, named as its viewer::
 """
 
 import contextlib
+import functools
 import os
 from collections.abc import Mapping
 from importlib import metadata
@@ -68,7 +69,7 @@ class Environments:
     def version_of(self, viewer: ViewerType) -> str | None:
         """Which version of a viewer is there; None if none is."""
         if viewer.environment is None:
-            return _own_version(viewer)
+            return _own_version(viewer.name, type(viewer).__module__.partition(".")[0])
         installed = self.installed(viewer.environment.name)
         return installed.version if installed and self.python_of(viewer.environment.name) else None
 
@@ -95,9 +96,10 @@ class Environments:
         return [name for name in found if self.installed(name)]
 
 
-def _own_version(viewer: ViewerType) -> str | None:
+@functools.cache  # what runs is what was imported, whatever is installed over it
+def _own_version(*packages: str) -> str:
     """Of a viewer in our own environment: that of the package which is called as it is, or which brought it."""
-    for package in (viewer.name, type(viewer).__module__.partition(".")[0]):
+    for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             return metadata.version(package)
     return ""
