@@ -68,7 +68,7 @@ class Reconciler:
         self._hinted = asyncio.Event()
         self._begun: dict[int, _Begun] = {}  # by job id: viewers of new jobs that no pass has taken up yet
         self._passes: dict[int, asyncio.Task[None]] = {}  # by job id: the pass that was begun last
-        self._in_pass: dict[int, Seen | None] = {}  # by job id: what a hint told of during the pass
+        self._in_pass: dict[int, Seen | None] = {}  # by job id: what a hint told of during the pass, or before it began
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
 
@@ -82,6 +82,7 @@ class Reconciler:
         if sighting and _is_brand_new(sighting.job) and job_id not in self._begun:
             seen = asyncio.create_task(self._ensure(sighting.job))
             self._begun[job_id] = _Begun(job=sighting.job, seen=seen)
+            self._in_pass[job_id] = None  # the job is due: a pass is to come, and goes by the board
 
     async def run(self) -> None:
         """Work until cancelled. Passes under way are finished before it returns."""
@@ -151,7 +152,7 @@ class Reconciler:
                 _log.exception("pass-failed")
 
     async def _work_on(self, claim: Claim, seen: Seen) -> None:
-        self._in_pass[claim.job.id] = None
+        self._in_pass.setdefault(claim.job.id, None)
         try:
             if not _is_brand_new(claim.job) and (begun := self._begun.pop(claim.job.id, None)):
                 seen = await begun.seen  # its first pass, and a user has changed his mind already
