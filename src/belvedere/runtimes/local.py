@@ -12,18 +12,19 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import aiohttp
 import msgspec
 
 from belvedere import __version__
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.places import make_private, places
-from belvedere.host.protocol import HOST_HEADER, PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
+from belvedere.host.protocol import PROTOCOL, Changes, HostInfo, HostMetrics, ViewerSpec
 from belvedere.host.room import Room
 from belvedere.host.walls import Confining
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
+from belvedere.runtimes.line import HostLine
 from belvedere.runtimes.silence import Silence, killed_listener
 from belvedere.sources.stores import ObjectStore
+from belvedere.sources.wire import NotHttp
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,14 @@ UNREACHABLE = Reason(
 UNKNOWN = Seen(phase=Phase.UNKNOWN, reason=UNREACHABLE)
 
 Answer = TypeVar("Answer")
-_Gone = (aiohttp.ClientConnectionError, ConnectionError, FileNotFoundError)
-_Fault = (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError)
+_Gone = (ConnectionError, FileNotFoundError)
+
+
+class _Refused(Exception):
+    """The host would not do it; the message says why."""
+
+
+_Fault = (NotHttp, OSError, msgspec.DecodeError, _Refused)  # TimeoutError among them
 
 
 class LocalRuntime:
@@ -86,7 +93,7 @@ class LocalRuntime:
         self._options += [] if control_groups else ["--no-control-groups"]
         self._options += ["--viewer-users", "{}-{}".format(*confining.users)] if confining.users else []
         self._options += ["--require-sandbox"] if confining.required else []
-        self._session: aiohttp.ClientSession | None = None
+        self._line = HostLine(self._places.control_socket)
         self._greeted: str | None = None  # id of the host that we have met
         self._stores_told = False  # whether that host has our stores
         self._meeting = asyncio.Lock()
@@ -192,9 +199,7 @@ class LocalRuntime:
         except _Fault as fault:
             self._unreachable(fault)
         finally:
-            session, self._session = self._session, None
-            if session is not None:
-                await session.close()
+            self._line.close()
             self._reap()
 
     async def _call(
@@ -253,7 +258,7 @@ class LocalRuntime:
         """Who answers on the socket; None if nobody listens there."""
         try:
             return await self._ask("GET", "/v1/host", HostInfo)
-        except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedError):
+        except (FileNotFoundError, ConnectionRefusedError):
             return None
 
     async def _start_host(self) -> HostInfo:
@@ -344,24 +349,13 @@ class LocalRuntime:
     async def _ask_once(
         self, method: str, path: str, kind: type[Answer], *, body: object, limit: float, host: str | None
     ) -> Answer:
-        session = self._connected()
         data = None if body is None else msgspec.json.encode(body)
-        timeout = aiohttp.ClientTimeout(total=limit)
-        headers = {HOST_HEADER: host} if host else None
-        url = f"http://host{path}"
-        async with session.request(method, url, data=data, timeout=timeout, headers=headers) as response:
-            content = await response.read()
-            if response.status == MISDIRECTED:
-                raise aiohttp.ClientConnectionError("another viewer host has taken this one's place")
-            if response.status not in {200, FENCED}:
-                raise aiohttp.ClientPayloadError(f"{method} {path} gave {response.status}: {content[:500]!r}")
-            return msgspec.json.decode(content, type=kind)
-
-    def _connected(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.UnixConnector(path=str(self._places.control_socket))
-            self._session = aiohttp.ClientSession(connector=connector)
-        return self._session
+        told = await self._line.ask(method, path, data, host=host, limit=limit)
+        if told.status == MISDIRECTED:
+            raise ConnectionError("another viewer host has taken this one's place")
+        if told.status not in {200, FENCED}:
+            raise _Refused(f"{method} {path} gave {told.status}: {told.body[:500]!r}")
+        return msgspec.json.decode(told.body, type=kind)
 
     def _reap(self) -> None:
         """Take note of the end of a host that we started. One that lives on is no longer ours to wait for."""

@@ -1,7 +1,7 @@
 """One kept HTTP/1.1 connection that fetches, at a low price for each answer.
 
 A mirror reads thousands of small ranges. A general client's work for each of them costs more than moving its bytes, so
-here is the little that is needed: requests without a body, one at a time. httptools parses heads, and bodies whose
+here is the little that is needed: whole requests, one at a time. httptools parses heads, and bodies whose
 length the head doesn't say. All other bodies are received as they are: into one buffer that all connections of a client
 share, and gathered for a reader who takes them at his own pace; or straight to where the reader wants them; or by a
 thread that writes them at once, while they are in the processor's cache: of a gigabyte, that spares half of the work.
@@ -39,7 +39,10 @@ class Gone(ConnectionError):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Made by a loop's `create_connection`. `room` is where bytes arrive; they are out of it before the next come."""
+    """Made by a loop's `create_connection`. `room` is where bytes arrive; they are out of it before the next come.
+
+    `silence`: seconds without a byte after which an answer is given up.
+    """
 
     _left: int | None  # bytes of the body; None while the parser has to tell
     _target: memoryview | None  # where a reader wants them
@@ -52,8 +55,9 @@ class Connection(asyncio.BufferedProtocol):
     _due: bool  # what has come is to be handed on, however little it is
     _is_slow: bool  # a thread waited in vain
 
-    def __init__(self, room: memoryview) -> None:
+    def __init__(self, room: memoryview, *, silence: float = _SILENCE) -> None:
         self._room = room
+        self._silence = silence
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -307,7 +311,7 @@ class Connection(asyncio.BufferedProtocol):
         self._due = bool(self._pieces or self._filled)
         if self._due:
             self._wake()
-        if not self._paused and self._loop.time() - self._heard >= _SILENCE:
+        if not self._paused and self._loop.time() - self._heard >= self._silence:
             self._fail(TimeoutError("no answer in time"))
         else:
             self._ticking = self._loop.call_later(_TICK, self._tick)
