@@ -70,8 +70,11 @@ class MirrorFiles:
 
     def note(self, key: str, held: Held) -> None:
         """Add to the manifest, so that a pass that is killed outright needs no second look at this file."""
-        with self._manifest.open("ab") as file:
-            file.write(_line(key, held))
+        descriptor = os.open(self._manifest, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.write(descriptor, _line(key, held))
+        finally:
+            os.close(descriptor)
 
     def touch(self) -> None:
         """Leave a mark of when the mirror was used last."""
@@ -79,12 +82,16 @@ class MirrorFiles:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each regular file in ``logs``, by key."""
-        found = {}
-        for folder, _, names in os.walk(self.logs):
-            for name in names:
-                path = Path(folder, name)
-                if not path.is_symlink():
-                    found[path.relative_to(self.logs).as_posix()] = path.lstat().st_size
+        found: dict[str, int] = {}
+        folders = [("", str(self.logs))]
+        while folders:
+            prefix, folder = folders.pop()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append((f"{prefix}{entry.name}/", entry.path))
+                    elif not entry.is_symlink():
+                        found[prefix + entry.name] = entry.stat(follow_symlinks=False).st_size
         return found
 
     def piece(self, key: str, start: int, end: int) -> bytes:

@@ -80,21 +80,22 @@ class Growth:
 
     def _compared(self, came: memoryview) -> memoryview:
         """What is left of it behind the bytes that had to come again."""
+        self._open()
         count = min(self._overlap, len(came))
-        with self._path.open("rb") as file:
-            file.seek(self.size - self._overlap)
-            if file.read(count) != came[:count]:
-                raise Differs
+        if os.pread(self._descriptor, count, self.size - self._overlap) != came[:count]:
+            raise Differs
         self._overlap -= count
         return came[count:]
 
     def _open(self) -> None:
         if self.is_open:
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | (0 if self.size else os.O_CREAT)
         try:
             self._descriptor = os.open(self._path, flags, FILE_MODE)
         except FileNotFoundError:
+            if self.size:
+                raise
             self._path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, flags, FILE_MODE)
         if os.fstat(self._descriptor).st_size != self.size:

@@ -33,7 +33,16 @@ class Notice:
         self._told_at = 0.0
         self._rewrites = 0  # of the passes before this one
         self._speed = Speed()
-        self.state = MirrorState(progress=SourceProgress(state="listing"))
+        self._state = MirrorState(progress=SourceProgress(state="listing"))
+        self._uncounted: Tally | None = None  # has counted more than the state says
+
+    @property
+    def state(self) -> MirrorState:
+        """As of now."""
+        if self._uncounted is not None:
+            self._state = self._with(self._uncounted)
+            self._uncounted = None
+        return self._state
 
     async def differs_from(self, state: MirrorState) -> MirrorState:
         """The state, as soon as it is another than this one."""
@@ -91,22 +100,26 @@ class Notice:
         )
 
     def _counted(self, tally: Tally) -> None:
-        fresh = replace(
-            self.state,
+        now = self._state
+        urgent = (now.has_logs or tally.has_logs, self._rewrites + tally.rewrites) != (now.has_logs, now.rewrites)
+        if urgent or asyncio.get_running_loop().time() - self._told_at >= _TELL_SECONDS:
+            self._uncounted = None
+            self._tell(self._with(tally))
+        else:
+            self._uncounted = tally  # whoever looks sees it; whoever waits is woken by the next
+
+    def _with(self, tally: Tally) -> MirrorState:
+        return replace(
+            self._state,
             progress=self._progress(tally),
-            has_logs=self.state.has_logs or tally.has_logs,
+            has_logs=self._state.has_logs or tally.has_logs,
             rewrites=self._rewrites + tally.rewrites,
         )
-        urgent = (fresh.has_logs, fresh.rewrites) != (self.state.has_logs, self.state.rewrites)
-        if urgent or asyncio.get_running_loop().time() - self._told_at >= _TELL_SECONDS:
-            self._tell(fresh)
-        else:
-            self.state = fresh  # whoever looks sees it; whoever waits is woken by the next
 
     def _progress(self, tally: Tally) -> SourceProgress:
         rate = self._speed.note(asyncio.get_running_loop().time(), tally.bytes_done)
         return replace(
-            self.state.progress,
+            self._state.progress,
             state=self._word(tally),
             files_done=tally.files_done,
             files_total=tally.files_total,
@@ -121,13 +134,13 @@ class Notice:
 
     def _word(self, tally: Tally) -> str:
         """A first copy is told as such; later passes of an up-to-date mirror are not news."""
-        done = self.state.complete or tally.files_done == tally.files_total
-        return self.state.progress.state if done else "copying"
+        done = self._state.complete or tally.files_done == tally.files_total
+        return self._state.progress.state if done else "copying"
 
     def _tell(self, state: MirrorState) -> None:
-        if state == self.state:
+        if state == self._state:
             return
-        self.state = state
+        self._state = state
         self._told_at = asyncio.get_running_loop().time()
         self._changed.set()
         self._changed = asyncio.Event()

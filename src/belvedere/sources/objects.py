@@ -83,12 +83,16 @@ class ObjectSource:
             return self._stream(key, start, end, _Version())
         return self._in_parts(key, start, end, _Version())
 
-    async def pour(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
+    def pour(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
+        if end - start <= PART:
+            return self._drained(key, start, end, _Version(), write)
+        return self._in_stretches(key, start, end, write)
+
+    async def _in_stretches(self, key: str, start: int, end: int, write: Write) -> AsyncGenerator[int, None]:
         version = _Version()
         self._pouring += 1
         try:
-            if end - start > PART:
-                await asyncio.sleep(0)  # who begins at the same time is counted then
+            await asyncio.sleep(0)  # who begins at the same time is counted then
             for at in range(start, end, _STRETCH):
                 stretch, came = min(end - at, _STRETCH), 0
                 async with aclosing(self._stretch(key, at, at + stretch, version, write)) as counts:
@@ -117,6 +121,8 @@ class ObjectSource:
     async def _drained(
         self, key: str, start: int, end: int, version: "_Version", write: Write
     ) -> AsyncGenerator[int, None]:
+        if start >= end:
+            return
         async with self._answer(key, start, end, version) as (answer, span):
             if span.skip:
                 async with aclosing(self._cut(answer, span)) as chunks, aclosing(poured(chunks, write)) as counts:
@@ -215,28 +221,26 @@ class ObjectSource:
         self, key: str, start: int, end: int, version: "_Version"
     ) -> AsyncIterator[tuple[Answer, "_Span"]]:
         """The answer to a range, and where in its body the range lies."""
-        async with self._ranged(self._prefix + key, start, end) as answer:
-            if answer.status == _PAST_THE_END:
-                yield answer, _Span(skip=0, size=0)
+        path = self._prefix + key
+        async with self._client.ask(path, {}, {"Range": f"bytes={start}-{end - 1}"}, accept=_RANGES) as answer:
+            if answer.status != _NO_SUCH_RANGE:
+                yield answer, self._found(answer, start, end, version)
                 return
-            version.check(answer)
-            span = _span(answer, start, end)
-            if span is None:
-                raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent another range. Retrying.")
-            yield answer, span
+        async with self._client.ask(path, {}, {}, accept=_OK) as answer:
+            yield answer, self._found(answer, start, end, version)
+
+    def _found(self, answer: Answer, start: int, end: int, version: "_Version") -> "_Span":
+        if answer.status == _PAST_THE_END:
+            return _Span(skip=0, size=0)
+        version.check(answer)
+        span = _span(answer, start, end)
+        if span is None:
+            raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent another range. Retrying.")
+        return span
 
     def _whole(self, left: int) -> None:
         if left:
             raise SourceUnavailable(ReasonCode.SOURCE_ERROR, f"{self._named()} sent less than it said. Retrying.")
-
-    @asynccontextmanager
-    async def _ranged(self, path: str, start: int, end: int) -> AsyncIterator[Answer]:
-        async with self._client.ask(path, {}, {"Range": f"bytes={start}-{end - 1}"}, accept=_RANGES) as answer:
-            if answer.status != _NO_SUCH_RANGE:
-                yield answer
-                return
-        async with self._client.ask(path, {}, {}, accept=_OK) as answer:
-            yield answer
 
     async def page(self, asked: Mapping[str, str]) -> Page:
         """One page of a listing, of our prefix unless `asked` has another. Raises SourceError."""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from belvedere.sources.stores import ObjectStore
 
 _NO_BODY = hashlib.sha256(b"").hexdigest()
+_NAMES = "host;x-amz-content-sha256;x-amz-date"
 
 
 def encoded_path(path: str) -> str:
@@ -34,18 +35,23 @@ def signed_headers(
     """
     if not store.access_key:
         return {}
-    time = now.strftime("%Y%m%dT%H%M%SZ")
-    headers = {"host": host, "x-amz-content-sha256": _NO_BODY, "x-amz-date": time}
-    names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{_NO_BODY}"
+    time = _spelled(now.replace(microsecond=0))
+    lines = f"host:{host}\nx-amz-content-sha256:{_NO_BODY}\nx-amz-date:{time}\n"
+    request = f"{method}\n{path}\n{query}\n{lines}\n{_NAMES}\n{_NO_BODY}"
     scope = f"{time[:8]}/{store.region}/s3/aws4_request"
     text = "\n".join(("AWS4-HMAC-SHA256", time, scope, hashlib.sha256(request.encode()).hexdigest()))
     signature = hmac.digest(_key_of_day(store.secret_key, time[:8], store.region), text.encode(), "sha256").hex()
     credential = f"Credential={store.access_key}/{scope}"
-    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
-    del headers["host"]  # the client sets it
-    return headers
+    return {  # the client sets the host
+        "x-amz-content-sha256": _NO_BODY,
+        "x-amz-date": time,
+        "authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={_NAMES}, Signature={signature}",
+    }
+
+
+@lru_cache(maxsize=4)
+def _spelled(second: datetime) -> str:
+    return second.strftime("%Y%m%dT%H%M%SZ")
 
 
 @lru_cache(maxsize=64)
