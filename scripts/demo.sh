@@ -12,10 +12,7 @@ viewer_port=${VIEWER_PORT:-8081}
 belvedere=.venv/bin/belvedere
 mkdir -p "$data"
 
-# MindInsight takes 470 MB and, the first time, some 20 s. Without it the demo shows TensorBoard alone.
 export BELVEDERE_VIEWERS_FOLDER=${BELVEDERE_VIEWERS_FOLDER:-$PWD/.viewers}
-mindinsight=
-"$belvedere" viewer install mindinsight && mindinsight=1 || echo "demo: going on without MindInsight" >&2
 
 # Held until the end: what another demo here has written is not for us to overwrite.
 exec 9>"$data/demo.lock"
@@ -59,6 +56,10 @@ for _ in $(seq 600); do
   sleep 0.1
 done
 is_up || { echo "demo: the service is not ready after a minute" >&2; exit 1; }
+
+# MindInsight takes 470 MB and, the first time, some 20 s. Without it the demo shows TensorBoard alone.
+mindinsight=
+"$belvedere" viewer install mindinsight && mindinsight=1 || echo "demo: going on without MindInsight" >&2
 
 job() { "$belvedere" job "$@" --data "$data"; }
 created=$(job create demo --train-url ./demo/logs --auto-stop 1h --wait --timeout 2m --output json)

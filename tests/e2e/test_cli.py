@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 
 from tests.support.service import BelvedereProcess, running_service
+from tests.support.visiting import visitor
 
 pytestmark = pytest.mark.e2e
 SAMPLES = Path(__file__).parents[2] / "demo" / "logs"
@@ -64,9 +64,9 @@ def test_a_local_folder_becomes_a_running_viewer(belvedere: CommandLine) -> None
 def test_the_link_that_open_prints_leads_into_the_viewer_once(belvedere: CommandLine) -> None:
     belvedere.ok("job", "create", "linked", "--train-url", "./logs/run-1", "--wait")
     link = belvedere.ok("job", "open", "linked", "--print").strip()
-    with httpx2.Client(follow_redirects=True, timeout=LIMIT) as browser:
+    with visitor(follow_redirects=True, timeout=LIMIT) as browser:
         assert "TensorBoard" in browser.get(link).text
-    with httpx2.Client(timeout=LIMIT) as stranger:
+    with visitor(follow_redirects=True, timeout=LIMIT) as stranger:
         assert stranger.get(link, headers={"Accept": "text/html"}).status_code == 401
     assert urlsplit(link).port == belvedere.service.viewer_port
 

@@ -17,6 +17,7 @@ from tests.e2e.conftest import BUCKET, QUICK, store_settings
 from tests.support.logs import RICH, write_log
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess, free_port, running_service, wait_until
+from tests.support.visiting import visitor
 
 pytestmark = pytest.mark.e2e
 EXP = RICH / "exp_0"
@@ -171,9 +172,8 @@ def spoken(
 
 
 def _visit(link: str) -> httpx2.Response:
-    """As a browser would: it finds ``*.localhost`` by itself, which Python doesn't."""
-    url = httpx2.URL(link)
-    return httpx2.get(url.copy_with(host="127.0.0.1"), headers={"Host": url.netloc.decode()})
+    with visitor(timeout=30) as browser:
+        return browser.get(link)
 
 
 def _signed_in(service: BelvedereProcess) -> set[str]:
@@ -216,7 +216,7 @@ def test_viewers_know_nothing_of_the_service(spoken: tuple[BelvedereProcess, set
     service, _ = spoken
     viewers = service.viewers()
     known = {name for each in service.processes() if each.pid in viewers for name in each.environment}
-    own = {"HOME", "OPENBLAS_NUM_THREADS", "PYTHONUNBUFFERED"}
+    own = {"HOME", "MALLOC_ARENA_MAX", "OPENBLAS_NUM_THREADS", "PYTHONUNBUFFERED"}
     assert known <= own | {"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH"}
 
 
