@@ -16,6 +16,8 @@ from benchmarks.scenarios import (
     burst,
     density,
     entry,
+    finding,
+    following,
     gateway,
     large,
     memory,
@@ -41,6 +43,8 @@ SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
     "gateway": gateway.measure,
     "large": large.measure,
     "mirror": mirror.measure,
+    "finding": finding.measure,
+    "following": following.measure,
 }
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -55,7 +55,14 @@ class Service:
 
     def create(self, api: Asker, train_url: str, **more: object) -> Opened:
         """Create a job."""
-        answer = api.post(self._jobs, {"job_name": "bench", "train_url": train_url, **more})
+        return self._create(api, {"train_url": train_url, **more})
+
+    def open_sources(self, api: Asker, sources: Sequence[Mapping[str, object]]) -> Opened:
+        """Create a job of several sources, or of one with patterns."""
+        return self._create(api, {"sources": sources})
+
+    def _create(self, api: Asker, fields: Mapping[str, object]) -> Opened:
+        answer = api.post(self._jobs, {"job_name": "bench", **fields})
         if answer.status != 200:
             raise RuntimeError(f"The create was refused: {answer.status} {answer.body.decode()}")
         created = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])

@@ -31,7 +31,7 @@ def figure(value: float, unit: Unit) -> str:
     steps = _STEPS[unit]
     size, name = next((step for step in steps if abs(value) >= step[0]), steps[-1])
     number = value / size
-    digits = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
+    digits = 0 if abs(number) >= 100 or unit is Unit.COUNT else 1 if abs(number) >= 10 else 2
     return f"{number:,.{digits}f} {name}".rstrip()
 
 

@@ -70,7 +70,7 @@ def chapter(
             peer=spread([extrapolated(peer.viewer, peer.seconds, scale)]),
             against=f"`tensorboard` with {library}",
             scale=scale,
-            at_least=50,
+            at_least=100,
         )
         for library, peer, scale in sides
     ]

@@ -1,12 +1,17 @@
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import DOCUMENT, SCENARIOS, write
+from benchmarks.asking import Asker
+from benchmarks.counting import counted
 from benchmarks.datasets import LogSet
 from benchmarks.load import BadLoad, Throughput, post_script, read
 from benchmarks.processes import descendants
+from benchmarks.programs.watched import Asked
 from benchmarks.report import Chapter, figure, replaced, table, times
-from benchmarks.scenarios import density, gateway, large, memory, opening
+from benchmarks.scenarios import density, finding, following, gateway, large, memory, opening
 from benchmarks.stock import is_complete, series_path
 from benchmarks.summary import Row, Spread, Unit, Verdict, extrapolated, quantile, ratio, spread, verdict
 
@@ -18,6 +23,34 @@ WRK = """  Latency Distribution
   12345 requests in 3.00s, 1.00MB read
 Requests/sec:   4115.12
 """
+
+
+class Upstream:
+    """A server that knows nothing, in a thread of its own."""
+
+    def __enter__(self) -> "Upstream":
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Ignorant)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Ignorant(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def row(**fields: object) -> Row:
@@ -80,6 +113,8 @@ def test_every_target_has_to_be_reached(asked: dict[str, object], expected: Verd
         (0.0, Unit.SECONDS, "0.00 µs"),
         (79 * 2**20, Unit.BYTES, "79.0 MiB"),
         (12345.0, Unit.RATE, "12,345 /s"),
+        (28.0, Unit.COUNT, "28"),
+        (0.0, Unit.COUNT, "0"),
     ],
 )
 def test_figures_read_well(value: float, unit: Unit, words: str) -> None:
@@ -174,6 +209,37 @@ def test_memory_of_a_scaled_peer_is_not_compared() -> None:
         (Unit.SECONDS, 0.5),
         (Unit.BYTES, 12),
     ]
+
+
+@pytest.mark.parametrize(("ours", "verdict_of_it"), [(1.9, Verdict.REACHED), (2.1, Verdict.MISSED)])
+def test_finding_asks_for_a_ratio_and_a_time(ours: float, verdict_of_it: Verdict) -> None:
+    (row,) = finding.chapter([ours], [50.0]).rows
+    assert verdict(row) is verdict_of_it
+
+
+def test_ten_thousand_other_objects_surround_twenty_event_files() -> None:
+    keys = finding.objects(50)
+    assert [sum("tfevents" in key for key in keys), len(keys)] == [20, 10_020]
+
+
+def test_requests_of_stock_tensorboard_are_scaled_to_ten_minutes() -> None:
+    counts = following.Counts(ours=Asked(watched=28, unwatched=0), stock=100, seconds=60)
+    rows = following.chapter([1.0] * 19 + [9.0], counts).rows
+    assert [verdict(each) for each in rows[1:]] == [Verdict.REACHED] * 3
+    assert [each.peer and each.peer.median for each in rows[2:]] == [1000, 1000]
+
+
+def test_one_request_while_nobody_watches_is_one_too_many() -> None:
+    counts = following.Counts(ours=Asked(watched=28, unwatched=1), stock=100, seconds=60)
+    assert verdict(following.chapter([1.0], counts).rows[-1]) is Verdict.MISSED
+
+
+def test_requests_are_counted_and_passed_on() -> None:
+    with Upstream() as upstream, counted(upstream.origin) as line:
+        asker = Asker(line.endpoint)
+        assert [asker.get("/a").status for _ in range(3)] == [404] * 3
+        asker.close()
+        assert line.requests == 3
 
 
 def test_what_viewers_share_is_counted_with_the_first_and_not_with_the_next() -> None:
