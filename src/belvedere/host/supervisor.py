@@ -32,6 +32,7 @@ from belvedere.host.walls import Walls
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Endpoint, Phase, SeenSource
+from belvedere.sources.hanging import beside
 from belvedere.viewers.base import ViewerType
 from belvedere.viewers.environments import Environments, NotInstalled
 from belvedere.viewers.words import Command, Do, Event, Show
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 PREFIX = ""  # a viewer that several jobs share can't stand under the path of one of them
 LOG_LINES = 500
 LOG_LINES_ASLEEP = 50
+FOLDER_PATIENCE = 5.0  # seconds for a look at the folders of logs
 ROOM_EVERY = timedelta(seconds=2)  # between two questions for room
 
 
@@ -271,7 +273,7 @@ class Supervisor:
             return
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
-        self._sees = await asyncio.to_thread(_folders_of, view)
+        self._sees = await beside(f"viewer {self.number} at its start", functools.partial(_folders_of, view))
         try:
             program = self._around.environments.program_of(viewer)
             group = group_for(self._around.groups, self._work.name, self.memory_limit)
@@ -360,7 +362,10 @@ class Supervisor:
     async def _look_for_folders(self, view: View) -> None:
         """A viewer goes on to see a folder that was removed, and never one that took its place or was added."""
         if self._process is not None:
-            now = await asyncio.to_thread(_folders_of, view)
+            try:
+                now = await beside(f"viewer {self.number}", functools.partial(_folders_of, view), FOLDER_PATIENCE)
+            except OSError:
+                return  # a file system that hangs: whatever it holds, the viewer can't see it now
             if any(self._sees.get(path) != identity for path, identity in now.items()):
                 self._note(course.gone_astray(self._facts))
 

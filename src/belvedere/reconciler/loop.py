@@ -25,7 +25,7 @@ from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.reconciler.compare import differing, gist, unwanted
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board, Sighting
-from belvedere.sources.base import SourceError
+from belvedere.sources.base import SourceError, SourceUnavailable
 from belvedere.store.base import Claim, JobStore
 
 LEASE = timedelta(seconds=60)  # longer than any pass; a dead owner's claims are released at the next start
@@ -44,7 +44,11 @@ RunningQuota = Callable[[str], Awaitable[int | None]]
 
 
 class Reconciler:
-    """Brings viewers in line with jobs. `spec_of` may raise SourceError for a log source that is no longer allowed."""
+    """Brings viewers in line with jobs.
+
+    `spec_of` may raise SourceError for a log source that is no longer allowed, SourceUnavailable for one that does not
+    answer: it is tried again.
+    """
 
     def __init__(
         self,
@@ -211,6 +215,8 @@ class Reconciler:
             return Seen(phase=Phase.WAITING, attempt=job.attempt, reason=kept_waiting)
         try:
             spec = await self._spec_of(job)
+        except SourceUnavailable as error:
+            return Seen(phase=Phase.WAITING, attempt=job.attempt, reason=error.reason)
         except SourceError as error:
             return Seen(phase=Phase.FAILED, attempt=job.attempt, end=End.SOURCE, reason=error.reason)
         return await self._runtime.ensure(spec)

@@ -17,7 +17,7 @@ from belvedere.lifecycle.jobs import Job, Source, sources_of
 from belvedere.server.settings import Settings
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
-from belvedere.sources.base import SourceError
+from belvedere.sources.base import SourceError, SourceUnavailable
 from belvedere.sources.browsing import Look, NoMarker, browse
 from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, refusal
 from belvedere.sources.location import (
@@ -91,7 +91,10 @@ class Locator:
         )
 
     async def of_job(self, job: Job) -> tuple[SourceSpec, ...]:
-        """Where a job's logs lie. Raises SourceError if the settings no longer allow any of it."""
+        """Where a job's logs lie. Raises SourceError if the settings no longer allow any of it.
+
+        Raises SourceUnavailable if a folder does not answer: without it nobody knows what its name leads to.
+        """
         sources = sources_of(job)
         visible = await self._catalog.visible(job.project_id) if any(source.store for source in sources) else {}
         found: list[SourceSpec] = []
@@ -100,6 +103,8 @@ class Locator:
             try:
                 location = await self._of_source(source, visible, is_pattern=bool(job.sources))
                 found.append(SourceSpec(name=source.name, location=location))
+            except SourceUnavailable:
+                raise
             except SourceError as error:
                 found.append(SourceSpec(name=source.name, reason=error.reason))
                 refusals.append(error)
@@ -116,6 +121,8 @@ class Locator:
         try:
             above, folders = split_pattern(source.url) if is_pattern else (source.url, "")
             location = await locate(above, log_roots=self._roots, stores=names)
+        except Unavailable as error:
+            raise SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, error.message) from error
         except BelvedereError as error:
             raise SourceError(ReasonCode.SOURCE_FORBIDDEN, error.message) from error
         selection = Selection(

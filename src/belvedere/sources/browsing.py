@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ import msgspec
 
 from belvedere.sources.base import SourceError
 from belvedere.sources.folder import FolderSource
+from belvedere.sources.hanging import beside
 from belvedere.sources.location import FolderLocation, Location, ObjectLocation, child_of
 from belvedere.sources.objects import ObjectSource
 from belvedere.sources.opening import open_source
@@ -128,7 +130,7 @@ def _place_of(marker: str | None) -> tuple[int, str]:
 async def _browse_folder(
     location: FolderLocation, stores: Mapping[str, ObjectStore], is_log: IsLog, asked: Look
 ) -> Shelf:
-    names, has_logs = await asyncio.to_thread(_directly_below, location, is_log)
+    names, has_logs = await beside(location.path, partial(_directly_below, location, is_log))
     rest = [name for name in names if name.startswith(asked.begins) and (asked.marker is None or name > asked.marker)]
     shown = rest[: asked.page_size]
 
@@ -137,9 +139,11 @@ async def _browse_folder(
         try:
             async with aclosing(source.list()) as pages:
                 first = await anext(pages, ())
+                found = any(is_log(entry.key) for entry in first)
+                complete = not found and len(first) < LOOKED_AT and await anext(pages, None) is None
         finally:
             await source.close()
-        return _verdict(any(is_log(entry.key) for entry in first), complete=len(first) < LOOKED_AT)
+        return _verdict(found, complete=complete)
 
     looks = await _look_into(shown, look)
     folders = [Folder(name=name, has_logs=looks.get(name)) for name in shown]

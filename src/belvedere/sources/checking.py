@@ -3,23 +3,35 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from belvedere.contract.errors import BelvedereError, LogSourceForbidden, LogSourceRefused, Unavailable
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import LogSource, SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.census import Census, nothing_to_show
+from belvedere.sources.hanging import beside
 from belvedere.sources.location import FolderRequest, Location, describe, parse_train_url, resolve_folder
 from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
 
 NO_SUCH_BUCKET = "ModelArts.4311"
+_RESOLVE_SECONDS = 2.0
 _CODE_OF = {ReasonCode.NO_SUCH_BUCKET: NO_SUCH_BUCKET, ReasonCode.NO_SUCH_PATH: "ModelArts.4312"}
 
 
 async def locate(train_url: str, *, log_roots: Sequence[str], stores: Sequence[str]) -> Location:
-    """The location that a user's text names, folders resolved in a thread. Raises InvalidLogUrl."""
+    """The location that a user's text names, folders resolved. Raises InvalidLogUrl.
+
+    Raises Unavailable for a folder that does not answer.
+    """
     found = parse_train_url(train_url, log_roots=log_roots, stores=stores)
-    return await asyncio.to_thread(resolve_folder, found) if isinstance(found, FolderRequest) else found
+    if not isinstance(found, FolderRequest):
+        return found
+    try:
+        return await beside(train_url, partial(resolve_folder, found), _RESOLVE_SECONDS)
+    except OSError as error:
+        text = f"The folder {found.text} does not answer: its file system hangs, or is very slow. Try again later."
+        raise Unavailable(text) from error
 
 
 async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: float = 2.0) -> Reason | None:

@@ -3,24 +3,26 @@
 import asyncio
 import os
 import stat
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable, Write
+from belvedere.sources.hanging import beside
 from belvedere.sources.location import FolderLocation, describe
 from belvedere.sources.pouring import poured
 
 _PAGE = 1000  # entries
 _CHUNK = 2**22  # bytes
 _LINKED_FOLDERS = 4  # symlinked folders along one path: enough for "latest", too few for a maze of links to explode
-_WORKERS = 4  # of our own: a folder on a hanging network mount must not use up the loop's default threads
+_AT_ONCE = 4  # file calls of one source
+_PAGE_SECONDS = 1.0  # after which a page goes out as it is: many slow calls in a row are no hanging one
+_PATIENCE = 60.0  # seconds for a page, or for a piece of a file
 
 _Result = TypeVar("_Result")
 
@@ -28,31 +30,33 @@ _Result = TypeVar("_Result")
 class FolderSource:
     """Regular files below a folder. A symlink counts as what it leads to, if that lies inside the allowed root.
 
-    All file calls run in threads of this source, so that a slow file system delays nobody else.
+    All file calls run beside the loop, so that a file system that is slow or hangs delays nobody else.
     """
 
-    def __init__(self, location: FolderLocation) -> None:
+    def __init__(self, location: FolderLocation, patience: float = _PATIENCE) -> None:
         self._location = location
         self._folder = Path(location.path)
         self._root = Path(location.root)
         self.remark: Reason | None = None
         self.meter = Meter()  # stays at nothing: a local folder costs nobody a request
-        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="log-folder")
+        self._patience = patience
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def probe(self) -> None:
-        await self._in_thread(self._look)
+        await self._in_thread(self._look, self._patience)
 
     async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         await self.probe()
         entries = self._entries()
-        while page := await self._in_thread(lambda: tuple(islice(entries, _PAGE))):
+        while page := await self._in_thread(partial(_page, entries), self._patience):
             yield page
 
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        descriptor = await self._in_thread(partial(self._open, key))
+        descriptor = await self._in_thread(partial(self._open, key), self._patience)
         try:
             while start < end:
-                chunk = await self._in_thread(partial(os.pread, descriptor, min(_CHUNK, end - start), start))
+                piece = partial(os.pread, descriptor, min(_CHUNK, end - start), start)
+                chunk = await self._in_thread(piece, self._patience)
                 if not chunk:
                     return
                 yield chunk
@@ -66,7 +70,7 @@ class FolderSource:
                 yield count
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing is kept open."""
 
     def path_of(self, key: str) -> Path:
         """The real path of a file. Blocks. Raises SourceMissing, or SourceDenied when it leads out of the root."""
@@ -157,9 +161,10 @@ class FolderSource:
         elif stat.S_ISREG(found.st_mode):
             yield _entry(key, found)
 
-    async def _in_thread(self, call: Callable[[], _Result]) -> _Result:
+    async def _in_thread(self, call: Callable[[], _Result], limit: float | None = None) -> _Result:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            async with self._turns:
+                return await beside(self._location.path, call, limit)
         except OSError as error:
             raise self._translated(error) from error
 
@@ -192,6 +197,17 @@ def _is_open_to_all(top: Path, path: Path) -> bool:
     if not mode & (stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH):
         return False
     return path == top or _is_open_to_all(top, path.parent)
+
+
+def _page(entries: Iterator[Entry]) -> tuple[Entry, ...]:
+    """Some more of them; nothing at the end. Blocks."""
+    page: list[Entry] = []
+    late = time.monotonic() + _PAGE_SECONDS
+    for entry in entries:
+        page.append(entry)
+        if len(page) >= _PAGE or time.monotonic() > late:
+            break
+    return tuple(page)
 
 
 def _entry(key: str, found: os.stat_result) -> Entry:
