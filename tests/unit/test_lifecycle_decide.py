@@ -79,6 +79,12 @@ def test_a_runtime_that_knows_the_revision_or_none_is_left_alone(known: int | No
     assert decide(running(revision=3), seen(Phase.READY, revision=known), T0).action is None
 
 
+def test_what_keeps_a_start_waiting_is_an_event_once() -> None:
+    plan = decide(job(), seen(Phase.STARTING, reason=WHY), T0)
+    assert [(event.kind, event.text) for event in plan.events] == [("note", WHY.text)]
+    assert decide(after(plan), seen(Phase.STARTING, reason=WHY), T0 + SECOND).events == ()
+
+
 def test_waiting_for_capacity_is_shown_with_its_reason() -> None:
     plan = decide(job(), seen(Phase.WAITING, reason=WHY), T0)
     assert status_of(after(plan)) is JobStatus.WAITING

@@ -8,7 +8,7 @@ import click
 
 from belvedere.cli.output import printable
 from belvedere.cli.values import bytes_text
-from belvedere.contract.jobs import JobDetails
+from belvedere.contract.jobs import JobDetails, SourceProgress
 
 Report = Callable[[JobDetails], None]
 
@@ -51,7 +51,10 @@ def _lines() -> Report:
 
 
 def describe(job: JobDetails) -> str:
-    """One line, like ``Starting: copying 3 of 12 files, 3.4 MB of 20.1 MB``, and the reason if there is one."""
+    """One line, and the reason if there is one.
+
+    Like ``Starting: copying 3 of 12 files, 3.4 MB of 20.1 MB, 1.2 MB/s, 14 s left``.
+    """
     text = f"{job.status_name}{_reading(job)}"
     return printable(f"{text}. {job.reason.text}" if job.reason else text)
 
@@ -61,4 +64,12 @@ def _reading(job: JobDetails) -> str:
     if source is None or not source.files_total:
         return f": {source.state}" if source else ""
     files = f"{source.files_done} of {source.files_total} files"
-    return f": {source.state} {files}, {bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
+    sizes = f"{bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
+    return ", ".join((f": {source.state} {files}", sizes, *_pace(source)))
+
+
+def _pace(source: SourceProgress) -> Iterator[str]:
+    if source.state == "copying" and source.rate:
+        yield f"{bytes_text(source.rate)}/s"
+    if source.state == "copying" and source.seconds_left is not None:
+        yield f"{source.seconds_left} s left"

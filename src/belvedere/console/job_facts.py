@@ -132,7 +132,10 @@ def _chosen_text(source: JobSourceState) -> str:
 def _progress_text(progress: SourceProgress | None) -> str:
     if progress is None:
         return ""
-    return progress_text(progress) or ("No log files yet" if progress.state == "current" else "")
+    text = progress_text(progress) or ("No log files yet" if progress.state == "current" else "")
+    times = (("last change", progress.changed_at), ("next look", progress.next_look_at))
+    told = [f"{what} {_moment_of(at).text}" for what, at in times if at is not None]
+    return "; ".join(filter(None, (text.removesuffix("."), *told)))
 
 
 def _auto_stop_text(job: JobDetails) -> str:

@@ -108,8 +108,10 @@ def _decide_run(job: Job, seen: Seen, now: datetime) -> Plan:
             job = _with_run(job, waiting=seen.reason or _NO_CAPACITY)
             return Plan(job=job, action=_told_of_changes(job, seen), look_at=now + LOOK_AGAIN_STARTING)
         case Phase.STARTING:
+            events = _events_of_note(job, seen, now)
             job = _with_run(job, waiting=None, note=seen.reason)
-            return Plan(job=job, action=_told_of_changes(job, seen), look_at=now + LOOK_AGAIN_STARTING)
+            action = _told_of_changes(job, seen)
+            return Plan(job=job, action=action, look_at=now + LOOK_AGAIN_STARTING, events=events)
         case Phase.READY | Phase.ASLEEP | Phase.RECOVERING:
             return _running(job, seen, now)
         case Phase.FAILED:
@@ -135,10 +137,15 @@ def _running(job: Job, seen: Seen, now: datetime) -> Plan:
         since = max(since, job.run.submitted_at or since)
         job = _with_run(job, running_since=since, first_ran_at=job.run.first_ran_at or since, waiting=None)
         events = (Event(at=now, kind="running", text="The viewer answers.", attempt=job.attempt),)
-    if seen.reason != job.run.note:
-        job = _with_run(job, note=seen.reason)
-        events += (_event(job, "note", seen.reason, now),) if seen.reason else ()
+    events += _events_of_note(job, seen, now)
+    job = _with_run(job, note=seen.reason)
     return Plan(job=job, action=_told_of_changes(job, seen), look_at=stop_at(job), events=events)
+
+
+def _events_of_note(job: Job, seen: Seen, now: datetime) -> tuple[Event, ...]:
+    """Told once, however long it stays so."""
+    is_news = seen.reason is not None and seen.reason != job.run.note
+    return (_event(job, "note", seen.reason, now),) if seen.reason and is_news else ()
 
 
 def _told_of_changes(job: Job, seen: Seen) -> Action | None:
