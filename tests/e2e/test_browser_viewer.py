@@ -193,3 +193,16 @@ async def test_a_job_that_is_opened_at_once_becomes_the_board_by_itself(
     page = await chromium.new_page()
     await page.goto(ticket(store_service, created["job_id"]))
     await drawn_curve(page)
+
+
+async def test_the_board_lists_runs_under_the_names_of_their_sources(
+    store_service: BelvedereProcess, chromium: BrowserContext
+) -> None:
+    sources = [{"name": name, "url": f"obs://{BUCKET}/rich/exp_0/"} for name in ("baseline", "tuned")]
+    created = store_service.ask("POST", "", {"job_name": "named", "sources": sources}).json()
+    job = store_service.wait_for_status(created["job_id"], 8)
+    page = await chromium.new_page()
+    await page.goto(ticket(store_service, job["job_id"]))
+    for name in ("baseline", "tuned"):
+        await expect(page.get_by_text(re.compile(f"^{name}/")).first).to_be_visible(timeout=PATIENCE)
+    await save(page, "named-sources")

@@ -1,5 +1,6 @@
 """Jobs whose logs lie in an object store: a real SeaweedFS that checks signatures."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
+from tests.support.fault_proxy import PASS, Fault, FaultProxy
 from tests.support.logs import beginning_of, log_content
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess, running_service, wait_until
@@ -159,6 +161,42 @@ def test_a_store_that_goes_away_under_a_running_job_is_told_and_the_viewer_stays
         told = service.wait_for_reason(job["job_id"], "SOURCE_UNREACHABLE")
         assert told["status"] == 8
         assert len(service.curve(job["service_url"])) == 12
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(Fault(status=503), "503"), (Fault(status=429, retry_after=1), "429"), (Fault(reset_after=0), "")],
+    ids=["503", "429", "reset"],
+)
+async def test_a_store_that_fails_for_a_while_is_told_and_never_ends_a_job(
+    tmp_path: Path, seaweedfs: SeaweedFs, fault: Fault, words: str
+) -> None:
+    async with FaultProxy(seaweedfs.settings()) as proxy:
+        with service_with(tmp_path, seaweedfs, endpoint=proxy.settings().endpoint) as service:
+            job = await asyncio.to_thread(service.run, "faulty", f"obs://{BUCKET}/rich/exp_0/")
+            proxy.always = fault
+            told = await asyncio.to_thread(
+                service.wait_for, job["job_id"], lambda details: details["source"]["failures"] > 1, 60
+            )
+            assert (told["status"], told["source"]["state"]) == (8, "waiting")
+            assert words in told["reason"]["text"]
+            events = (await asyncio.to_thread(service.ask, "GET", f"/{job['job_id']}/events")).json()["events"]
+            assert told["reason"]["code"] in [event["reason"] for event in events]
+            proxy.always = PASS
+            await asyncio.to_thread(service.wait_for_reason, job["job_id"], None)
+
+
+def test_a_damaged_file_is_told_by_the_job_and_its_events(
+    store_service: BelvedereProcess, seaweedfs: SeaweedFs
+) -> None:
+    whole = log_content(20)
+    seaweedfs.put(BUCKET, f"damaged/{NAME}", whole + bytes(100))
+    job = store_service.run("damaged", f"obs://{BUCKET}/damaged/")
+    told = store_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")
+    assert f"{NAME} is damaged from byte {len(whole):,} on" in told["reason"]["text"]
+    assert len(store_service.curve(job["service_url"])) == 20
+    events = store_service.ask("GET", f"/{job['job_id']}/events").json()["events"]
+    assert told["reason"]["text"] in [event["text"] for event in events]
 
 
 def test_without_a_store_an_obs_url_names_the_settings(service: BelvedereProcess) -> None:

@@ -9,15 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from msgspec.structs import replace
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect, text
 
 from belvedere.contract.errors import Unavailable
-from belvedere.lifecycle.jobs import End, Intent, Job, Visibility
+from belvedere.lifecycle.jobs import End, Intent, Job, Visibility, sources_of
 from belvedere.lifecycle.status import status_of
-from belvedere.store import sqlite
+from belvedere.store import migrations, sqlite
 from belvedere.store.base import IdempotencyKey
 from belvedere.store.opening import StoreError, open_store
 from belvedere.store.tables import metadata
@@ -71,6 +73,36 @@ def test_the_migrations_make_what_the_tables_say(path: Path) -> None:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     engine.dispose()
     assert differences == []
+
+
+def before_sources(path: Path, row: dict[str, object]) -> None:
+    """A database as the release before the several sources left it, with one job."""
+    path.parent.mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        known = [column["name"] for column in inspect(connection).get_columns("jobs")]
+        assert "sources" not in known
+        names = ", ".join(known)
+        values = ", ".join(f":{name}" for name in known)
+        connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), row)
+    engine.dispose()
+
+
+async def test_a_job_of_the_release_before_several_sources_keeps_its_train_url(tmp_path: Path) -> None:
+    new, old = tmp_path / "new" / "belvedere.db", tmp_path / "old" / "belvedere.db"
+    with open_store(new) as stores:
+        job = await add(stores.jobs, train_url="/bucket/kept/", store="default")
+    with closing(sqlite3.connect(new)) as connection:
+        connection.row_factory = sqlite3.Row
+        before_sources(old, dict(connection.execute("SELECT * FROM jobs").fetchone()))
+    with open_store(old) as stores:
+        found = await stores.jobs.get(PROJECT, job.id)
+    assert found == job
+    assert [(each.url, each.store) for each in sources_of(found)] == [("/bucket/kept/", "default")]
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
