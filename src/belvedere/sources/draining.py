@@ -12,7 +12,7 @@ import msgspec
 from belvedere.sources.base import Write
 
 _DRAINED: Final = 2**16  # bytes that a thread receives at once: more would be out of the cache when they are written
-_DRAIN_SECONDS: Final = 0.25  # after which a thread tells how far it got
+_DRAIN_SECONDS: Final = 0.5  # after which a thread tells how far it got
 _PATIENCE: Final = 50  # milliseconds that it waits for more bytes; a slow line must not hold it
 _HOT: Final = threading.local()  # each thread's room
 
@@ -34,7 +34,7 @@ def write_all(write: Write, pieces: Sequence[bytes], most: int) -> None:
 
 
 def drain(descriptor: int, pieces: Sequence[bytes], most: int, write: Write) -> Drained:
-    """Write `pieces`, and up to `most` bytes that come. Blocks for a quarter of a second at most, and for `write`."""
+    """Write `pieces`, and up to `most` bytes that come. Blocks for half a second at most, and for `write`."""
     for piece in pieces:
         write(piece)
     if not hasattr(_HOT, "room"):
