@@ -11,7 +11,7 @@ import yaml
 
 from belvedere.cli.main import run
 from belvedere.client import Client, VersionedSources
-from belvedere.contract.errors import LogSourceRefused
+from belvedere.contract.errors import LogSourceForbidden, LogSourceRefused
 from belvedere.contract.jobs import JobSource
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import End, Run
@@ -310,6 +310,12 @@ def test_a_wrong_project_is_exit_4(job: Words) -> None:
     code, _, err = job("list", "--project", OTHER_PROJECT)
     assert code == 4
     assert "BELVEDERE_ENDPOINT" in err
+
+
+def test_logs_closed_to_the_stores_keys_are_no_matter_of_the_token(job: Words, served: ServedApi) -> None:
+    served.api.world.source_says = LogSourceForbidden("The object store does not accept the secret key.")
+    code, _, err = job("create", "run-2", "--train-url", "/bucket/run-2/")
+    assert (code, "store test" in err, "token" in err) == (2, True, False)
 
 
 def test_a_wrong_token_is_exit_4_and_not_repeated(job: Words) -> None:

@@ -9,6 +9,7 @@ import pytest
 from belvedere.cli import diagnosis, probes
 from belvedere.cli.diagnosis import DataServer, Disk, Finding, Level, Port
 from belvedere.cli.main import run
+from belvedere.client import Untrusted
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.server.settings import Settings
 
@@ -160,6 +161,12 @@ def test_an_empty_place_for_logs_is_no_failure(tmp_path: Path, capsys: pytest.Ca
     words = ["--data", str(tmp_path), "--log-root", str(tmp_path), "--train-url", f"file://{tmp_path}/empty"]
     assert run(["doctor", *words, "--port", "0", "--viewer-port", "0"]) == 0
     assert "warn  log location" in capsys.readouterr().out
+
+
+def test_a_service_of_an_unknown_authority_is_not_to_be_started() -> None:
+    found = diagnosis.of_service("https://b.example", Untrusted("https://b.example can't be trusted: self-signed."))
+    assert "SSL_CERT_FILE" in found.remedy
+    assert "serve" not in found.remedy
 
 
 def test_one_log_root_is_not_several() -> None:

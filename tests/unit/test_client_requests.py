@@ -22,6 +22,7 @@ from belvedere.client import (
     ServiceUnavailable,
     UnexpectedAnswer,
     Unreachable,
+    Untrusted,
 )
 from belvedere.contract.jobs import CreateJob, FlavorRef, JobCreated, JobDetails, JobList, UpdateJob
 from belvedere.contract.statuses import JobStatus
@@ -134,6 +135,15 @@ def test_a_busy_services_wish_to_wait_is_granted() -> None:
 def test_too_long_a_wish_to_wait_is_told_instead() -> None:
     wire = Wire(error(503, "ModelArts.6101", "busy", **{"Retry-After": "3600"}))
     with pytest.raises(ServiceUnavailable):
+        wire.client().get(7)
+    assert wire.slept == []
+
+
+def test_a_certificate_of_nobody_is_told_at_once() -> None:
+    wire = Wire(
+        httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed (_ssl.c:1)")
+    )
+    with pytest.raises(Untrusted, match=r"can't be trusted: certificate verify failed: self-signed"):
         wire.client().get(7)
     assert wire.slept == []
 

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from belvedere.cli.session import UNTRUSTED_REMEDY
+from belvedere.client import ClientError, Untrusted
 from belvedere.contract.reasons import Reason, ReasonCode
 
 PYTHON = (3, 11)
@@ -217,14 +219,15 @@ def of_train_url(text: str, fault: str | None, *, refused: bool = True) -> Findi
     return Finding(check="log location", level=Level.FAIL if refused else Level.WARN, text=fault)
 
 
-def of_service(endpoint: str | None, fault: str | None) -> Finding:
+def of_service(endpoint: str | None, fault: ClientError | None) -> Finding:
     """Whether a service runs that the CLI would talk to."""
     if endpoint is None:
         text = "none is known here"
         return Finding(check="service", level=Level.INFO, text=text, remedy="Start one with `belvedere serve`.")
     if fault is None:
         return Finding(check="service", level=Level.OK, text=f"{endpoint} answers, and knows the token")
-    return Finding(check="service", level=Level.WARN, text=fault, remedy="Start it with `belvedere serve`.")
+    remedy = UNTRUSTED_REMEDY if isinstance(fault, Untrusted) else "Start it with `belvedere serve`."
+    return Finding(check="service", level=Level.WARN, text=str(fault), remedy=remedy)
 
 
 def of_settings(fault: str) -> Finding:

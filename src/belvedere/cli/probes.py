@@ -194,7 +194,7 @@ def _probe(location: Location, settings: Settings) -> Reason | None:
     return None
 
 
-def service(connection: Connection) -> str | None:
+def service(connection: Connection) -> ClientError | None:
     """Why the service doesn't answer; None if it does."""
     try:
         with Client(
@@ -202,5 +202,5 @@ def service(connection: Connection) -> str | None:
         ) as client:
             client.page(ListQuery(page_size=1))
     except ClientError as error:
-        return str(error)
+        return error
     return None

@@ -21,8 +21,11 @@ from belvedere.client import (
     ServiceUnavailable,
     UnexpectedAnswer,
     Unreachable,
+    Untrusted,
 )
 
+UNTRUSTED_REMEDY = "If its authority is your own, name that one's file by SSL_CERT_FILE=/path/to/ca.pem."
+_OF_CONNECTION = (Unreachable, Untrusted, UnexpectedAnswer, InvalidConnection)
 _ENDINGS: tuple[tuple[type[ClientError], Exit, str], ...] = (
     (NotFound, Exit.NO_SUCH_JOB, "`belvedere job list` shows the jobs of the project."),
     (Refused, Exit.REFUSED, "`belvedere job show` says what is allowed now."),
@@ -30,11 +33,20 @@ _ENDINGS: tuple[tuple[type[ClientError], Exit, str], ...] = (
     (BadRequest, Exit.USAGE, ""),
     (ServiceUnavailable, Exit.UNAVAILABLE, "Try again in a moment."),
     (Unreachable, Exit.UNAVAILABLE, "Is it running? `belvedere serve` starts it, `belvedere doctor` looks closer."),
+    (Untrusted, Exit.UNAVAILABLE, UNTRUSTED_REMEDY),
     (InvalidConnection, Exit.USAGE, "Check the endpoint and the token."),
     (UnexpectedAnswer, Exit.UNAVAILABLE, "Check the endpoint: it must be the API's, not the viewers'."),
 )
 
 
+# What ends otherwise than others of its kind.
+_BY_CODE: Mapping[str, tuple[Exit, str]] = {
+    "ModelArts.4310": (Exit.USAGE, "`belvedere store test` tries a store's keys."),  # the logs are closed, we are not
+    "ModelArts.0210": (
+        Exit.NOT_AUTHORISED,
+        "A token is for one project, named by its id: get one for this project, or ask `belvedere project list`.",
+    ),
+}
 NO_REMEDIES: Mapping[Exit, str] = {}
 
 
@@ -45,7 +57,9 @@ def failure_of(error: ClientError, connection: Connection, remedies: Mapping[Exi
         (ClientError, Exit.UNEXPECTED, "The service's log says more under the request id."),
     )
     remedy = remedies.get(exit_code, remedy)
-    if isinstance(error, Unreachable | UnexpectedAnswer | InvalidConnection | NotAuthorized):
+    if isinstance(error, ApiError):
+        exit_code, remedy = _BY_CODE.get(error.code, (exit_code, remedy))
+    if exit_code is Exit.NOT_AUTHORISED or isinstance(error, _OF_CONNECTION):
         remedy = f"{remedy} (The connection is from {connection.found_in}.)"
     if isinstance(error, ApiError):
         return Failure(exit_code, error.message, remedy=remedy, error_code=error.code, request_id=error.request_id)

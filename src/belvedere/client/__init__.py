@@ -22,6 +22,7 @@ from belvedere.client.errors import (
     ServiceUnavailable,
     UnexpectedAnswer,
     Unreachable,
+    Untrusted,
 )
 from belvedere.client.queries import ListQuery, Versioned, VersionedSources
 from belvedere.client.waiting import Goal, Outcome, Waited
@@ -42,6 +43,7 @@ __all__ = [
     "ServiceUnavailable",
     "UnexpectedAnswer",
     "Unreachable",
+    "Untrusted",
     "Versioned",
     "VersionedSources",
     "Waited",

@@ -9,6 +9,7 @@
     │   └── ServiceUnavailable  wait and try again                         429, 502, 503, 504
     ├── InvalidConnection       the endpoint or the token is none
     ├── UnexpectedAnswer        whoever answers at the endpoint isn't the service
+    ├── Untrusted               the endpoint's certificate is nobody's that we trust
     └── Unreachable             nobody answers, or the connection broke
 
 No message holds the token.
@@ -29,6 +30,10 @@ class InvalidConnection(ClientError):
 
 class Unreachable(ClientError):
     """The service could not be reached, or the connection broke before it answered."""
+
+
+class Untrusted(ClientError):
+    """The endpoint's certificate can't be verified. `SSL_CERT_FILE` names further authorities."""
 
 
 class UnexpectedAnswer(ClientError):

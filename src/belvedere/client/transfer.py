@@ -10,14 +10,17 @@ import httpx2
 from belvedere import __version__
 from belvedere.client.errors import (
     ApiError,
+    ClientError,
     InvalidConnection,
     ServiceUnavailable,
     UnexpectedAnswer,
     Unreachable,
+    Untrusted,
     api_error,
 )
 
 RETRY_PAUSES = (0.2, 0.4, 0.8, 1.6)  # seconds: together as long as a restart of the service takes
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 LONGEST_RETRY_AFTER = 10.0  # seconds; who asks for more than that is told at once
 
 
@@ -45,8 +48,9 @@ class Transfer:
             headers={"X-Auth-Token": token, "User-Agent": f"belvedere/{__version__}"},
             timeout=timeout,
             transport=transport,
-            # A proxy of the environment must not see what goes to this machine itself.
+            # A proxy of the environment must not see what goes to this machine itself; its authorities count here too.
             trust_env=not _is_loopback(self._endpoint),
+            verify=httpx2.create_ssl_context() if self._endpoint.startswith("https:") else True,
         )
 
     def __repr__(self) -> str:
@@ -99,12 +103,18 @@ class Transfer:
         except httpx2.TimeoutException as error:
             raise Unreachable(f"{self._endpoint} did not answer in time.") from error
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            raise Unreachable(f"{self._endpoint} can't be reached: {error or type(error).__name__}.") from error
+            raise self._broken(error) from error
         if response.status_code >= 400:
             raise _error_of(response)
         if not response.is_success:
             raise UnexpectedAnswer(f"{self._endpoint} redirects elsewhere: name the service's own address.")
         return response
+
+    def _broken(self, error: Exception) -> ClientError:
+        said = str(error) or type(error).__name__
+        if _UNTRUSTED in said:  # the reason's type is lost on its way through httpx2
+            return Untrusted(f"{self._endpoint} can't be trusted: {said.rpartition(_UNTRUSTED)[2].strip('] ')}.")
+        return Unreachable(f"{self._endpoint} can't be reached: {said}.")
 
 
 def _check(endpoint: str, token: str) -> None:
