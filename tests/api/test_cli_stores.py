@@ -91,13 +91,20 @@ def test_the_list_tells_whose_they_are_and_no_secret(store: Words) -> None:
     assert SECRET not in store("list", "-o", "json")[1]
 
 
+def test_plain_http_is_to_be_allowed_by_the_option(store: Words) -> None:
+    plain = ("add", "minio", "--store-endpoint", "http://127.0.0.1:9", "--anonymous")
+    code, _, err = store(*plain)
+    assert (code, "--allow-http" in err) == (2, True)
+    assert store(*plain, "--allow-http")[0] == 0
+
+
 def test_rotate_sends_new_keys(store: Words, served: ServedApi) -> None:
     store("add", "minio", *WHERE, "--access-key", "AK", typed=SECRET)
     assert store("rotate", "minio", "--access-key", "AK2", typed="newer")[0] == 0
     assert secret_of(served) == "newer"
 
 
-@pytest.mark.parametrize(("secret", "code", "word"), [(SECRET, 0, "accepts the keys"), ("wrong", 1, "BAD_CREDENTIALS")])
+@pytest.mark.parametrize(("secret", "code", "word"), [(SECRET, 0, "can be used"), ("wrong", 1, "BAD_CREDENTIALS")])
 def test_test_is_a_sentence_and_an_exit_code(store: Words, secret: str, code: int, word: str) -> None:
     store("add", "minio", *WHERE, "--access-key", "AK", typed=secret)
     ended, out, err = store("test", "minio", "--bucket", "logs")

@@ -55,6 +55,9 @@ def add(  # noqa: PLR0913 - click hands over each option as an argument
 
     Its secret key is asked for, or read from standard input, or taken from BELVEDERE_SECRET_KEY.
     """
+    if store_endpoint.startswith("http://") and not allow_http:
+        message = f"{store_endpoint}: plain http:// shows the logs to the network."
+        raise Failure(Exit.USAGE, message, remedy="Use https://, or say --allow-http if it is meant.")
     access, secret = _keys(access_key, anonymous=anonymous)
     wanted = AddLogStore(
         name=name,
@@ -97,7 +100,7 @@ def test(*, flags: Flags, name: str, bucket: str | None, output: Format) -> None
     if output is not Format.TABLE:
         print_document(tried, output)
     elif tried.works:
-        click.echo(f"The store {name} answers and accepts the keys.")
+        click.echo(f"The store {name} can be used.")
     if tried.reason:
         raise Failure(Exit.UNEXPECTED, f"The store {name} can't be used: {tried.reason.text} ({tried.reason.code})")
 

@@ -170,7 +170,10 @@ class FolderSource:
 
     def _absent(self, key: str) -> SourceMissing:
         where = describe(self._location)
-        text = f"{key!r} does not exist in {where}." if key else f"The folder {where} does not exist. Check its name."
+        below = "" if self._location.path == self._location.root else " below the log root"
+        text = f"The folder {where} does not exist{below}. Check its name."
+        if key:
+            text = f"{key!r} does not exist in {where}."
         return SourceMissing(ReasonCode.NO_SUCH_PATH, text)
 
     def _translated(self, error: OSError) -> SourceError:

@@ -214,7 +214,7 @@ def _object(text: str, path: str, stores: Sequence[str], hint: str) -> ObjectLoc
     if len(prefix.encode()) > _KEY_BYTES:
         raise _invalid(text, f"its path is longer than {_KEY_BYTES:,} bytes", "Object keys can't be that long.")
     if not stores:
-        remedy = "Set BELVEDERE_STORE_ENDPOINT and its keys, or name a folder below a --log-root."
+        remedy = "Add one by `belvedere store add` or BELVEDERE_STORE_ENDPOINT, or name a folder below a --log-root."
         raise _invalid(text, "no object store is configured", remedy)
     return ObjectLocation(store=DEFAULT_STORE if DEFAULT_STORE in stores else stores[0], bucket=bucket, prefix=prefix)
 
