@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _row(self, key: str) -> str:
         size = (self.server.folder / key).stat().st_size
-        return f'<tr><td><a href="show/{quote(key)}/">{html.escape(key)}</a></td><td>{size / 1e6:,.1f} MB</td></tr>'
+        return f'<tr><td><a href="show/{quote(key)}/">{html.escape(key)}</a></td><td>{_size(size)}</td></tr>'
 
     def _answer(self, status: int, suffix: str, body: bytes) -> None:
         self._head(status, suffix, len(body))
@@ -167,6 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
         """The gateway keeps the access log."""
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 if __name__ == "__main__":
