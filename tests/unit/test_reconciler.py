@@ -399,6 +399,7 @@ async def test_a_job_that_waits_for_its_project_runs_when_another_one_ends() -> 
     jobs = [await world.create() for _ in range(2)]
     async with world.reconciling() as reconciler:
         await until(lambda: _so_many(world, jobs, JobStatus.WAITING, 1))
+        await until(lambda: _so_many(world, jobs, JobStatus.RUNNING, 1))
         (first,) = [job for job in jobs if await world.status(job.id) == JobStatus.RUNNING]
         (second,) = [job for job in jobs if job.id != first.id]
         await world.ask(Verb.STOP, first.id)
