@@ -20,7 +20,7 @@ OTHER = viewer_spec(2, folder=LOGS / "exp_0")
 
 @pytest.fixture
 async def runtime(tmp_path: Path) -> AsyncIterator[LocalRuntime]:
-    runtime = LocalRuntime(tmp_path, room=Room(memory=30 * MIB))
+    runtime = LocalRuntime(tmp_path, room=Room(memory=20 * MIB))
     yield runtime
     await runtime.close(end_viewers=True)
 
@@ -64,4 +64,4 @@ async def test_logs_too_large_for_the_memory_are_not_loaded_but_named(runtime: L
     await runtime.ensure(viewer_spec(1, folder=tmp_path / "logs"))
     seen = await until_phase(runtime, 1, Phase.WAITING, Phase.READY)
     assert seen.reason is not None
-    assert "needs about 128 MiB" in seen.reason.text
+    assert "needs about 122 MiB" in seen.reason.text

@@ -44,7 +44,7 @@ def test_when_viewers_have_grown_idle_ones_give_way_even_if_it_is_not_enough(
 
 @pytest.mark.parametrize(
     ("files", "size", "seen"),
-    [(1, 300_000, 18), (20, 114 * MIB, 143), (20, 436 * MIB, 403), (10_000, 2 * MIB, 209)],
+    [(1, 300_000, 12), (20, 114 * MIB, 143), (20, 436 * MIB, 403), (10_000, 2 * MIB, 209)],
 )
 def test_the_estimate_is_near_what_was_seen(files: int, size: int, seen: int) -> None:
     progress = SourceProgress(state="current", files_total=files, bytes_total=size)
