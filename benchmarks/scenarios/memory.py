@@ -35,17 +35,17 @@ def chapter(shared: float, ours: Mapping[int, float], busy: float, theirs: Mappi
             ours=spread([ours[count] / count]),
             peer=spread([theirs[count] / count]),
             against="`tensorboard`",
-            at_least=6 if count == _TARGET_AT else None,
         )
         for count in ours
     ]
     most = max(ours)
-    added = Row(
-        what=f"each further viewer, at {most}",
+    own = Row(
+        what=f"per viewer at {most}, all its own processes",
         unit=Unit.BYTES,
         ours=spread([(ours[most] - shared) / most]),
         peer=spread([theirs[most] / most]),
         against="`tensorboard`",
+        at_least=6 if most == _TARGET_AT else None,
     )
     asked = Row(
         what=f"per viewer at {most}, all of them asked within the last second",
@@ -62,10 +62,11 @@ def chapter(shared: float, ours: Mapping[int, float], busy: float, theirs: Mappi
             "Proportional set size (pages shared by several processes are counted once), summed over the host, its "
             "warm parent, and each viewer with its data server; a small log in a folder of its own, a scalar shown in "
             f"each, weighed {_SETTLE:.0f} s after the last request on both sides. Ours has given back by then what "
-            "answering takes, so there is a row for viewers that are all being asked. The control plane is not in it: "
-            "it is there once, however many viewers there are."
+            "answering takes, so there is a row for viewers that are all being asked. What its own processes take is "
+            "what a viewer adds to a host without any; rows with the shared part spread host and parent over all. "
+            "The control plane is not in it: it is there once, however many viewers there are."
         ),
-        rows=(*rows, added, asked, host),
+        rows=(own, *rows, asked, host),
     )
 
 

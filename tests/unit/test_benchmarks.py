@@ -244,7 +244,8 @@ def test_requests_are_counted_and_passed_on() -> None:
 
 def test_what_viewers_share_is_counted_with_the_first_and_not_with_the_next() -> None:
     chapter = memory.chapter(100.0, {1: 110.0, 50: 600.0}, 900.0, {1: 80.0, 50: 4000.0})
-    assert [each.ours.median for each in chapter.rows] == [110, 12, 10, 18, 100]
+    assert [each.ours.median for each in chapter.rows] == [10, 110, 12, 18, 100]
+    assert [each.at_least for each in chapter.rows] == [6, None, None, None, None]
 
 
 def test_what_a_job_takes_is_what_all_of_them_add() -> None:
