@@ -325,10 +325,10 @@ async def host_pid(runtime: LocalRuntime) -> int:
 
 
 async def viewer_pid(runtime: LocalRuntime) -> int:
-    """The one viewer's process: the one that has a data server."""
+    """The one viewer's process: the one that has a data server. Started cold, it has another one around it."""
     host = await host_pid(runtime)
     for child in descendants(host):
-        if running(DATA_SERVER, descendants(child)):
+        if running(DATA_SERVER, children_of(child)):
             return child
     raise AssertionError([command(pid) for pid in descendants(host)])
 
