@@ -176,6 +176,87 @@ async def test_keys_that_cannot_be_files_are_left_out_by_name(mirrors: FolderMir
     assert not list(mirror.folder.parent.parent.parent.rglob("escape*"))
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["with space.tfevents", "a%2fb/%2e%2e.tfevents", "größe/日本.tfevents", "q?x=1#2&y.tfevents", "a..b/...tfevents"],
+)
+async def test_an_odd_key_is_a_file_of_just_that_name(mirrors: FolderMirrors, source: MemorySource, key: str) -> None:
+    source.write(key, b"odd")
+    mirror = open_mirror(mirrors)
+    assert (await until(mirror, is_complete)).note is None
+    assert content(mirror.folder) == {key: b"odd"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../tfevents",
+        "a/../../tfevents",
+        "/etc/tfevents",
+        "a//tfevents",
+        "a/./tfevents",
+        "a\x01.tfevents",
+        "a\n.tfevents",
+        f"{'k/' * 508}.tfevents",
+    ],
+    ids=["parent", "far up", "absolute", "no name", "self", "control", "line", "1,025 bytes"],
+)
+async def test_a_key_that_can_be_no_file_is_named_and_written_nowhere(
+    mirrors: FolderMirrors, source: MemorySource, tmp_path: Path, key: str
+) -> None:
+    source.write(key, b"bad")
+    source.write("good.tfevents", b"good")
+    mirror = open_mirror(mirrors)
+    note = (await until(mirror, is_complete)).note
+    assert note is not None
+    assert repr(key)[:100] in note.text
+    assert content(mirror.folder) == {"good.tfevents": b"good"}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"bad"]
+
+
+async def test_a_key_that_ends_in_two_dots_is_no_log_and_written_nowhere(
+    mirrors: FolderMirrors, source: MemorySource, tmp_path: Path
+) -> None:
+    source.write("a.tfevents/..", b"bad")
+    source.write("good.tfevents", b"good")
+    mirror = open_mirror(mirrors)
+    await until(mirror, is_complete)
+    assert content(mirror.folder) == {"good.tfevents": b"good"}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"bad"]
+
+
+async def test_a_key_of_1024_bytes_is_a_file(mirrors: FolderMirrors, source: MemorySource) -> None:
+    key = f"{'k/' * 507}x.tfevents"
+    assert len(key.encode()) == 1024
+    source.write(key, b"long")
+    mirror = open_mirror(mirrors)
+    await until_content(mirror, {key: b"long"})
+
+
+async def test_keys_that_differ_in_case_or_spelling_alone_keep_their_own_bytes(
+    mirrors: FolderMirrors, source: MemorySource
+) -> None:
+    files = {
+        key: key.encode() for key in ("Run/a.tfevents", "run/a.tfevents", "run/\xe9.tfevents", "run/e\u0301.tfevents")
+    }
+    for key, data in files.items():
+        source.write(key, data)
+    mirror = open_mirror(mirrors)
+    await until_content(mirror, files)
+
+
+async def test_of_a_file_and_a_folder_of_one_name_the_folder_is_shown_and_the_file_named(
+    mirrors: FolderMirrors, source: MemorySource
+) -> None:
+    source.write("a.tfevents", b"file")
+    source.write("a.tfevents/b.tfevents", b"below")
+    mirror = open_mirror(mirrors)
+    note = (await until(mirror, is_complete)).note
+    assert note is not None
+    assert "'a.tfevents'" in note.text
+    assert content(mirror.folder) == {"a.tfevents/b.tfevents": b"below"}
+
+
 async def test_a_file_that_becomes_a_folder_and_back_is_followed(mirrors: FolderMirrors, source: MemorySource) -> None:
     mirror = open_mirror(mirrors)
     for key in ("a.tfevents", "a.tfevents/b.tfevents", "a.tfevents"):
@@ -187,7 +268,7 @@ async def test_a_file_that_becomes_a_folder_and_back_is_followed(mirrors: Folder
 
 KEYS = st.sampled_from(["a.tfevents", "b/c.tfevents", "b/d.tfevents", "projector_config.pbtxt"])
 WRITES = st.tuples(
-    st.sampled_from(["append", "overwrite", "write", "remove"]), KEYS, st.binary(max_size=12), st.booleans()
+    st.sampled_from(["append", "overwrite", "write", "remove", "rename"]), KEYS, st.binary(max_size=12), st.booleans()
 )
 Write = tuple[str, str, bytes, bool]
 
@@ -227,8 +308,16 @@ def _write(source: MemorySource, kind: str, key: str, data: bytes) -> None:
         "overwrite": lambda: source.write(key, data + source.files.get(key, b"") + b"."),  # longer, and another
         "write": lambda: source.write(key, data),
         "remove": lambda: source.remove(key),
+        "rename": lambda: _rename(source, key),
     }
     actions[kind]()
+
+
+def _rename(source: MemorySource, key: str) -> None:
+    content = source.files.get(key)
+    if content is not None:
+        source.write(f"b/{key}", content)
+        source.remove(key)
 
 
 async def _watch(mirror: Mirror, source: MemorySource) -> None:

@@ -133,9 +133,9 @@ def _progress_text(progress: SourceProgress | None) -> str:
     if progress is None:
         return ""
     text = progress_text(progress) or ("No log files yet" if progress.state == "current" else "")
-    times = (("last change", progress.changed_at), ("next look", progress.next_look_at))
-    told = [f"{what} {_moment_of(at).text}" for what, at in times if at is not None]
-    return "; ".join(filter(None, (text.removesuffix("."), *told)))
+    changed = f"last change {_moment_of(progress.changed_at).text}" if progress.changed_at else ""
+    soon = _moment_of(progress.next_look_at).text.rpartition(", ")[2] if progress.next_look_at else ""
+    return "; ".join(filter(None, (text.removesuffix("."), changed, f"next look {soon}" if soon else "")))
 
 
 def _auto_stop_text(job: JobDetails) -> str:
