@@ -112,7 +112,7 @@ async def test_an_absent_folder_ends_the_mirror_and_opening_it_again_tries_anew(
     failure = (await until(mirror, has_failed)).failure
     assert failure is not None
     assert failure.code is ReasonCode.NO_SUCH_PATH
-    assert "The folder later/ does not exist." in failure.text
+    assert "The folder later/ does not exist below" in failure.text
     await mirror.close()
     absent.mkdir()
     (logs / "later" / EVENTS).write_bytes(b"1")
