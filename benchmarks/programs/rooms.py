@@ -46,7 +46,7 @@ async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstrea
         )
         first = await _fill(stores.jobs, bootstrap.project_id, str(data), jobs)
         _show(parts.board, first, upstream)
-        api = serving_asgi(build_api(parts), listen("127.0.0.1", api_port, "port"))
+        api = serving_asgi(build_api(parts, ""), listen("127.0.0.1", api_port, "port"))
         gateway = serving_gateway(build_gateway(parts), listen("127.0.0.1", gateway_port, "viewer-port"))
         async with api, gateway:
             await asyncio.Event().wait()

@@ -36,7 +36,13 @@ from tests.support.identities import owners
 ANN = Principal(user="ann", project_id=PROJECT)
 ORIGIN, VIEWERS = "http://console.example", "http://view.example"
 ORIGINS = ViewerOrigins(shared=VIEWERS)
-RULES = ConsoleRules(public_origin=ORIGIN, viewers=VIEWERS, viewers_share_origin=False, data_folder="/srv/belvedere")
+RULES = ConsoleRules(
+    public_origin=ORIGIN,
+    viewers=VIEWERS,
+    viewers_share_origin=False,
+    data_folder="/srv/belvedere",
+    first_project=PROJECT,
+)
 TOKEN_RULES = TokenRules(origin=ORIGIN, region="", domain="default", life=timedelta(hours=24))
 SERVICE_RULES = ServiceRules(quota=1, origins=ORIGINS, public_origin=ORIGIN, flavors=(), viewers=tuple)
 OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}

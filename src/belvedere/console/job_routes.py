@@ -199,5 +199,5 @@ class _JobPages:
             job=job_facts(job, self._board.get(job.job_id)),
             happenings=happenings(events.events),
             log=log_text(logs.lines),
-            logs_command=logs_command(self._desk.rules, job.job_id),
+            logs_command=logs_command(self._desk.rules, who.project_id, job.job_id),
         )

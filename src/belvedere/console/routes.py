@@ -93,9 +93,10 @@ class _Console:
             projects=await self._entrance.projects_of(who),
             jobs=[job_row(job, self._board.get(job.job_id), now) for job in found.jobs],
             count_text=count_text(found),
-            list_command=list_command(rules) if len(found.jobs) < found.job_total_count else "",
+            list_command=list_command(rules, who.project_id) if len(found.jobs) < found.job_total_count else "",
             example_logs=rules.example_logs,
-            create_command=create_command(rules),
+            create_command=create_command(rules, who.project_id),
+            needs_token=who.project_id != rules.first_project,
             create_by_curl=create_by_curl(rules, who.project_id),
         )
 

@@ -12,6 +12,7 @@ class ConsoleRules(msgspec.Struct, frozen=True, kw_only=True):
     viewers: str  # their origins, as a Content-Security-Policy spells them
     viewers_share_origin: bool  # so that what one viewer's page opens it can also read
     data_folder: str  # where bootstrap.json lies, for commands that work as they stand
+    first_project: str  # whose id stands in it
     example_logs: str = ""  # a train_url that this service could read; "" where it can read none
 
     @property

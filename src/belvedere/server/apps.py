@@ -153,14 +153,15 @@ def build_log_stores(
     )
 
 
-def build_api(parts: Parts) -> Starlette:
-    """API, console, health and metrics on one origin."""
+def build_api(parts: Parts, first_project: str) -> Starlette:
+    """API, console, health and metrics on one origin. `first_project`: the id that bootstrap.json names."""
     settings = parts.settings
     rules = ConsoleRules(
         public_origin=settings.api_origin,
         viewers=settings.viewer_origins.sources,
         viewers_share_origin=not settings.viewer_origins.each,
         data_folder=str(settings.data_folder),
+        first_project=first_project,
         example_logs=_example_logs(settings),
     )
     desk = Desk(parts.people.gatekeeper, utc_now, rules, parts.audit)
@@ -184,14 +185,14 @@ def rates_of(settings: Settings) -> Rates:
     return Rates(user=settings.user_rate, address=settings.address_rate, guesses_per_minute=settings.guess_rate)
 
 
-def build_edge(parts: Parts) -> ASGIApp:
+def build_edge(parts: Parts, first_project: str) -> ASGIApp:
     """The API's application behind what every request to it meets first."""
     settings = parts.settings
     name = urlsplit(settings.api_origin).hostname or ""
     rules = EdgeRules(
         names=frozenset({*settings.allowed_hosts, name}), is_secure=settings.is_secure, proxies=settings.proxies
     )
-    return Edge(build_api(parts), rules)
+    return Edge(build_api(parts, first_project), rules)
 
 
 def _example_logs(settings: Settings) -> str:

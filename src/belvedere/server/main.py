@@ -110,7 +110,7 @@ async def _serve(
         for name in await parts.log_stores.start():
             _log.error("log-store-unusable", name=name, why=_NO_KEY_OPENS)
         tls = certificate.context if certificate else None
-        api = serving_asgi(build_edge(parts), api_socket, tls)
+        api = serving_asgi(build_edge(parts, bootstrap.project_id), api_socket, tls)
         gateway = serving_gateway(build_gateway(parts), viewer_socket, tls)
         following = (certificate.follow(),) if certificate else ()
         background = (parts.reconciler.run(), parts.uses.run(), *following, *_audit_keepers(settings, stores))
