@@ -46,14 +46,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 EVERYTHING = Selection()
 
 
-def is_in_folders(selection: Selection, key: str) -> bool:
-    """Whether a key lies in one of the folders that the selection names."""
-    if not selection.folders:
-        return True
-    name, slash, rest = key.partition("/")
-    return bool(slash) and names_match(selection.pattern, name) and rest.startswith(selection.below)
-
-
 def is_wanted(selection: Selection, key: str) -> bool:
     """Whether the patterns let a key pass."""
     parts = key.split("/")
