@@ -109,11 +109,18 @@ def test_one_missed_check_changes_nothing_yet() -> None:
     assert course.phase_of(course.checked(ready(), False, NOW)) is Phase.READY
 
 
-def test_a_viewer_whose_folder_was_replaced_is_ended_and_started_anew_without_a_crash() -> None:
+def test_a_viewer_whose_folder_was_replaced_leaves_and_is_started_anew_without_a_crash() -> None:
     astray = course.gone_astray(ready())
-    assert course.next_step(astray, NOW).act is Act.KILL
-    after = course.ended(astray)
+    assert course.next_step(astray, NOW).act is Act.LEAVE
+    after = course.ended(course.leave_sent(astray, NOW))
     assert (course.next_step(after, NOW).act, after.crash_count, after.crashes) == (Act.LAUNCH, 0, ())
+
+
+def test_a_viewer_that_is_to_leave_and_goes_on_answering_is_killed() -> None:
+    leaving = course.leave_sent(course.gone_astray(ready()), NOW)
+    limit = NOW + course.LEAVE_LIMIT
+    assert course.next_step(leaving, NOW) == Step(None, limit)
+    assert course.next_step(leaving, limit).act is Act.KILL
 
 
 def test_a_viewer_that_does_not_run_can_not_go_astray() -> None:

@@ -21,6 +21,7 @@ FIRST_RETRY = timedelta(seconds=0.2)
 SLOWEST_RETRY = timedelta(seconds=10)
 CHECK_EVERY = timedelta(seconds=15)
 CHECK_AGAIN = timedelta(seconds=1)  # after a check that failed
+LEAVE_LIMIT = timedelta(seconds=3)  # for what a process that is to be exchanged is answering
 MISSES = 3  # checks failed in a row, and the process is ended
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 WORDS_SHOWN = 200  # characters of a log line that go into a reason
@@ -51,6 +52,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Reason | None = None  # there is no room for it
     up: bool = False
     astray: bool = False  # it sees a folder that its logs are no longer in
+    leave_sent_at: datetime | None = None
     complaint: str = ""  # what it said when it gave up
     serving: bool = False
     load_sent_at: datetime | None = None
@@ -70,6 +72,7 @@ class Act(StrEnum):
     LAUNCH = "launch"
     LOAD = "load"
     CHECK = "check"
+    LEAVE = "leave"
     KILL = "kill"
 
 
@@ -86,8 +89,10 @@ def next_step(facts: Facts, now: datetime) -> Step:
         return Step()
     if not facts.up:
         return Step(Act.LAUNCH) if facts.retry_at is None or now >= facts.retry_at else Step(None, facts.retry_at)
-    if facts.astray or facts.misses >= MISSES:
+    if facts.misses >= MISSES:
         return Step(Act.KILL)
+    if facts.astray:
+        return _exchange(facts, now)
     load = _load_at(facts)
     if load is not None and now >= load:
         return Step(Act.LOAD)
@@ -95,6 +100,14 @@ def next_step(facts: Facts, now: datetime) -> Step:
     if check is not None and now >= check:
         return Step(Act.CHECK)
     return Step(None, min((time for time in (load, check) if time is not None), default=None))
+
+
+def _exchange(facts: Facts, now: datetime) -> Step:
+    """How it makes way for a process that sees other folders: nobody's answer is cut short, if it comes soon."""
+    if facts.leave_sent_at is None:
+        return Step(Act.LEAVE)
+    limit = facts.leave_sent_at + LEAVE_LIMIT
+    return Step(Act.KILL) if now >= limit else Step(None, limit)
 
 
 def _load_at(facts: Facts) -> datetime | None:
@@ -172,6 +185,11 @@ def gone_astray(facts: Facts) -> Facts:
 def ended(facts: Facts) -> Facts:
     """The process was ended so that a new one takes its place."""
     return _without_process(facts)
+
+
+def leave_sent(facts: Facts, now: datetime) -> Facts:
+    """The program was told to finish its answers and end."""
+    return replace(facts, leave_sent_at=now)
 
 
 def load_sent(facts: Facts, now: datetime) -> Facts:

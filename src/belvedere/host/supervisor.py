@@ -260,8 +260,10 @@ class Supervisor:
                 case Act.CHECK:
                     self._facts = replace(self._facts, checking=True)
                     self._begin(self._check(viewer))
+                case Act.LEAVE:
+                    self._leave()
                 case Act.KILL:
-                    why = "Its logs lie in another folder now" if self._facts.astray else "It does not answer any more"
+                    why = "It goes on answering" if self._facts.astray else "It does not answer any more"
                     self._log.append(f"{why}; it is ended.")
                     await self._end_process()
                 case None:
@@ -329,6 +331,12 @@ class Supervisor:
         if self._process is not None:
             self._process.send(Command(do=Do.LOAD))
         self._note(course.load_sent(self._facts, self._around.clock()))
+
+    def _leave(self) -> None:
+        self._log.append("Its sources lie in other folders now; another process goes on with them.")
+        if self._process is not None:
+            self._process.send(Command(do=Do.LEAVE))
+        self._note(course.leave_sent(self._facts, self._around.clock()))
 
     async def _check(self, viewer: ViewerType) -> None:
         asked = self._process

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import NAME
 from belvedere.viewers.words import Command, Do, Event, Show, Told
 
+LEAVING = 0.3  # seconds within which a program has heard that it is to leave
 PATIENCE = 60.0  # seconds; generous, because the machine may be busy
 
 
@@ -39,8 +40,9 @@ class ViewerTrial(msgspec.Struct, frozen=True, kw_only=True):
         self.describes_itself()
         self.wants_its_logs()
         self.shows_and_ends_with_its_input(scratch / "1")
-        self.ends_by_sigterm(scratch / "2")
-        self.says_why_it_fails(scratch / "3")
+        self.finishes_its_answers(scratch / "2")
+        self.ends_by_sigterm(scratch / "3")
+        self.says_why_it_fails(scratch / "4")
 
     def describes_itself(self) -> None:
         """Its words are fit for URLs, lists and sentences."""
@@ -70,6 +72,20 @@ class ViewerTrial(msgspec.Struct, frozen=True, kw_only=True):
             assert program.status(self.viewer.liveness_path) == 200, "it doesn't outlive a second load"
             program.close_input()
             assert program.wait() == 0, "it ends with another status than 0 when standard input ends"
+
+    def finishes_its_answers(self, scratch: Path) -> None:
+        """Told to leave, it answers what it has begun to read, and ends by itself."""
+        with self._running(scratch) as program:
+            program.show(self.logs)
+            program.hear(Told.SERVING)
+            program.tell(Command(do=Do.LOAD))
+            program.hear(Told.LOADED)
+            with program.half_asked(self.viewer.liveness_path) as finish:
+                program.status(self.viewer.liveness_path)  # connections are taken in turn, so the other one was
+                program.tell(Command(do=Do.LEAVE))
+                time.sleep(LEAVING)
+                assert finish() == 200, "it leaves before it has answered"
+            assert program.wait() == 0, "it ends with another status than 0 when it is told to leave"
 
     def ends_by_sigterm(self, scratch: Path) -> None:
         """At once, and with all that it started."""
@@ -141,15 +157,23 @@ class RunningProgram:
 
     def status(self, path: str) -> int:
         """Of the answer to a GET."""
-        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(PATIENCE)
-        connection.sock.connect(str(self._socket))
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status
-        finally:
-            connection.close()
+        with self.half_asked(path) as finish:
+            return finish()
+
+    @contextmanager
+    def half_asked(self, path: str) -> Iterator[Callable[[], int]]:
+        """A GET of which the headers have not ended yet; what ends them, and gives the status of the answer."""
+        with socket.socket(socket.AF_UNIX) as connection, http.client.HTTPResponse(connection) as response:
+            connection.settimeout(PATIENCE)
+            connection.connect(str(self._socket))
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode())
+
+            def finish() -> int:
+                connection.sendall(b"\r\n")
+                response.begin()
+                return response.status
+
+            yield finish
 
     @property
     def last_words(self) -> str:

@@ -85,10 +85,17 @@ def confine(show: Show, kept: tuple[int, ...]) -> None:
     os.environ["HOME"] = os.environ["TMPDIR"] = show.work
 
 
-def commands() -> Iterator[Do]:
-    """What the host asks for, until standard input ends. Raises ValueError for what is no command."""
+def loads(leave: Callable[[], None]) -> Iterator[None]:
+    """One item each time that the host wants the folder read, until standard input ends.
+
+    `leave` is called when it wants the process to finish its answers and end. Raises ValueError for what is no command.
+    """
     for line in sys.stdin:
-        yield read_command(line)
+        match read_command(line):
+            case Do.LOAD:
+                yield
+            case Do.LEAVE:
+                leave()
 
 
 def read_command(line: str) -> Do:

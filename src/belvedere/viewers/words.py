@@ -32,6 +32,7 @@ class Do(StrEnum):
     """What a program can be told."""
 
     LOAD = "load"  # read the folder now; again: read it anew, because files in it were rewritten
+    LEAVE = "leave"  # take no more requests, finish those that are being answered, and end: another one comes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,10 @@ from typing import Any
 
 from werkzeug import serving
 
+from belvedere.viewers.leaving import Leaving
 
-class Server(serving.ThreadedWSGIServer):
+
+class Server(Leaving, serving.ThreadedWSGIServer):
     """Serves an application on a listening unix socket that was handed in."""
 
     def __init__(self, app: Callable[[Any, Any], Iterable[bytes]], listen_fd: int) -> None:

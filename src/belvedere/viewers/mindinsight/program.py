@@ -7,6 +7,7 @@ so standard input's end and any signal end all of it at once.
 import functools
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -17,7 +18,7 @@ from belvedere.viewers.kit import Say
 from belvedere.viewers.mindinsight import board
 from belvedere.viewers.mindinsight.layout import CACHED, LISTED, Layout
 from belvedere.viewers.mindinsight.names import run_of
-from belvedere.viewers.words import Do, Show, Told
+from belvedere.viewers.words import Show, Told
 from belvedere.viewers.wsgi import Server
 
 LOADER: Final = "mindinsight"
@@ -47,9 +48,9 @@ def _show(listen_fd: int, say: Say, show: Show) -> None:
     reader = board.open_folder(str(work / "summaries"), str(work))
     say(Told.LOADER, LOADER)
     following = Following(layout, reader, say, show.reload_seconds)
-    threading.Thread(target=_obey, args=(following, say), daemon=True).start()
     server = Server(app, listen_fd)
     os.close(listen_fd)
+    threading.Thread(target=_obey, args=(following, server.leave, say), daemon=True).start()
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look
 
@@ -109,12 +110,10 @@ def limits_of(runs: int) -> str:
     return ""
 
 
-def _obey(following: Following, say: Say) -> None:
+def _obey(following: Following, leave: Callable[[], None], say: Say) -> None:
     try:
-        for do in kit.commands():
-            match do:
-                case Do.LOAD:
-                    following.load()
+        for _ in kit.loads(leave):
+            following.load()
     except Exception as error:  # noqa: BLE001 - the last chance to say why
         kit.fail(say, f"{type(error).__name__}: {error}")
     os._exit(0)

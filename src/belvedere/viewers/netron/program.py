@@ -10,7 +10,7 @@ import shutil
 import socketserver
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 from belvedere.viewers import kit
 from belvedere.viewers.kit import Say
+from belvedere.viewers.leaving import Leaving
 from belvedere.viewers.netron.names import is_model
 from belvedere.viewers.words import Show, Told
 
@@ -51,25 +52,23 @@ def run(listen_fd: int) -> NoReturn:
 
 
 def _show(listen_fd: int, say: Say, show: Show) -> None:
-    threading.Thread(target=_obey, args=(say,), daemon=True).start()
     with Server(listen_fd, Path(show.folder), show.path_prefix) as server:
+        threading.Thread(target=_obey, args=(server.leave, say), daemon=True).start()
         say(Told.SERVING, "")
         server.serve_forever(poll_interval=3600)
 
 
-def _obey(say: Say) -> None:
+def _obey(leave: Callable[[], None], say: Say) -> None:
     try:
-        for _ in kit.commands():
+        for _ in kit.loads(leave):
             say(Told.LOADED, "")  # what is in the folder is looked for when it is asked for
     except Exception as error:  # noqa: BLE001 - the last chance to say why
         kit.fail(say, f"{type(error).__name__}: {error}")
     os._exit(0)
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class Server(Leaving, socketserver.UnixStreamServer):
     """Serves a folder's models on a listening unix socket that was handed in."""
-
-    daemon_threads = True
 
     def __init__(self, listen_fd: int, folder: Path, prefix: str) -> None:
         super().__init__("", _Handler, bind_and_activate=False)
@@ -160,6 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(size))
         self.send_header("Cache-Control", "private, no-cache")
         self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Connection", "close")  # as `Leaving` wants it
         self.end_headers()
 
     def address_string(self) -> str:

@@ -86,6 +86,8 @@ class Keeper:
                 match kit.read_command(line.decode()):
                     case Do.LOAD:
                         self._load()
+                    case Do.LEAVE:
+                        self._workers.leave(self._end)
         except (ValueError, OSError) as error:
             self.given_up(f"{type(error).__name__}: {error}")
         if not data:

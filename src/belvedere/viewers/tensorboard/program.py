@@ -8,6 +8,7 @@ import argparse
 import functools
 import os
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 from belvedere.viewers import kit, sandbox
@@ -15,7 +16,7 @@ from belvedere.viewers.kit import Say
 from belvedere.viewers.tensorboard import keeper, rehearsal, webapp
 from belvedere.viewers.tensorboard.dataserver import data_server_binary
 from belvedere.viewers.tensorboard.loaders import PythonLoader
-from belvedere.viewers.words import SLOW_LOADER, Do, Show, Told
+from belvedere.viewers.words import SLOW_LOADER, Show, Told
 from belvedere.viewers.wsgi import Server
 
 
@@ -46,19 +47,17 @@ def _show_slowly(listen_fd: int, say: Say, show: Show) -> None:
     say(Told.LOADER, SLOW_LOADER)
     flags = webapp.flags_for(show.folder, show.path_prefix, show.reload_seconds)
     loader = PythonLoader(flags, on_loaded=lambda: say(Told.LOADED, ""))
-    threading.Thread(target=_obey, args=(loader, say), daemon=True).start()
     server = Server(webapp.build_app(flags, loader.provider, loader.multiplexer), listen_fd)
     os.close(listen_fd)
+    threading.Thread(target=_obey, args=(loader, server.leave, say), daemon=True).start()
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look
 
 
-def _obey(loader: PythonLoader, say: Say) -> NoReturn:
+def _obey(loader: PythonLoader, leave: Callable[[], None], say: Say) -> NoReturn:
     try:
-        for do in kit.commands():
-            match do:
-                case Do.LOAD:
-                    loader.load()
+        for _ in kit.loads(leave):
+            loader.load()
     except Exception as error:  # noqa: BLE001 - the last chance to say why
         kit.fail(say, f"{type(error).__name__}: {error}")
     os._exit(0)

@@ -9,9 +9,8 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from belvedere.viewers.tensorboard import webapp
 from belvedere.viewers.tensorboard.loop import Loop
@@ -32,6 +31,7 @@ class Workers:
         self._app = app
         self._let_go = let_go
         self._pid: int | None = None
+        self._left: Callable[[], None] | None = None
 
     def start(self, *, ahead: bool = False) -> None:
         """Have one. `ahead`: nobody has asked yet, and it gets ready for whoever does."""
@@ -52,6 +52,14 @@ class Workers:
         if self._pid is not None:
             os.kill(self._pid, signal.SIGKILL)
 
+    def leave(self, then: Callable[[], None]) -> None:
+        """Let it finish what it is answering; then call this, and have no other."""
+        self._left = then
+        if self._pid is None:
+            then()
+        else:
+            os.kill(self._pid, signal.SIGTERM)
+
     def await_connection(self) -> None:
         """Start one as soon as somebody comes."""
         self._loop.watch(self._listen_fd, self._wanted)
@@ -66,6 +74,8 @@ class Workers:
         assert self._pid is not None  # noqa: S101 - it was watched
         _, status = os.waitpid(self._pid, 0)
         self._pid = None
+        if self._left is not None:
+            self._left()
         if status:
             sys.stderr.write(f"the process that answers requests broke down: {os.waitstatus_to_exitcode(status)}\n")
         self._loop.after(GRACE if status else 0.0, self.await_connection)
@@ -80,6 +90,8 @@ def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, *, ahead: bool) -> N
         threading.Thread(target=webapp.first_request, args=(app,), daemon=True).start()
     server = _RestingServer(app, listen_fd)
     os.close(listen_fd)
+    # Not in the handler itself: the thread that it interrupts may hold the lock.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.leave, daemon=True).start())
     server.serve_forever(poll_interval=REST / 4)
     os._exit(0)
 
@@ -87,27 +99,6 @@ def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, *, ahead: bool) -> N
 class _RestingServer(Server):
     """Ends its process when there has been no connection for a while."""
 
-    def __init__(self, app: webapp.WsgiApp, listen_fd: int) -> None:
-        super().__init__(app, listen_fd)
-        self._lock = threading.Lock()
-        self._open = 0
-        self._idle_since = time.monotonic()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open += 1
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._lock:
-                self._open -= 1
-                self._idle_since = time.monotonic()
-
     def service_actions(self) -> None:
         """Called again and again by the thread that takes connections: no other can come between look and end."""
-        with self._lock:
-            if not self._open and time.monotonic() - self._idle_since >= REST:
-                os._exit(0)
+        self.end_if_idle_for(REST)
