@@ -13,6 +13,7 @@ from belvedere.identity.records import (
     AccessKey,
     IdentityStore,
     Member,
+    Outsider,
     Principal,
     Project,
     SecretKind,
@@ -212,3 +213,24 @@ async def test_a_key_is_sealed_anew(staffed: IdentityStore) -> None:
     found = await staffed.find_key("AK1")
     assert found
     assert found.sealed_secret == "sealed again"
+
+
+HER = Outsider(issuer="https://id.example", subject="1")
+
+
+async def test_an_outsider_is_one_user_and_a_user_one_outsider(store: IdentityStore) -> None:
+    await enrol(store, "ann", role=None)
+    await enrol(store, "bob", role=None)
+    assert await store.find_outsider(HER) is None
+    assert await store.add_outsider(HER, "ann")
+    assert not await store.add_outsider(HER, "bob")
+    assert not await store.add_outsider(replace(HER, subject="2"), "ann")
+    assert await store.find_outsider(HER) == "ann"
+
+
+async def test_the_same_subject_of_another_issuer_is_somebody_else(store: IdentityStore) -> None:
+    await enrol(store, "ann", role=None)
+    await store.add_outsider(HER, "ann")
+    other = replace(HER, issuer="https://other.example")
+    assert await store.find_outsider(other) is None
+    assert await store.add_outsider(other, "ann")

@@ -64,6 +64,10 @@ class BelvedereProcess:
         """Flags for the next start, such as those that name its ports."""
         self._flags = (*self._flags, *flags)
 
+    def add_variables(self, variables: Mapping[str, str]) -> None:
+        """Variables of its environment from the next start on."""
+        self._env |= variables
+
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"

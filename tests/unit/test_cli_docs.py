@@ -16,12 +16,13 @@ from belvedere.cli.sources import source
 from belvedere.cli.stores import store
 from belvedere.cli.viewers import viewer
 from belvedere.server import metrics
+from belvedere.server.oidc_settings import OidcSettings
 from belvedere.server.settings import Settings, StoreSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 CLI = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
 SETTINGS = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
-NAMES = [field.name for field in msgspec.structs.fields(Settings) if field.name != "store"]
+NAMES = [field.name for field in msgspec.structs.fields(Settings) if field.name not in {"store", "oidc"}]
 STORE_NAMES = [f"store.{field.name}" for field in msgspec.structs.fields(StoreSettings)]
 
 
@@ -49,14 +50,17 @@ def test_every_command_can_be_imported_and_says_what_it_does(group: click.Group)
         assert command.help
 
 
-@pytest.mark.parametrize("name", NAMES + STORE_NAMES)
+OIDC_NAMES = [f"oidc.{name}" for name in OidcSettings.__struct_fields__]
+
+
+@pytest.mark.parametrize("name", NAMES + STORE_NAMES + OIDC_NAMES)
 def test_every_setting_is_documented_once(name: str) -> None:
     assert len(re.findall(rf"^\| `{re.escape(name)}` \|", SETTINGS, re.MULTILINE)) == 1
 
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:
     documented = set(re.findall(r"^\| `([\w.]+)` \|", SETTINGS, re.MULTILINE))
-    assert documented == {*NAMES, *STORE_NAMES}
+    assert documented == {*NAMES, *STORE_NAMES, *OIDC_NAMES}
 
 
 def test_every_flag_of_serve_is_documented_with_its_setting() -> None:

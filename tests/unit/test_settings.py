@@ -8,6 +8,8 @@ from belvedere.server.flavors import flavors_of
 from belvedere.server.settings import Settings, SettingsError, default_data_folder, load_settings, strange_variables
 from belvedere.sources.stores import Addressing
 
+OIDC = {"BELVEDERE_OIDC_ISSUER": "https://id.example", "BELVEDERE_OIDC_CLIENT_ID": "belvedere"}
+
 
 def write(folder: Path, text: str) -> Path:
     path = folder / "belvedere.toml"
@@ -42,6 +44,16 @@ def test_keys_are_not_shown() -> None:
     settings = load_settings({}, {"BELVEDERE_STORE_ENDPOINT": "https://o", **keys}, None)
     assert "hush" not in repr(settings)
     assert "hush" not in repr(settings.object_stores)
+
+
+def test_the_openid_provider_is_put_together_from_file_and_variables(tmp_path: Path) -> None:
+    file = '[oidc]\nissuer = "https://id.example"\nclient_id = "b"\ncreate_users = true\n'
+    oidc = load_settings({}, {"BELVEDERE_OIDC_CLIENT_SECRET": "s3cret"}, write(tmp_path, file)).oidc
+    assert (oidc.client_id, oidc.client_secret, oidc.create_users) == ("b", "s3cret", True)
+    rules = oidc.rules("https://b.example")
+    assert rules is not None
+    assert rules.redirect_uri == "https://b.example/sign-in/oidc/callback"
+    assert "s3cret" not in f"{oidc!r} {rules!r}"
 
 
 def test_lists_in_variables_are_separated_as_is_usual(tmp_path: Path) -> None:
@@ -154,6 +166,18 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {"BELVEDERE_GUESS_RATE": "0.5"}, "", "guess_rate"),
         ({}, {"BELVEDERE_USER_RATE": "-1"}, "", "user_rate"),
         ({}, {"BELVEDERE_AUDIT_DAYS": "-1"}, "", "audit_days"),
+        ({}, {"BELVEDERE_OIDC_ISSUER": "http://id.example"}, "", "oidc.issuer must be like https://"),
+        ({}, {"BELVEDERE_OIDC_ISSUER": "https://u@id.example"}, "", "oidc.issuer must be like https://"),
+        ({}, {"BELVEDERE_OIDC_ISSUER": "https://id.example?x"}, "", "oidc.issuer must be like https://"),
+        ({}, {"BELVEDERE_OIDC_ISSUER": "https://id.example"}, "", "oidc.client_id is missing"),
+        ({}, {"BELVEDERE_OIDC_CLIENT_ID": "b"}, "", "oidc.client_id is set and oidc.issuer is not"),
+        ({}, {**OIDC, "BELVEDERE_OIDC_SCOPES": "profile"}, "", "oidc.scopes must hold openid"),
+        ({}, {**OIDC, "BELVEDERE_OIDC_FIRST_ROLE": "admin"}, "", "oidc.first_role must be owner, editor or viewer"),
+        ({}, {**OIDC, "BELVEDERE_OIDC_FIRST_PROJECT": "a"}, "", "oidc.create_users is not"),
+        ({}, {**OIDC, "BELVEDERE_OIDC_SESSION_HOURS": "1000"}, "", "oidc.session_hours must be"),
+        ({}, {**OIDC, "BELVEDERE_OIDC_CREATE_USERS": "perhaps"}, "", "BELVEDERE_OIDC_CREATE_USERS must be true"),
+        ({}, {"BELVEDERE_OIDC_ISUER": "https://id.example"}, "", "Is BELVEDERE_OIDC_ISSUER meant"),
+        ({}, {}, '[oidc]\nissuer = "https://id.example"\nclientid = "b"\n', "Is client_id meant"),
         ({}, {"BELVEDERE_AUDIT_FILE": "/no/such/folder/audit.jsonl"}, "", "audit_file"),
     ],
 )

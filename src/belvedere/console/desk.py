@@ -50,6 +50,7 @@ class Desk:
             next=target if RETURNS.fullmatch(target) else "/",
             error=error,
             user=user,
+            outside=self.rules.outside,
         )
 
     def refused(self) -> Response:

@@ -1,5 +1,6 @@
 """The cookies that hold browser sessions: the console's, and one for each job that is looked at."""
 
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -15,18 +16,24 @@ class Cookie(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str = "/"
 
-    def setting(self, secret: str) -> str:
+    def setting(self, secret: str, life: timedelta = SESSION_LIFE) -> str:
         """Set-Cookie for a new session: for this host alone, out of scripts' reach, for as long as the session lives.
 
         Lax: a link in a chat or a wiki opens for who is signed in. Whatever changes something has to come from our own
         page anyway, which browsers tell by Sec-Fetch-Site and Origin.
         """
-        return f"{self.name}={secret}; Path={self.path}; HttpOnly; SameSite=Lax; Max-Age={_LIFE}{_secure(self.name)}"
+        seconds = int(life.total_seconds())
+        return f"{self.name}={secret}; Path={self.path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{_secure(self.name)}"
 
 
 def console_cookie(*, secure: bool) -> Cookie:
     """The console's."""
     return Cookie(name=f"{_HOST if secure else ''}{OURS}_console")
+
+
+def attempt_cookie(*, secure: bool) -> Cookie:
+    """That of a sign-in at an OpenID provider which has begun in this browser."""
+    return Cookie(name=f"{_HOST if secure else ''}{OURS}_attempt")
 
 
 def own_origin_cookie(*, secure: bool) -> Cookie:
@@ -47,7 +54,6 @@ def delete_cookie(name: str) -> str:
     return f"{name}=; Path=/; HttpOnly; Max-Age=0{_secure(name)}"
 
 
-_LIFE = int(SESSION_LIFE.total_seconds())
 _HOST = "__Host-"  # browsers take such a cookie from this very host, by https, for all its paths, or not at all
 _SECURE = "__Secure-"  # … by https
 

@@ -118,6 +118,13 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
 
 
+class Outsider(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody as an OpenID provider knows them: the provider never gives a subject to another."""
+
+    issuer: str
+    subject: str
+
+
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     """A pair of keys that requests are signed with. The secret half is sealed; the repr shows none of it.
 
@@ -175,6 +182,16 @@ class IdentityStore(Protocol):
 
     async def change_user(self, user: User) -> bool:
         """Write a user anew; False, and nothing changes, if no enabled administrator would be left."""
+        ...
+
+    # Outsiders
+
+    async def find_outsider(self, outsider: Outsider) -> str | None:
+        """Which user this is here."""
+        ...
+
+    async def add_outsider(self, outsider: Outsider, user: str) -> bool:
+        """From now on this is that user; False, and nothing changes, if either of them is taken."""
         ...
 
     # Members

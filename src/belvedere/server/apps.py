@@ -1,5 +1,6 @@
 """From settings to the parts of a running service: what each room is given of the others."""
 
+import importlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -15,14 +16,18 @@ from belvedere.api.doors import Doors
 from belvedere.api.operation import services_of
 from belvedere.api.throttle import Throttle
 from belvedere.console.desk import Desk
+from belvedere.console.oidc_routes import Oidc, oidc_routes
 from belvedere.console.routes import console_routes
 from belvedere.console.rules import ConsoleRules
 from belvedere.gateway.gateway import Gateway, create_gateway
 from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
+from belvedere.identity.keys import KeySealer
+from belvedere.identity.oidc import ProviderSeam
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.rates import Rates
+from belvedere.identity.records import IdentityStore
 from belvedere.identity.shares import ShareStore
 from belvedere.lifecycle.clock import utc_now
 from belvedere.lifecycle.jobs import Job
@@ -41,6 +46,7 @@ from belvedere.server.viewer_kinds import viewer_kinds
 from belvedere.service.audit import Auditor
 from belvedere.service.jobs import JobService
 from belvedere.service.log_stores import LogStoreService, StoreCatalog
+from belvedere.service.oidc import OidcService
 from belvedere.service.people import People
 from belvedere.service.quotas import QuotaService
 from belvedere.service.rules import Hint, ServiceRules
@@ -65,6 +71,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     shares: ShareService
     jobs: JobService
     log_stores: LogStoreService
+    oidc: Oidc | None
     metrics: Metrics
     uses: Uses
 
@@ -138,6 +145,19 @@ def token_rules(settings: Settings) -> TokenRules:
     )
 
 
+def build_oidc(
+    settings: Settings, store: IdentityStore, sealer: KeySealer, those: People, audit: Auditor
+) -> OidcService | None:
+    """Sign-in at the OpenID provider, where there is one."""
+    rules = settings.oidc.rules(settings.api_origin)
+    if rules is None:
+        return None
+    # What checks signatures takes long to load, and most services need none of it.
+    asking = importlib.import_module("belvedere.identity.oidc_provider")
+    provider: ProviderSeam = asking.OidcProvider(rules)
+    return OidcService(rules, provider, store, those.gatekeeper, those.tokens, sealer, utc_now, audit)
+
+
 def build_log_stores(
     settings: Settings, records: LogStoreRecords, catalog: StoreCatalog, runtime: Runtime, audit: Auditor
 ) -> LogStoreService:
@@ -162,6 +182,7 @@ def build_api(parts: Parts, first_project: str) -> Starlette:
         viewers_share_origin=not settings.viewer_origins.each,
         data_folder=str(settings.data_folder),
         first_project=first_project,
+        outside=parts.oidc.rules.title if parts.oidc else "",
         example_logs=_example_logs(settings),
     )
     desk = Desk(parts.people.gatekeeper, utc_now, rules, parts.audit)
@@ -175,6 +196,7 @@ def build_api(parts: Parts, first_project: str) -> Starlette:
             *console_routes(
                 jobs=parts.jobs, shares=parts.shares, entrance=parts.people.tokens, board=parts.board, desk=desk
             ),
+            *(oidc_routes(parts.oidc, desk) if parts.oidc else ()),
             *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, utc_now),
         ],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from belvedere.server.settings import Settings, read_file, strange_variables
 
-_SECRETS = ("secret_key", "store_key")
+_SECRETS = ("secret_key", "store_key", "client_secret")
 
 
 def cautions(settings: Settings, environ: Mapping[str, str], config: Path | None) -> tuple[str, ...]:

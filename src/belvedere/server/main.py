@@ -33,6 +33,7 @@ from belvedere.server.apps import (
     build_gateway,
     build_jobs,
     build_log_stores,
+    build_oidc,
     build_shares,
     default_quotas,
     spec_builder,
@@ -167,6 +168,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         shares=build_shares(settings, stores.shares, passes, jobs, audit),
         jobs=jobs,
         log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime, audit),
+        oidc=build_oidc(settings, stores.identities, sealer, those, audit),
         metrics=Metrics(__version__),
         uses=Uses(runtime, board),
     )

@@ -17,7 +17,7 @@ _RULES: Final = {
     "array": 'a list, like {name} = ["…"]',
     "object": "a section, like [{name}]",
 }
-_SECRETS: Final = frozenset({"access_key", "secret_key", "store_key"})
+_SECRETS: Final = frozenset({"access_key", "secret_key", "store_key", "client_secret"})
 _SHOWN = 64  # characters of a value that a message repeats
 # So near is a slip of the keyboard; names that a container engine makes up for its links are farther away.
 _NEAR = 0.9

@@ -21,6 +21,7 @@ from belvedere.contract.origins import ViewerOrigins
 from belvedere.host.walls import parse_users
 from belvedere.identity.addresses import Proxies, ProxyHeader, networks
 from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
+from belvedere.server.oidc_settings import OidcSettings
 from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
 from belvedere.sources.stores import Addressing, ObjectStore
@@ -87,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source_check_seconds: float = 2.0  # how long a create may wait for the log source's answer
     log_format: str = "json"  # or "text"
     log_level: str = "info"
+    oidc: OidcSettings = OidcSettings()  # where people may sign in as well
     store: StoreSettings = StoreSettings()
     stores: dict[str, StoreSettings] = {}  # further ones, by name
     store_key: str = ""  # what secrets of log stores are sealed with; several between commas: the first seals
@@ -197,19 +199,21 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
 
 def strange_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Variables that look like ours and that nothing reads, each with the name that was perhaps meant, else ""."""
-    names = [field.name for field in msgspec.structs.fields(Settings) if field.name not in {"store", "stores"}]
-    of_store = [f"store_{field.name}" for field in msgspec.structs.fields(StoreSettings)]
-    return unknown_variables(environ, [*names, *of_store, *_OTHERS])
+    names = [field.name for field in msgspec.structs.fields(Settings) if field.name not in _SECTIONS]
+    within = [f"{section}_{name}" for section, names in _IN_VARIABLES.items() for name in names]
+    return unknown_variables(environ, [*names, "flavors", *within, *_OTHERS])
 
 
 MOST_TOKEN_HOURS = 24 * 366
 MOST_AUDIT_DAYS = 36_500
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
-_SECTIONS = ("store", "stores", "flavors")
+_SECTIONS = ("store", "stores", "flavors", "oidc")
+_IN_VARIABLES = {"store": StoreSettings.__struct_fields__, "oidc": OidcSettings.__struct_fields__}
 _NAMES = (
     *Settings.__struct_fields__,
     *StoreSettings.__struct_fields__,
     *FlavorSettings.__struct_fields__,
+    *OidcSettings.__struct_fields__,
 )
 _OTHERS = (
     "config",
@@ -282,17 +286,17 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     ``BELVEDERE_FLAVORS`` is ``small=512MiB,large=4GiB``: a flavor's memory is all that it needs.
     """
     values: dict[str, object] = {}
-    store: dict[str, object] = {}
-    for field in msgspec.structs.fields(Settings):
-        text = environ.get(f"BELVEDERE_{field.name.upper()}")
-        if text and field.name == "flavors":
-            values[field.name] = _flavors_in(text)
-        elif text and field.name not in {"store", "stores"}:
-            values[field.name] = _list_in(text, _LISTS[field.name]) if field.name in _LISTS else text
-    for field in msgspec.structs.fields(StoreSettings):
-        if text := environ.get(f"BELVEDERE_STORE_{field.name.upper()}"):
-            store[field.name] = text
-    return {**values, "store": store} if store else values
+    for name in Settings.__struct_fields__:
+        text = environ.get(f"BELVEDERE_{name.upper()}")
+        if text and name == "flavors":
+            values[name] = _flavors_in(text)
+        elif text and name not in _SECTIONS:
+            values[name] = _list_in(text, _LISTS[name]) if name in _LISTS else text
+    for section, names in _IN_VARIABLES.items():
+        said = {name: text for name in names if (text := environ.get(f"BELVEDERE_{section}_{name}".upper()))}
+        if said:
+            values[section] = said
+    return values
 
 
 def _list_in(text: str, separator: str) -> list[str]:
@@ -325,6 +329,8 @@ def _checked(settings: Settings) -> Settings:
     _check_jobs(settings)
     _check_audit(settings)
     _check_rates(settings)
+    if fault := settings.oidc.fault():
+        raise SettingsError(fault)
     return settings
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from belvedere.identity.records import (
     Member,
+    Outsider,
     Principal,
     Project,
     SecretKind,
@@ -17,7 +18,7 @@ from belvedere.identity.records import (
 )
 from belvedere.store.access_keys import SqlAccessKeys
 from belvedere.store.database import Database
-from belvedere.store.tables import members, projects, secrets, users
+from belvedere.store.tables import members, outsiders, projects, secrets, users
 from belvedere.store.traces import always, if_done
 
 
@@ -53,6 +54,14 @@ class SqlIdentityStore(SqlAccessKeys):
 
     async def change_user(self, user: User) -> bool:
         return await self._database.write(partial(_change_user, user=user), tells=if_done)
+
+    # Outsiders
+
+    async def find_outsider(self, outsider: Outsider) -> str | None:
+        return await self._database.read(partial(_find_outsider, outsider=outsider))
+
+    async def add_outsider(self, outsider: Outsider, user: str) -> bool:
+        return await self._database.write(partial(_add_outsider, outsider=outsider, user=user))
 
     # Members
 
@@ -148,6 +157,23 @@ def _change_user(connection: Connection, user: User) -> bool:
 
 def _user_row(user: User) -> dict[str, object]:
     return {field: getattr(user, field) for field in User.__struct_fields__}
+
+
+def _find_outsider(connection: Connection, outsider: Outsider) -> str | None:
+    chosen = select(outsiders.c.user).where(
+        outsiders.c.issuer == outsider.issuer, outsiders.c.subject == outsider.subject
+    )
+    return connection.execute(chosen).scalar_one_or_none()
+
+
+def _add_outsider(connection: Connection, outsider: Outsider, user: str) -> bool:
+    row = {"issuer": outsider.issuer, "subject": outsider.subject, "user": user}
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(outsiders).values(row))
+    except IntegrityError:
+        return False
+    return True
 
 
 def _put_member(connection: Connection, member: Member) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     false,
 )
 
@@ -288,6 +289,16 @@ users = Table(
     Column("is_enabled", Boolean, nullable=False),
     Column("password_hash", String, nullable=False),
     Column("password_changed_at", UtcDateTime),
+)
+
+# Who signs in at an OpenID provider, by the provider's own id. A user is one person there.
+outsiders = Table(
+    "outsiders",
+    metadata,
+    Column("issuer", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("user", String, ForeignKey("users.name"), nullable=False),
+    UniqueConstraint("issuer", "user", name="uq_outsiders_user"),
 )
 
 members = Table(

@@ -17,6 +17,7 @@ from belvedere.contract.statuses import JobStatus
 from belvedere.identity.records import (
     AccessKey,
     Member,
+    Outsider,
     Principal,
     Project,
     SecretKind,
@@ -298,6 +299,7 @@ class MemoryIdentityStore:
         self._users = {user.name: user for user in users}
         self._members = {(member.project_id, member.user): member for member in members}
         self._keys: dict[str, AccessKey] = {}
+        self._outsiders: dict[Outsider, str] = {}
         self._secrets: dict[tuple[SecretKind, str], SecretRecord] = {}
 
     async def add_project(self, project: Project) -> bool:
@@ -333,6 +335,16 @@ class MemoryIdentityStore:
         ):
             return False
         self._users = after
+        return True
+
+    async def find_outsider(self, outsider: Outsider) -> str | None:
+        return self._outsiders.get(outsider)
+
+    async def add_outsider(self, outsider: Outsider, user: str) -> bool:
+        same = [each for each, name in self._outsiders.items() if name == user and each.issuer == outsider.issuer]
+        if same or outsider in self._outsiders:
+            return False
+        self._outsiders[outsider] = user
         return True
 
     async def put_member(self, member: Member) -> None:
