@@ -11,12 +11,20 @@ from playwright.async_api import BrowserContext, Page, Request, expect
 from belvedere.viewers.environments import Environments
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
 from tests.support.chromium import browser, needs_chromium
+from tests.support.installed import MINDSPORE_TRAINING
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess, free_port, running_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.object_store, needs_chromium]
 PATIENCE = 60_000  # milliseconds
 SHOTS = Path(__file__).parents[2] / "test-results"
+DRAWN_BY_A_TRAINING = {
+    "/train-manage/training-dashboard?id=.%2Frun_lr0.1": "canvas",
+    "/train-manage/graph?train_id=.%2Frun_lr0.1": "svg g.node",
+    "/train-manage/data-map?train_id=.%2Frun_lr0.1": "svg g.node",
+    "/model-traceback": ".el-table :text('run_lr0.01'):visible",
+    "/data-traceback": ".el-table :text('GeneratorDataset'):visible",
+}
 RUN = "train_id=.%2Ftrain_0"
 
 
@@ -70,6 +78,31 @@ async def take_in(page: Page) -> None:
     a page that has been left by then. A timer of the page itself comes after that one, however busy the machine is.
     """
     await page.evaluate("() => new Promise(done => setTimeout(done, 300))")
+
+
+@pytest.fixture(scope="module")
+def training(mindinsight_service: BelvedereProcess) -> dict[str, Any]:
+    return mindinsight_service.run("training", f"obs://{BUCKET}/{MINDSPORE_TRAINING.name}/", job_type="mindinsight")
+
+
+async def test_a_guest_sees_graph_and_lineage_too_and_changes_nothing(
+    mindinsight_service: BelvedereProcess, training: dict[str, Any], chromium: BrowserContext
+) -> None:
+    link = mindinsight_service.ask("POST", f"/{training['job_id']}/shares", {}).json()["url"]
+    page = await chromium.new_page()
+    refused: list[str] = []
+    page.on("response", lambda each: refused.append(f"{each.status} {each.url}") if each.status >= 400 else None)
+    await page.goto(link)
+    await expect(page.get_by_text("run_lr0.1").first).to_be_visible(timeout=PATIENCE)
+    await take_in(page)
+    for place, drawing in DRAWN_BY_A_TRAINING.items():
+        await page.goto(f"{mindinsight_service.browser_url(training)}#{place}")
+        await expect(page.locator(drawing).first).to_be_visible(timeout=PATIENCE)
+        await page.wait_for_load_state("networkidle")
+        await save(page, f"guest-{place.partition('?')[0].rpartition('/')[2]}")
+    assert refused == []
+    debugger = await page.evaluate("fetch('v1/mindinsight/debugger/sessions', {method: 'POST'}).then(it => it.status)")
+    assert debugger == 403
 
 
 def belongs(url: str, service: BelvedereProcess, job: dict[str, Any]) -> bool:

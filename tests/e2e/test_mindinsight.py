@@ -15,6 +15,8 @@ from tests.support.installed import MINDSPORE_TRAINING, MINDSPORE_VALUES
 from tests.support.service import BelvedereProcess, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.object_store]
+DATASET = "v1/mindinsight/datasets/dataset_graph"
+LINEAGE = ("v1/mindinsight/lineagemgr/lineages", "v1/mindinsight/optimizer/targets/search")
 JOBS = "v1/mindinsight/datavisual/train-jobs"
 VALUES = f"obs://{BUCKET}/{MINDSPORE_VALUES.name}/"
 SUMMARY = "events.out.events.summary.1795444508.0.vm_MS"
@@ -90,10 +92,12 @@ def test_every_kind_of_data_comes_through(mindinsight_service: BelvedereProcess)
 def test_graph_and_lineage_of_trainings_come_through(mindinsight_service: BelvedereProcess) -> None:
     job = mindinsight_service.run("training", f"obs://{BUCKET}/{MINDSPORE_TRAINING.name}/", job_type="mindinsight")
     assert all(run["plugins"]["graph"] for run in runs(mindinsight_service, job).values())
-    lineage = "v1/mindinsight/lineagemgr/lineages"
+    assert "dataset_graph" in mindinsight_service.view(job["service_url"], DATASET, train_id="./run_lr0.1").json()
+    chosen = {"lineage_type": {"in": ["model"]}}  # as its pages ask
     with mindinsight_service.client() as client:
-        found = client.post(f"{job['service_url']}{lineage}", json={}).json()["object"]
-    assert {each["summary_dir"] for each in found} == {"./run_lr0.1", "./run_lr0.01"}
+        found, compared = (client.post(f"{job['service_url']}{path}", json=chosen).json() for path in LINEAGE)
+    assert {each["summary_dir"] for each in found["object"]} == {"./run_lr0.1", "./run_lr0.01"}
+    assert [target["name"] for target in compared["targets"]] == ["[M]acc", "loss"]
 
 
 def test_runs_of_any_depth_are_found(

@@ -119,7 +119,7 @@ def test_a_mindinsight_with_a_numpy_that_drops_histograms_is_found_out(tmp_path:
         (site / package.name).symlink_to(package)
     (theirs,) = python.parents[1].glob("lib/python*/site-packages")
     (site / "theirs.pth").write_text(str(theirs))
-    with pytest.raises(InstallFailed, match="histograms, images, tensors are left out"):
+    with pytest.raises(InstallFailed, match="histograms, images, tensors, lineage compared are left out"):
         check(tmp_path / "bad" / "bin" / "python", environment)
 
 

@@ -2,7 +2,8 @@
 
 What is changed of it, all in memory: it reads its logs in this process instead of in a pool that it makes anew every
 three seconds; it takes links for files; it doesn't read a file that ends amid a record again and again for ten minutes;
-its words go to standard error instead of into 1.5 GB of log files. Its last version is 2.3.1, so nothing here moves.
+its words go to standard error instead of into 1.5 GB of log files; it finds in pandas what pandas 2 has renamed. Its
+last version is 2.3.1, so nothing here moves.
 """
 
 import functools
@@ -32,6 +33,8 @@ def build() -> WsgiApp:
     _import("utils.computing_resource_mgr").ComputingResourceManager.get_executor = _executor
     _see_links()
     _read_files_whole()
+    frame = import_module("pandas").DataFrame
+    frame.iteritems = frame.items  # pandas 1, which still has that, can't be had for Python 3.12
     for manager in _managers():
         manager.start_load_data = _nothing  # before a fork there must be no thread
     _import("backend.data_manager").time = types.SimpleNamespace(sleep=_nothing)  # it waits a second for gunicorn

@@ -14,6 +14,24 @@ from belvedere.viewers.mindinsight.assets import asset_files
 from belvedere.viewers.mindinsight.names import is_summary, run_of
 
 VERSION: Final = "2.3.1"
+# What its pages ask by POST, to have it chosen by what the body says. Not the debugger's: its sessions are changed.
+_POST_READS: Final = frozenset(
+    f"/v1/mindinsight/{name}"
+    for name in (
+        "datavisual/train-job-caches",  # have a run loaded, as looking at it does
+        "lineagemgr/lineages",
+        "optimizer/targets/search",
+        "explainer/hoc",
+        "explainer/saliency",
+        "profile/ops/search",
+        "profile/minddata-pipeline/op-queue",
+        "profile/minddata-cpu-utilization-summary",
+        "profile/dynamic-shape-detail",
+        "profile/cluster-step-trace-summary",
+        "profile/search-cluster-communication",
+        "profile/search-cluster-link",
+    )
+)
 
 
 class MindInsight:
@@ -60,6 +78,10 @@ class MindInsight:
     @property
     def pages_poll(self) -> bool:
         return True
+
+    @property
+    def post_reads(self) -> frozenset[str]:
+        return _POST_READS
 
     def wants(self, key: str) -> bool:
         return run_of(key) is not None
