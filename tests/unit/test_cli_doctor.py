@@ -14,6 +14,12 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.server.settings import Settings
 
 
+@pytest.fixture(autouse=True)
+def no_viewers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever is installed on this machine is nothing of these tests'."""
+    monkeypatch.setenv("BELVEDERE_VIEWERS_FOLDER", str(tmp_path / "viewers"))
+
+
 def test_an_old_python_fails() -> None:
     assert diagnosis.of_python((3, 10)).level is Level.FAIL
     assert diagnosis.of_python((3, 11)).level is Level.OK
