@@ -24,6 +24,7 @@ from benchmarks.scenarios import (
     mindinsight,
     mirror,
     opening,
+    second,
     series,
     wake,
 )
@@ -35,6 +36,7 @@ SCENARIOS: dict[str, Callable[[Effort], Chapter]] = {
     "series": series.measure,
     "burst": burst.measure,
     "wake": wake.measure,
+    "second": second.measure,
     "memory": memory.measure,
     "density": density.measure,
     "mindinsight": mindinsight.measure,

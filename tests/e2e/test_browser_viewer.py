@@ -12,6 +12,7 @@ from tests.e2e.conftest import BUCKET
 from tests.support.charts import curve_heights
 from tests.support.chromium import browser, needs_chromium
 from tests.support.logs import log_content
+from tests.support.received import bytes_received
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess
 
@@ -105,6 +106,16 @@ async def test_the_board_is_set_in_its_own_font(
     await drawn_curve(page)
     loaded = await page.evaluate("[...document.fonts].filter(font => font.status === 'loaded').map(f => f.family)")
     assert "Roboto" in " ".join(loaded)
+
+
+async def test_a_second_job_in_the_same_browser_costs_a_twentieth_of_the_bytes(
+    store_service: BelvedereProcess, job: dict[str, Any], chromium: BrowserContext
+) -> None:
+    """Though it has an origin of its own: what all jobs have comes from one origin."""
+    other = store_service.run("other", f"obs://{BUCKET}/rich/")
+    first = await bytes_received(chromium, ticket(store_service, job["job_id"]))
+    second = await bytes_received(chromium, ticket(store_service, other["job_id"]))
+    assert 20 * second < first
 
 
 async def test_a_used_ticket_opens_nothing(

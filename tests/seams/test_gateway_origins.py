@@ -82,3 +82,65 @@ async def test_browsers_are_told_to_come_by_https_alone(rest: str) -> None:
         headers = {**at(1), "Cookie": f"{COOKIE}={await made.session()}"}
         async with made.client.get(made.url(rest), headers=headers) as answer:
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+ASSETS = {"Host": "assets.view.example"}
+
+
+async def signed_in(made: Stage) -> str:
+    return f"{COOKIE}={await made.session()}"
+
+
+async def shared_script(made: Stage) -> str:
+    """Where a page of a job is told to get its viewer's script."""
+    await made.loaded()
+    headers = {**at(1), "Cookie": await signed_in(made), "Sec-Fetch-Dest": "script", "Sec-Fetch-Site": "same-origin"}
+    async with made.client.get(made.url("/index.js"), headers=headers, allow_redirects=False) as answer:
+        assert answer.status == 307
+        return answer.headers["Location"]
+
+
+async def test_a_page_gets_its_viewers_files_from_an_origin_that_has_them_for_all_jobs() -> None:
+    async with open_stage() as made:
+        origin, _, path = (await shared_script(made)).partition("/_belvedere/")
+        assert origin == "https://assets.view.example"
+        async with made.client.get(f"{made.origin}/_belvedere/{path}", headers=ASSETS) as answer:
+            assert answer.status == 200
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-site"
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert "immutable" in answer.headers["Cache-Control"]
+
+
+async def test_so_does_a_style_sheet_that_asks_at_the_root() -> None:
+    async with open_stage() as made:
+        await made.loaded()
+        font = "/font-roboto/vPcynSL0qHq_6dX7lKVByXYhjbSpvc47ee6xR_80Hnw.woff2"
+        headers = {**at(1), "Sec-Fetch-Dest": "font", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+        async with made.client.get(f"{made.origin}{font}", headers=headers, allow_redirects=False) as answer:
+            assert answer.headers["Location"].startswith("https://assets.view.example/_belvedere/assets/tensorboard-")
+        async with made.client.get(f"{made.origin}{font}", headers=at(1), allow_redirects=False) as answer:
+            assert answer.status == 200
+
+
+async def test_what_a_script_fetches_stays_on_the_jobs_origin() -> None:
+    async with open_stage() as made:
+        await made.loaded()
+        headers = {**at(1), "Cookie": await signed_in(made), "Sec-Fetch-Dest": "empty", "Sec-Fetch-Site": "same-origin"}
+        async with made.client.get(made.url("/index.js"), headers=headers, allow_redirects=False) as answer:
+            assert answer.headers["Location"].startswith("/_belvedere/")
+
+
+async def test_the_origin_of_files_shows_no_job_to_anybody() -> None:
+    async with open_stage() as made:
+        for more in ({"X-Auth-Token": made.token}, {"Cookie": await signed_in(made)}, PERSON):
+            url = made.url("/x?ticket=1")
+            async with made.client.get(url, headers={**ASSETS, **more}, allow_redirects=False) as answer:
+                assert answer.status == 421
+
+
+async def test_a_cookie_that_another_jobs_script_sets_for_the_whole_site_does_not_sign_anybody_out() -> None:
+    async with open_stage() as made:
+        own = await signed_in(made)
+        for planted in (f"{COOKIE}=planted; {own}", f"{own}; {COOKIE}=planted"):
+            async with made.client.get(made.url("/x"), headers={**at(1), "Cookie": planted}) as answer:
+                assert answer.status == 200

@@ -78,7 +78,7 @@ class BelvedereProcess:
 
     def browser_url(self, job: Mapping[str, Any]) -> str:
         """Where browsers see the job: its service URL on an origin of its own."""
-        own = f"http://job-{job['job_id']}.localhost:{self.viewer_port}"
+        own = f"http://job-{job['job_id']}.belvedere.localhost:{self.viewer_port}"
         return str(job["service_url"]).replace(self.viewer_url, own)
 
     @property

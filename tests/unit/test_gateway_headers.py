@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from belvedere.gateway.headers import confined_cookie, confined_location, forward_headers, own_cookie, return_headers
+from belvedere.gateway.headers import confined_cookie, confined_location, forward_headers, own_cookies, return_headers
 
 PREFIX = "/modelarts2/tensorboard/p/7"
 HOST = "view.example:8081"
@@ -44,7 +44,23 @@ def test_no_cookie_header_is_left_without_cookies() -> None:
 
 def test_a_viewer_scripts_longer_path_cannot_displace_our_cookie() -> None:
     headers = CIMultiDict({"Cookie": "belvedere_viewer=planted; x=1; belvedere_viewer=ours"})
-    assert own_cookie(headers, "belvedere_viewer") == "ours"
+    assert own_cookies(headers, "belvedere_viewer")[0] == "ours"
+
+
+def test_of_many_cookies_of_our_name_a_few_are_tried() -> None:
+    headers = CIMultiDict({"Cookie": "; ".join(f"belvedere_viewer={n}" for n in range(100))})
+    assert own_cookies(headers, "belvedere_viewer") == ["99", "98", "97", "96"]
+
+
+def test_a_viewers_own_files_may_come_from_the_origin_that_has_them_for_all_jobs() -> None:
+    policy = "default-src 'self'; script-src 'self' 'unsafe-eval'; connect-src 'self'; img-src data:"
+    returned = return_headers(
+        CIMultiDict({"Content-Security-Policy": policy}), PREFIX, HOST, "http://c", None, "http://assets.v"
+    )
+    assert returned.getall("Content-Security-Policy")[0] == (
+        "default-src 'self' http://assets.v; script-src 'self' 'unsafe-eval' http://assets.v; connect-src 'self'; "
+        "img-src data:"
+    )
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ ORIGINS = ViewerOrigins(shared="https://v.example")
             "https://job-7.v.example/modelarts2/tensorboard/p1/7/",
         ),
         (
-            ViewerOrigins(shared="http://127.0.0.1:1", each="http://*.localhost:1"),
+            ViewerOrigins(shared="http://127.0.0.1:1", each="http://*.belvedere.localhost:1"),
             "http://127.0.0.1:1/modelarts2/tensorboard/p1/7/",
         ),
     ],

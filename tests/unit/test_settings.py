@@ -221,8 +221,8 @@ def test_origins_follow_addresses_unless_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "own", "linked"),
     [
-        (Settings(viewer_port=1), "http://job-7.localhost:1", "http://127.0.0.1:1"),
-        (Settings(host="::1", viewer_port=1), "http://job-7.localhost:1", "http://[::1]:1"),
+        (Settings(viewer_port=1), "http://job-7.belvedere.localhost:1", "http://127.0.0.1:1"),
+        (Settings(host="::1", viewer_port=1), "http://job-7.belvedere.localhost:1", "http://[::1]:1"),
         (Settings(host="0.0.0.0", viewer_port=1), "http://127.0.0.1:1", "http://127.0.0.1:1"),
         (Settings(public_url="http://gpu1:8080", viewer_port=1), "http://127.0.0.1:1", "http://127.0.0.1:1"),
         (Settings(viewer_url="http://127.0.0.1:1"), "http://127.0.0.1:1", "http://127.0.0.1:1"),

@@ -13,6 +13,7 @@ import msgspec
 from belvedere.contract.limits import JOB_ID
 
 STAR: Final = "*"
+ASSETS: Final = "assets"  # the label of the origin for files that are the same for all jobs
 _LABEL = re.compile(r"job-([1-9][0-9]{0,18})", re.ASCII)
 
 
@@ -21,7 +22,8 @@ class ViewerOrigins(msgspec.Struct, frozen=True, kw_only=True):
 
     `shared`: the one that scripts may ask about any job. `each`: those of the jobs, with ``*`` for the job's label;
     empty where all share one. `is_known`: whether every program that asks can resolve the jobs' names, so that
-    the service URLs of the API may bear them. Browsers resolve ``*.localhost`` by themselves; not all programs do.
+    the service URLs of the API may bear them. Browsers resolve what ends in ``.localhost`` by themselves; not all
+    programs do.
     """
 
     shared: str
@@ -44,6 +46,18 @@ class ViewerOrigins(msgspec.Struct, frozen=True, kw_only=True):
         match = _LABEL.fullmatch(host_name.removesuffix(ending))
         job_id = int(match[1]) if match else 0
         return job_id if 0 < job_id <= JOB_ID else None
+
+    @property
+    def assets(self) -> str:
+        """Where browsers keep files that are the same for all jobs; empty where these share an origin anyway.
+
+        It is of one site with the jobs' own origins: a browser keeps what it got for one site apart from all others.
+        """
+        return self.each.replace(STAR, ASSETS)
+
+    def is_for_assets(self, host_name: str) -> bool:
+        """Whether this is the host name of the origin that has those files and nothing else."""
+        return bool(self.each) and host_name == f"{ASSETS}{_ending(self.each)}"
 
     @property
     def is_secure(self) -> bool:

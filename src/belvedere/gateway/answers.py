@@ -15,7 +15,7 @@ from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.statuses import JobStatus
 from belvedere.gateway.documents import accepts_gzip
 from belvedere.gateway.forwarding import LARGEST_BODY
-from belvedere.gateway.headers import SAFE, Headers
+from belvedere.gateway.headers import FOR_ALL_JOBS, SAFE, Headers
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
 from belvedere.gateway.shelf import plain
@@ -90,9 +90,10 @@ def static_file(asset: Asset) -> web.Response:
     return web.Response(body=asset.body, headers=_signed(headers))
 
 
-def asset(file: AssetFile, asked: Headers, *, kept: bool) -> web.Response:
-    """A viewer's file. `kept`: for ever, as the path names the content."""
+def asset(file: AssetFile, asked: Headers, *, kept: bool, for_all_jobs: bool = False) -> web.Response:
+    """A viewer's file. `kept`: for ever, as the path names the content. `for_all_jobs`: their origins may use it."""
     headers = {
+        **(FOR_ALL_JOBS if for_all_jobs else {}),
         "Content-Type": file.content_type,
         "Cache-Control": LONG_CACHING if kept else "private, no-cache",
         "Vary": "Accept-Encoding",

@@ -36,6 +36,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str  # the job's public one
     inner: str | None  # what the viewer expects in its place; None: the same
     console_origin: str
+    assets_origin: str  # where browsers get the viewer's own files; empty: here
     is_secure: bool  # whether browsers see the viewers by https
     main_of: str  # the kind of viewer, if this asks for its main page, or else nothing
     train_url: str  # shown in place of the folder that the viewer reads
@@ -117,7 +118,9 @@ class Forwarder:
         self, request: web.BaseRequest, answer: Answer, passage: Passage, *, hides: bool, is_page: bool
     ) -> web.StreamResponse:
         host = request.headers["Host"]
-        headers = return_headers(answer.headers, passage.prefix, host, passage.console_origin, passage.inner)
+        headers = return_headers(
+            answer.headers, passage.prefix, host, passage.console_origin, passage.inner, passage.assets_origin
+        )
         if passage.is_secure:
             headers.update(HTTPS_ONLY)
         if hides:

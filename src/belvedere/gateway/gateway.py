@@ -41,7 +41,7 @@ from belvedere.gateway.watching import Watch
 from belvedere.identity.passes import Passes
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
-from belvedere.viewers.base import AssetFile, ReadsByPost
+from belvedere.viewers.base import ReadsByPost
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import viewer_types
 
@@ -74,7 +74,7 @@ def create_gateway(
     `use` is told which jobs' viewers are looked at. `environments`: of viewers that are installed.
     """
     viewers = functools.partial(viewer_types, environments)
-    shelf = Shelf(viewers, environments)
+    shelf = Shelf(viewers, environments, rules.origins.assets)
     forwarder = Forwarder(Documents(answers.STATIC, shelf.shared))
     return Gateway(
         viewing=Viewing(
@@ -188,8 +188,8 @@ class Gateway:
                 return answers.static_file(own)
             if is_navigation(request.method, request.headers):
                 return self._lead_away(path, place)
-            if file := await self._file(path):
-                return answers.asset(file, request.headers, kept=True)
+            if answer := await self._file(request, path, place):
+                return answer
         if await self._visitors.identify(request.headers, None) is None:
             return _unknown(request)
         return answers.problem(404, NoSuchPath.code, "Nothing is at this path.")
@@ -200,10 +200,16 @@ class Gateway:
         page = f"jobs/{place.job_id}" if place.job_id else ""
         return answers.see_other(f"{self._rules.console_origin}/{page}")
 
-    async def _file(self, path: str) -> AssetFile | None:
+    async def _file(self, request: web.BaseRequest, path: str, place: Place) -> web.Response | None:
         is_shared = path.startswith(ASSETS)
         await self._shelf.loaded(viewer_of(path) if is_shared else "")
-        return self._shelf.at(path) if is_shared else self._shelf.at_root(path)
+        found = self._shelf.at(path) if is_shared else self._shelf.at_root(path)
+        if found is None:
+            return None
+        shared, file = found
+        if not place.has_files_only and not is_shared and (better := self._rules.better_place(request.headers)):
+            return answers.elsewhere(better + shared)
+        return answers.asset(file, request.headers, kept=True, for_all_jobs=place.has_files_only)
 
     async def _inside(self, request: web.BaseRequest, route: RouteMatch, place: Place) -> web.StreamResponse:
         takes_sessions = self._rules.takes_sessions(place)
@@ -244,6 +250,9 @@ _NOT_OUR_NAME: Final = (
     "This service does not go by the name in the Host header. Use its public URL, "
     "or add the name to the allowed hosts in its settings."
 )
+_NO_JOBS: Final = (
+    "This is the origin of files that all jobs have. Ask for each job at its own origin, or at the shared one."
+)
 _NOT_THIS_JOBS: Final = "This is the origin of another job. Ask for each job at its own origin, or at the shared one."
 _FROM_ANOTHER_SITE: Final = "This was sent by another site's page. Send it from the viewer's own."
 
@@ -252,6 +261,8 @@ def _refusal(request: web.BaseRequest, route: RouteMatch | None, place: Place) -
     """An answer to what nobody may send."""
     if request.method not in METHODS:
         return answers.problem(405, MethodNotAllowed.code, "No viewer is asked with this method.")
+    if route is not None and place.has_files_only:
+        return answers.problem(421, RequestError.code, _NO_JOBS)
     if route is not None and place.job_id not in {None, route.job_id}:
         return answers.problem(421, RequestError.code, _NOT_THIS_JOBS)
     if not request.raw_path.startswith("/") or request.headers.get("Upgrade", "").lower() == "websocket":

@@ -40,6 +40,12 @@ SAFE: Final = {
     "Server": "belvedere",
     **ISOLATED,
 }
+# What belongs to everybody: pages of the jobs' origins, which are one site, may use it. Fonts are asked for by CORS.
+FOR_ALL_JOBS: Final = {"Cross-Origin-Resource-Policy": "same-site", "Access-Control-Allow-Origin": "*"}
+_LOADS = frozenset(
+    {"default-src", "script-src", "script-src-elem", "style-src", "style-src-elem", "img-src", "font-src"}
+)
+_MOST_COOKIES: Final = 4
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -59,13 +65,13 @@ def forward_headers(headers: Headers) -> CIMultiDict[str]:
 
 
 def return_headers(
-    headers: Headers, prefix: str, host: str, console_origin: str, inner: str | None = None
+    headers: Headers, prefix: str, host: str, console_origin: str, inner: str | None = None, assets_origin: str = ""
 ) -> CIMultiDict[str]:
     """What the browser gets of a viewer's answer, confined to the job's `prefix`; `host` is the request's own.
 
     `inner`: the prefix that the viewer stands under in its own eyes; None if that is the public one.
-    The viewer's Content-Security-Policy stays, but for who may frame it, which is ours to say. Ours is a second one,
-    and browsers obey both.
+    The viewer's Content-Security-Policy stays, but for who may frame it, which is ours to say, and for `assets_origin`,
+    where its own files are. Ours is a second one, and browsers obey both.
     """
     dropped = _named_by_connection(headers)
     kept = CIMultiDict(
@@ -75,7 +81,7 @@ def return_headers(
             if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
         ]
     )
-    _let_us_say_who_may_frame(kept)
+    _adapt_policies(kept, assets_origin)
     location = confined_location(headers.get("Location"), prefix, host, inner)
     if location is not None:
         kept["Location"] = location
@@ -135,11 +141,15 @@ def foreign_cookies(headers: Iterable[str]) -> str:
     return "; ".join(pair for pair in pairs if pair and OURS not in pair.partition("=")[0].lower())
 
 
-def own_cookie(headers: Headers, name: str) -> str | None:
-    """Our cookie's value; of several the last, which is the one with the shortest path: ours, not a viewer script's."""
+def own_cookies(headers: Headers, name: str) -> list[str]:
+    """Values of our cookie, at most `_MOST_COOKIES`, the likeliest first.
+
+    There should be one. But scripts in viewers can set more of that name: with a longer path, which browsers send
+    first, and where jobs' origins are one site also with one that holds for all of them.
+    """
     pairs = (pair.strip().partition("=") for header in headers.getall("Cookie", ()) for pair in header.split(";"))
     values = [value for key, _, value in pairs if key == name]
-    return values[-1] if values else None
+    return list(dict.fromkeys(reversed(values)))[:_MOST_COOKIES]
 
 
 def _cookie_path(value: str, prefix: str, inner: str | None) -> str:
@@ -147,13 +157,19 @@ def _cookie_path(value: str, prefix: str, inner: str | None) -> str:
     return f"{prefix}/{value.removeprefix(own)}" if value.startswith(own) else f"{prefix}/"
 
 
-def _let_us_say_who_may_frame(headers: CIMultiDict[str]) -> None:
+def _adapt_policies(headers: CIMultiDict[str], assets_origin: str) -> None:
     policies = headers.popall("Content-Security-Policy", [])
     for policy in policies:
-        directives = [each.strip() for each in policy.split(";")]
-        kept = [each for each in directives if each and each.split()[0].lower() != "frame-ancestors"]
+        directives = [words for each in policy.split(";") if (words := each.split())]
+        kept = [_with_assets(words, assets_origin) for words in directives if words[0].lower() != "frame-ancestors"]
         if kept:
-            headers.add("Content-Security-Policy", "; ".join(kept))
+            headers.add("Content-Security-Policy", "; ".join(map(" ".join, kept)))
+
+
+def _with_assets(directive: list[str], origin: str) -> list[str]:
+    """What may come from the page's own origin may also come from that of the files that all jobs have."""
+    is_wanted = origin and directive[0].lower() in _LOADS and "'self'" in directive
+    return [*directive, origin] if is_wanted else directive
 
 
 def _ancestors(console_origin: str) -> str:

@@ -13,6 +13,7 @@ from belvedere.gateway.headers import Headers
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OUR_SITES = frozenset({"same-origin", "none"})
+_LOADED = frozenset({"script", "style", "image", "font"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS: Final = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -36,15 +37,23 @@ class GatewayRules(msgspec.Struct, frozen=True, kw_only=True):
             return own_origin_cookie(secure=secure)
         return shared_origin_cookie(f"{prefix}/", secure=secure)
 
+    def better_place(self, headers: Headers) -> str:
+        """The origin where a page's browser should get a file that all jobs have; empty: where it asks for it.
+
+        What a script fetches stays: it could not read it from another origin.
+        """
+        return self.origins.assets if headers.get("Sec-Fetch-Dest") in _LOADED else ""
+
     def takes_sessions(self, place: "Place") -> bool:
         """Whether browsers may look at viewers there: where each job has an origin, only there."""
         return place.job_id is not None or not self.origins.each
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """The origin that a request was sent to: that of a job, or the shared one."""
+    """The origin that a request was sent to: that of a job, that of files for all of them, or the shared one."""
 
     job_id: int | None = None
+    has_files_only: bool = False
 
 
 SHARED: Final = Place()
@@ -61,6 +70,8 @@ def place_of(headers: Headers, rules: GatewayRules) -> Place | None:
     name = host_name(hosts[0])
     if (job_id := rules.origins.job_at(name)) is not None:
         return Place(job_id=job_id)
+    if rules.origins.is_for_assets(name):
+        return Place(has_files_only=True)
     is_ours = name in LOOPBACK_NAMES or name in rules.allowed_hosts or name == _name_in(rules.origins.shared)
     return SHARED if is_ours else None
 

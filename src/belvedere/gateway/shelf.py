@@ -27,9 +27,9 @@ class AssetSet(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     files: Mapping[str, AssetFile]
 
-    def url(self, path: str) -> str:
-        """The path on the gateway's origin."""
-        return f"{ASSETS}{self.folder}/{path}"
+    def path(self, name: str) -> str:
+        """Of a file, on any of the gateway's origins."""
+        return f"{ASSETS}{self.folder}/{name}"
 
 
 class Shelf:
@@ -39,8 +39,9 @@ class Shelf:
     there, viewers serve their files themselves.
     """
 
-    def __init__(self, viewers: Viewers, environments: Environments) -> None:
-        """`viewers` gives all by name, as of now."""
+    def __init__(self, viewers: Viewers, environments: Environments, origin: str = "") -> None:
+        """`viewers` gives all by name, as of now. `origin`: where pages get them; empty for that of the page."""
+        self._origin = origin
         self._viewers = viewers
         self._environments = environments
         self._sets: dict[str, AssetSet] = {}
@@ -70,25 +71,27 @@ class Shelf:
         """The shared path and the file that a path below a job's prefix stands for."""
         found = self._sets.get(viewer)
         file = found.files.get(rest[1:]) if found else None
-        return (found.url(file.path), file) if found and file else None
+        return (found.path(file.path), file) if found and file else None
 
-    def at(self, path: str) -> AssetFile | None:
-        """The file at a shared path."""
+    def at(self, path: str) -> tuple[str, AssetFile] | None:
+        """The path and the file at a shared path."""
         folder, _, name = path.removeprefix(ASSETS).partition("/")
         found = next((each for each in self._sets.values() if each.folder == folder), None)
-        return found.files.get(name) if found else None
+        file = found.files.get(name) if found else None
+        return (path, file) if file else None
 
-    def at_root(self, path: str) -> AssetFile | None:
-        """The file that a style sheet asks for at the root of the origin, whatever its viewer's prefix."""
-        return next((file for each in self._sets.values() if (file := each.files.get(path[1:]))), None)
+    def at_root(self, path: str) -> tuple[str, AssetFile] | None:
+        """The shared path and the file that a style sheet asks for at the root of the origin, whatever the prefix."""
+        found = ((each.path(file.path), file) for each in self._sets.values() if (file := each.files.get(path[1:])))
+        return next(found, None)
 
     def shared(self, viewer: str, page: bytes) -> bytes:
-        """A viewer's main page with its scripts named by their shared paths.
+        """A viewer's main page with its scripts named by their shared paths, on the origin that has them for all jobs.
 
         So a browser finds not only their bytes but also what it compiled of them for another job.
         """
         found = self._sets.get(viewer)
-        return with_shared_scripts(page, found) if found else page
+        return with_shared_scripts(page, found, self._origin) if found else page
 
     def _begin(self, name: str) -> None:
         self._loading[name] = asyncio.create_task(self._load(name, self._viewers()[name]))
@@ -122,12 +125,12 @@ def viewer_of(path: str) -> str:
     return path.removeprefix(ASSETS).partition("/")[0].rpartition("-")[0]
 
 
-def with_shared_scripts(page: bytes, found: AssetSet) -> bytes:
+def with_shared_scripts(page: bytes, found: AssetSet, origin: str = "") -> bytes:
     """The page of a viewer's root with the scripts among these files named by their shared paths."""
 
     def named(match: re.Match[bytes]) -> bytes:
         path = match[2].decode("latin-1").removeprefix("./")
-        return match[1] + found.url(path).encode() + b'"' if path in found.files else match[0]
+        return match[1] + f'{origin}{found.path(path)}"'.encode() if path in found.files else match[0]
 
     return page if b"<base" in page else _SCRIPT.sub(named, page)
 

@@ -104,7 +104,9 @@ class Viewing:
         if found is None or standing_of(sighting) in {Standing.ENDING, Standing.ENDED}:
             return None
         shared, file = found
-        return answers.elsewhere(shared) if by_cookie else answers.asset(file, request.headers, kept=False)
+        if not by_cookie:
+            return answers.asset(file, request.headers, kept=False)
+        return answers.elsewhere(self._rules.better_place(request.headers) + shared)
 
     async def _sighting(self, route: RouteMatch, who: Caller) -> Sighting | None:
         if route.project_id != who.project_id:
@@ -196,6 +198,7 @@ class Viewing:
             inner=endpoint.prefix,
             main_of=route.job_type if route.rest in _MAIN else "",
             console_origin=self._rules.console_origin,
+            assets_origin=self._rules.origins.assets,
             is_secure=self._rules.origins.is_secure,
             train_url=", ".join(urls_of(job)),
         )

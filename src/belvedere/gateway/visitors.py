@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from belvedere.gateway.headers import Headers, own_cookie
+from belvedere.gateway.headers import Headers, own_cookies
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
 from belvedere.identity.passes import Passes
@@ -41,8 +41,12 @@ class Visitors:
         tokens = headers.getall("X-Auth-Token", ())
         if tokens:
             return await self._remembered(0, tokens[0]) if len(tokens) == 1 else None
-        cookie = own_cookie(headers, self._rules.cookie(route.prefix).name) if route else None
-        return await self._remembered(route.job_id, cookie) if route and cookie else None
+        if route is None:
+            return None
+        for cookie in own_cookies(headers, self._rules.cookie(route.prefix).name):
+            if visitor := await self._remembered(route.job_id, cookie):
+                return visitor
+        return None
 
     async def _remembered(self, job_id: int, secret: str) -> Visitor | None:
         key = job_id, hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

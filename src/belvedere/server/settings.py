@@ -121,13 +121,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def viewer_origins(self) -> ViewerOrigins:
-        """Where viewers are found: with nothing said, browsers on this machine see each job below ``*.localhost``."""
+        """Where viewers are found: with nothing said, browsers on this machine see each job below one local name."""
         url = self.viewer_url.rstrip("/")
         if _WILDCARD in url:
             return ViewerOrigins(shared=self.viewer_origin, each=url, is_known=True)
         if url or self.public_url or self.tls_cert or (self.viewer_host or self.host) not in _LOOPBACK:
             return ViewerOrigins(shared=self.viewer_origin)
-        return ViewerOrigins(shared=self.viewer_origin, each=f"http://*.localhost:{self.viewer_port}")
+        return ViewerOrigins(shared=self.viewer_origin, each=f"http://*.belvedere.localhost:{self.viewer_port}")
 
     @property
     def _scheme(self) -> str:
