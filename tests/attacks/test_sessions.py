@@ -135,8 +135,9 @@ async def _a_session_of_somebody_who_left_the_project(made: Stage) -> Mapping[st
     return cookie(session)
 
 
-async def _a_planted_session_after_the_real_one(made: Stage) -> Mapping[str, str]:
-    return {**SCRIPT, "Cookie": f"belvedere_viewer={await made.session()}; belvedere_viewer=planted"}
+async def _a_planted_session_beside_another_jobs(made: Stage) -> Mapping[str, str]:
+    made.ready(job(2))
+    return {**SCRIPT, "Cookie": f"belvedere_viewer={await made.session(2)}; belvedere_viewer=planted"}
 
 
 async def _two_tokens(made: Stage) -> Mapping[str, str]:
@@ -206,7 +207,7 @@ CREDENTIALS: dict[str, Attack] = {
     "a session of a revoked token": _a_session_of_a_revoked_token,
     "a session of somebody disabled": _a_session_of_somebody_disabled,
     "a session of somebody who left the project": _a_session_of_somebody_who_left_the_project,
-    "a planted session beside the real one": _a_planted_session_after_the_real_one,
+    "a planted session beside another job's": _a_planted_session_beside_another_jobs,
     "two tokens in one header": _two_tokens,
     "a bad token beside a good session": _a_bad_token_beside_a_good_session,
     "a user name as if from a proxy": _a_user_name_from_a_proxy,

@@ -110,6 +110,8 @@ def belongs(url: str, service: BelvedereProcess, job: dict[str, Any]) -> bool:
     own, asked = urlsplit(service.browser_url(job)), urlsplit(url)
     if asked.scheme in {"data", "blob"}:
         return True
+    if asked.netloc == f"assets.belvedere.localhost:{own.port}":
+        return asked.path.startswith("/_belvedere/assets/mindinsight-")
     return asked.netloc == own.netloc and asked.path.startswith((own.path, "/_belvedere/"))
 
 
