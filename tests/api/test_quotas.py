@@ -39,7 +39,8 @@ async def test_the_settings_count_until_an_administrator_says_otherwise(api: Api
         "running_jobs": None,
         "awake_viewers": None,
         "memory_bytes": None,
-        "defaults": ["jobs", "running_jobs", "awake_viewers", "memory_bytes"],
+        "mirror_bytes": None,
+        "defaults": ["jobs", "running_jobs", "awake_viewers", "memory_bytes", "mirror_bytes"],
     }
     answer = (await set_quotas(api, jobs=7)).json()
     assert (answer["jobs"], answer["running_jobs"], answer["defaults"][0]) == (7, None, "running_jobs")

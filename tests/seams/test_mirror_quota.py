@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from belvedere.contract.reasons import ReasonCode
 from belvedere.host.mirroring import Mirror
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.sources.location import ObjectLocation
 from belvedere.testing.source import MemorySource
 
-from .mirroring import EventsViewer, content, is_complete, until
+from .mirroring import EventsViewer, content, has_note, is_complete, until, until_content
 
 EVENTS = "events.out.tfevents.1"
 SIZE = 100_000
@@ -90,3 +91,58 @@ async def test_a_mirror_that_was_removed_is_fetched_anew(mirrors: FolderMirrors)
     again = await opened(mirrors, "a")
     assert content(again.folder) == {EVENTS: b"x" * SIZE}
     assert not list(again.folder.parent.parent.glob(".*"))
+
+
+async def test_a_project_beyond_its_quota_shows_what_fits_and_goes_on_when_it_may(
+    source: MemorySource, tmp_path: Path
+) -> None:
+    source.write("b.tfevents", b"y" * SIZE)
+    mirrors = FolderMirrors(tmp_path, lambda _: source, poll_seconds=0.01)
+    mirrors.limit("project", SIZE + SIZE // 2)
+    mirror = mirrors.open("project", ObjectLocation(store="default", bucket="bucket", prefix="a/"), EventsViewer())
+    state = await until(mirror, has_note)
+    assert state.note is not None
+    assert (state.note.code, state.failure) == (ReasonCode.MIRROR_QUOTA, None)
+    assert sum(map(len, content(mirror.folder).values())) == SIZE
+    mirrors.limit("project", 2 * SIZE)
+    await until_content(mirror, source.files)
+    await until(mirror, lambda state: state.note is None)
+    await mirrors.close()
+
+
+async def test_a_quota_is_the_projects_own_and_of_all_its_mirrors(source: MemorySource, tmp_path: Path) -> None:
+    mirrors = mirrors_of(source, tmp_path, 100 * SIZE)
+    mirrors.limit("project", SIZE + SIZE // 2)
+    first, location = await opened(mirrors, "a"), ObjectLocation(store="default", bucket="bucket", prefix="b/")
+    second = mirrors.open("project", location, EventsViewer())
+    await until(second, has_note)
+    others = mirrors.open("other", location, EventsViewer())
+    await until(others, is_complete)
+    assert not content(second.folder)
+    await first.close()
+    second.refresh()
+    await until(second, is_complete)
+    await mirrors.close()
+
+
+async def test_what_closed_mirrors_of_a_project_left_goes_for_its_quota_alone(
+    source: MemorySource, tmp_path: Path
+) -> None:
+    mirrors = mirrors_of(source, tmp_path, 100 * SIZE)
+    gone, kept = [await closed(mirrors, name, used) for name, used in (("a", 1), ("b", 2))]
+    mirrors.limit("project", SIZE + SIZE // 2)
+    mirrors.limit("other", 0)
+    await mirrors.tidy()
+    assert (gone.exists(), kept.exists()) == (False, True)
+    await mirrors.close()
+
+
+async def test_what_grows_and_what_is_written_anew_counts_once(source: MemorySource, tmp_path: Path) -> None:
+    mirrors = FolderMirrors(tmp_path, lambda _: source, poll_seconds=0.01)
+    mirrors.limit("project", 3 * SIZE)
+    mirror = await opened(mirrors, "a")
+    for length in range(1, 20):
+        source.write(EVENTS, b"x" * (SIZE + length))
+        await until_content(mirror, source.files)
+    assert mirror.state.note is None
+    await mirrors.close()

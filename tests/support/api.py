@@ -34,6 +34,7 @@ from belvedere.service.people import People, people
 from belvedere.service.quotas import QuotaService
 from belvedere.service.rules import CheckedSource, ServiceRules
 from belvedere.service.shares import ShareService
+from belvedere.service.strangers import Strangers
 from belvedere.service.tokens import TokenRules
 from belvedere.sources.stores import ObjectStore
 from belvedere.store.base import JobQuery, JobStore
@@ -182,7 +183,7 @@ class Api:
 @contextlib.asynccontextmanager
 async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None = None) -> AsyncIterator[Api]:
     """The API over a new database in `folder`."""
-    world, board = World(), Board()
+    world, board, rates = World(), Board(), rates or Rates()
     with open_store(folder / "belvedere.db", clock=world.clock) as stores:
         token_rules = TokenRules(origin="http://api.example", region="here", domain="Account", life=timedelta(hours=24))
         audit = Auditor(stores.audit, world.clock)
@@ -219,7 +220,8 @@ async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None 
         app = create_app(
             services_of(service, _log_stores(stores, world, audit), shares, those, audit, quotas),
             Doors(gatekeeper, those.ring, world.clock),
-            throttle=Throttle(rates or Rates(), world.ticks),
+            throttle=Throttle(rates, world.ticks),
+            strangers=Strangers(rates, stores.identities.find_key, audit, clock=world.ticks),
             observe=world.observe,
         )
         for project_id in (PROJECT, OTHER_PROJECT):

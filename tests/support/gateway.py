@@ -15,13 +15,19 @@ from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.gateway.gateway import create_gateway
+from belvedere.gateway.guard import Guard, Threshold
 from belvedere.gateway.rules import GatewayRules
+from belvedere.identity.addresses import Proxies
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passes import Pass, Passes, PassKind
+from belvedere.identity.rates import Rates
 from belvedere.identity.records import Basis, Principal, SecretKind, SecretRecord
 from belvedere.lifecycle.jobs import End, Intent, Job, Run
 from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.runtimes.board import Board
+from belvedere.service.audit import Auditor
+from belvedere.service.strangers import Strangers
+from belvedere.testing.audit import MemoryAuditStore
 from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
 from belvedere.testing.store import MemoryIdentityStore
 from belvedere.viewers.environments import Environments
@@ -111,6 +117,8 @@ class Stage:
         self.shares = MemoryShareStore(kept)
         self.client = client
         self.now = NOW
+        self.traces = MemoryAuditStore()
+        self.audit = Auditor(self.traces, lambda: self.now)
         self.jobs: dict[int, Job] = {}
         self.told: list[tuple[int | None, int]] = []
         self.used: list[int] = []
@@ -173,6 +181,8 @@ async def stage(
     hold: float = 1.0,
     linger: float = 2.0,
     origins: ViewerOrigins = ONE_ORIGIN,
+    rates: Rates | None = None,
+    proxies: Proxies = Proxies(),  # noqa: B008 - a value
 ) -> AsyncIterator[Stage]:
     """A gateway that serves while the context lasts."""
     board, identities = Board(), Identities()
@@ -185,14 +195,20 @@ async def stage(
         await enrol(identities, "ann", PROJECT, OTHER_PROJECT)
         made.token = await made.secret(SecretKind.TOKEN)
 
+        rates = rates or Rates()
+
+        def ticks() -> float:
+            return made.now.timestamp()
+
         async def find_job(job_id: int) -> Job | None:
             return made.jobs.get(job_id)
 
+        strangers = Strangers(rates, identities.find_key, made.audit, clock=ticks)
+        guard = Guard(rates, proxies, strangers, ticks)
         gateway = create_gateway(
             board=board,
-            passes=made.passes,
+            threshold=Threshold(passes=made.passes, guard=guard, clock=lambda: made.now),
             find_job=find_job,
-            clock=lambda: made.now,
             rules=GatewayRules(
                 origins=origins,
                 console_origin="http://console.example:8080",

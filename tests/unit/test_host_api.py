@@ -44,6 +44,9 @@ class NoMirrors:
     def open(self, project_id: str, location: Location, viewer: ViewerType) -> Mirror:
         raise AssertionError("nothing should be mirrored")
 
+    def limit(self, project_id: str, most: int | None) -> None:
+        """It will not matter."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -16,15 +16,16 @@ from starlette.routing import BaseRoute, Route
 
 from belvedere.api import openapi
 from belvedere.api.answers import error_answer
-from belvedere.api.doors import Doors
+from belvedere.api.doors import Doors, address_of, credentials_in
 from belvedere.api.envelope import Envelope, Observer
 from belvedere.api.iam_operations import VersionsRoute
 from belvedere.api.operation import NOBODY, Call, Door, Operation, Services
 from belvedere.api.operations import OPERATIONS
 from belvedere.api.throttle import Throttle
 from belvedere.contract import validation
-from belvedere.contract.errors import BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
+from belvedere.contract.errors import AuthenticationError, BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
 from belvedere.identity.records import Caller
+from belvedere.service.strangers import Strangers
 
 OPENAPI_PATH: Final = "/openapi.json"
 
@@ -37,6 +38,7 @@ def create_app(
     doors: Doors,
     *,
     throttle: Throttle,
+    strangers: Strangers,
     observe: Observer | None = None,
     routes: Sequence[BaseRoute] = (),
     page_for_error: PageForError | None = None,
@@ -45,7 +47,7 @@ def create_app(
 
     `page_for_error` may answer a person with a page where the router finds nothing.
     """
-    api = _Api(services, doors, throttle)
+    api = _Api(services, doors, throttle, strangers)
     by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
     return Starlette(
         routes=[
@@ -65,10 +67,11 @@ def create_app(
 class _Api:
     """Lets a request in, and hands it to its operation."""
 
-    def __init__(self, services: Services, doors: Doors, throttle: Throttle) -> None:
+    def __init__(self, services: Services, doors: Doors, throttle: Throttle, strangers: Strangers) -> None:
         self._services = services
         self._doors = doors
         self._throttle = throttle
+        self._strangers = strangers
 
     def route(self, path: str, operations: Sequence[Operation]) -> Route:
         """One route for all methods of a path, so that 405 names them all."""
@@ -83,13 +86,22 @@ class _Api:
 
     async def _answer(self, request: Request, by_method: Mapping[str, Operation]) -> Response:
         operation = by_method[request.method]
-        who = await self._let_in(request, operation.door)  # nothing is read or told before it is known who asks
+        who = await self._known(request, operation.door)  # nothing is read or told before it is known who asks
         if who is not NOBODY:
             self._throttle.admit_user(who.user)
         text = request.path_params.get("job_id")
         job_id = None if text is None else validation.job_id(text)
         structlog.contextvars.bind_contextvars(project_id=who.project_id, job_id=job_id)
         return await operation.handler(Call(services=self._services, who=who, request=request, job_id=job_id))
+
+    async def _known(self, request: Request, door: Door) -> Caller:
+        try:
+            return await self._let_in(request, door)
+        except AuthenticationError as error:
+            if shown := credentials_in(request):
+                authorization = request.headers.get("authorization", "")
+                await self._strangers.turned_away(shown, address_of(request), error, authorization)
+            raise
 
     async def _let_in(self, request: Request, door: Door) -> Caller:
         match door:

@@ -71,6 +71,18 @@ class Doors:
         return who
 
 
+def credentials_in(request: Request) -> str:
+    """What a request shows of who sent it, whether it is good or not: "token", "key", or "" for nothing."""
+    if "x-auth-token" in request.headers:
+        return "token"
+    return "key" if is_signed(request.headers.get("authorization", "")) else ""
+
+
+def address_of(request: Request) -> str:
+    """Where it came from, as the edge knows it."""
+    return request.client.host if request.client else ""
+
+
 def _the_one(request: Request, name: str) -> str | None:
     """The header. Two of them would leave it to chance which counts."""
     values = request.headers.getlist(name)

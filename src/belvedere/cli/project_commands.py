@@ -67,7 +67,13 @@ def _limit(text: str) -> int | None:
     return int(text)
 
 
-_QUOTAS = {"jobs": "jobs", "running": "running_jobs", "awake": "awake_viewers", "memory": "memory_bytes"}
+_QUOTAS = {
+    "jobs": "jobs",
+    "running": "running_jobs",
+    "awake": "awake_viewers",
+    "memory": "memory_bytes",
+    "mirrors": "mirror_bytes",
+}
 
 
 @click.command()
@@ -76,13 +82,14 @@ _QUOTAS = {"jobs": "jobs", "running": "running_jobs", "awake": "awake_viewers", 
 @click.option("--running", type=options.Parsed("number", _limit), help="Jobs that run at the same time; or default.")
 @click.option("--awake", type=options.Parsed("number", _limit), help="Viewers that are awake; or default.")
 @click.option("--memory", type=options.Parsed("bytes", _limit), help="Bytes that they take together; or default.")
+@click.option("--mirrors", type=options.Parsed("bytes", _limit), help="Bytes of mirrored logs on disk; or default.")
 @options.output_option
 @options.connection_options
 @click.pass_context
 def quota(
     context: click.Context, /, *, flags: Flags, project_named: str | None, output: Format, **limits: int | None
 ) -> None:
-    """Show what a project may have. Administrators set it by --jobs, --running, --awake and --memory."""
+    """Show what a project may have. Administrators set it by --jobs, --running, --awake, --memory and --mirrors."""
     given = {name for name in limits if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     with connected(flags, _REMEDIES) as client:
         project_id = _id_of(client, flags, project_named)

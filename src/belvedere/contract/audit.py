@@ -35,6 +35,7 @@ class TraceName(StrEnum):
 
     LOGIN = "login"
     LOGOUT = "logout"
+    TURN_AWAY = "turnAway"
     CREATE_USER = "createUser"
     UPDATE_USER = "updateUser"
     UPDATE_PASSWORD = "updatePassword"  # noqa: S105 - a name

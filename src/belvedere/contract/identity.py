@@ -130,6 +130,7 @@ class MemberList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Quota = Annotated[int, Meta(ge=0, le=1_000_000)]
+Bytes = Annotated[int, Meta(ge=0, le=2**50)]
 
 
 class SetQuotas(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +139,8 @@ class SetQuotas(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Quota | None = None
     running_jobs: Quota | None = None
     awake_viewers: Quota | None = None
-    memory_bytes: Annotated[int, Meta(ge=0, le=2**50)] | None = None
+    memory_bytes: Bytes | None = None
+    mirror_bytes: Bytes | None = None
 
 
 class ProjectQuotas(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,4 +153,5 @@ class ProjectQuotas(msgspec.Struct, frozen=True, kw_only=True):
     running_jobs: int | None
     awake_viewers: int | None
     memory_bytes: int | None
+    mirror_bytes: int | None
     defaults: list[str]

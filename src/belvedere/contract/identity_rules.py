@@ -134,6 +134,7 @@ def quotas_request(body: bytes) -> SetQuotas:
         running_jobs=_quota(raw, "running_jobs"),
         awake_viewers=_quota(raw, "awake_viewers"),
         memory_bytes=_quota(raw, "memory_bytes", most=QUOTA_MOST_BYTES),
+        mirror_bytes=_quota(raw, "mirror_bytes", most=QUOTA_MOST_BYTES),
     )
 
 

@@ -11,7 +11,6 @@ from belvedere.console.assets import asset_named
 from belvedere.contract.errors import (
     AuthenticationError,
     InternalError,
-    InvalidToken,
     MethodNotAllowed,
     NoSuchPath,
     PermissionDenied,
@@ -21,6 +20,7 @@ from belvedere.gateway import answers
 from belvedere.gateway.documents import Documents
 from belvedere.gateway.entering import Entering, opener, ticket_of
 from belvedere.gateway.forwarding import LARGEST_BODY, Forwarder
+from belvedere.gateway.guard import Guard, Threshold
 from belvedere.gateway.headers import HTTPS_ONLY
 from belvedere.gateway.routes import RouteMatch, match_route
 from belvedere.gateway.rules import (
@@ -38,8 +38,6 @@ from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
 from belvedere.gateway.visitors import Visitors
 from belvedere.gateway.watching import Watch
-from belvedere.identity.passes import Passes
-from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.board import Board
 from belvedere.viewers.base import ReadsByPost
 from belvedere.viewers.environments import Environments
@@ -61,9 +59,8 @@ class Observer(Protocol):
 def create_gateway(
     *,
     board: Board,
-    passes: Passes,
+    threshold: Threshold,
     find_job: FindJob,
-    clock: Clock,
     rules: GatewayRules,
     observer: Observer | None = None,
     use: UseSink | None = None,
@@ -73,6 +70,7 @@ def create_gateway(
 
     `use` is told which jobs' viewers are looked at. `environments`: of viewers that are installed.
     """
+    passes, clock = threshold.passes, threshold.clock
     viewers = functools.partial(viewer_types, environments)
     shelf = Shelf(viewers, environments, rules.origins.assets)
     forwarder = Forwarder(Documents(answers.STATIC, shelf.shared))
@@ -91,6 +89,7 @@ def create_gateway(
         forwarder=forwarder,
         shelf=shelf,
         rules=rules,
+        guard=threshold.guard,
         observer=observer,
     )
 
@@ -112,6 +111,7 @@ class Gateway:
         forwarder: Forwarder,
         shelf: Shelf,
         rules: GatewayRules,
+        guard: Guard,
         observer: Observer | None,
     ) -> None:
         self._viewing = viewing
@@ -120,6 +120,7 @@ class Gateway:
         self._forwarder = forwarder
         self._shelf = shelf
         self._rules = rules
+        self._guard = guard
         self._observer = observer
         self._watch = Watch(self._is_welcome)
 
@@ -154,7 +155,7 @@ class Gateway:
         began = time.perf_counter()
         route = match_route(request.raw_path.partition("?")[0])
         try:
-            response = await self._answer(request, route)
+            response = self._guard.hold(request) or await self._answer(request, route)
         except ConnectionError:
             raise  # the browser is gone
         except Exception:  # the last resort: whatever is wrong with us, no trace of it goes out
@@ -191,7 +192,7 @@ class Gateway:
             if answer := await self._file(request, path, place):
                 return answer
         if await self._visitors.identify(request.headers, None) is None:
-            return _unknown(request)
+            return await self._unknown(request)
         return answers.problem(404, NoSuchPath.code, "Nothing is at this path.")
 
     def _lead_away(self, path: str, place: Place) -> web.Response:
@@ -221,7 +222,9 @@ class Gateway:
             if welcome or visitor:
                 return welcome or answers.see_other(target)
         if visitor is None:
-            return self._stranger(request, route, target, place, used_link=ticket is not None)
+            return await self._stranger(request, route, target, place, used_link=ticket is not None)
+        if held := self._guard.hold_visitor(visitor):
+            return held
         if visitor.by_cookie and not may_act(request.method, request.headers):
             return answers.problem(403, PermissionDenied.code, _FROM_ANOTHER_SITE)
         with self._watch.over(request, route):
@@ -233,17 +236,24 @@ class Gateway:
         visitor = await self._visitors.identify(request.headers, route if takes_sessions else None)
         return visitor is not None and await self._viewing.is_open_to(route, visitor)
 
-    def _stranger(
+    async def _stranger(
         self, request: web.BaseRequest, route: RouteMatch, target: str, place: Place, *, used_link: bool
     ) -> web.Response:
         """Who is nobody yet: people are led to where they can say who they are, scripts are told."""
         if not is_navigation(request.method, request.headers) or "X-Auth-Token" in request.headers:
-            return _unknown(request)
+            return await self._unknown(request)
         if not self._rules.takes_sessions(place):
             return answers.see_other(f"{self._rules.origins.of(route.job_id)}{request.raw_path}")
         if is_embedded(request.headers):
             return answers.stranger_page(self._rules, opener(self._rules.console_origin, route, target))
         return self._entering.by_console(route, target, used_link=used_link)
+
+    async def _unknown(self, request: web.BaseRequest) -> web.Response:
+        if "X-Auth-Token" in request.headers:
+            return await self._guard.turn_away(request)
+        return answers.problem(
+            401, AuthenticationError.code, "Nobody is signed in: send a token in the X-Auth-Token header."
+        )
 
 
 _NOT_OUR_NAME: Final = (
@@ -276,11 +286,3 @@ def _refusal(request: web.BaseRequest, route: RouteMatch | None, place: Place) -
 
 def _length_of(request: web.BaseRequest) -> int:
     return request.content_length or 0  # a length that is none has been refused by the parser
-
-
-def _unknown(request: web.BaseRequest) -> web.Response:
-    if "X-Auth-Token" in request.headers:
-        return answers.problem(401, InvalidToken.code, "The token in the X-Auth-Token header is not valid here.")
-    return answers.problem(
-        401, AuthenticationError.code, "Nobody is signed in: send a token in the X-Auth-Token header."
-    )

@@ -61,6 +61,7 @@ class Host:
         Nor does one that is just being ended: it has to be gone before it can be started again.
         """
         self._limits[spec.project_id] = Limits(awake=spec.project_awake, memory=spec.project_memory)
+        self._around.mirrors.limit(spec.project_id, spec.project_mirrors)
         present = self._entries.get(spec.job_id)
         latest = present.spec.attempt if present else self._last_attempt_leaving(spec.job_id)
         if latest is None or latest < spec.attempt:

@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
-from belvedere.contract.reasons import ReasonCode
+from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirror_files import MirrorFiles
 from belvedere.host.mirror_growth import Differs, Growth, NotWritten
 from belvedere.host.mirror_plan import Action, Append, Fetch, Held, Remove, Replace, version_of
+from belvedere.host.mirror_quota import Share
 from belvedere.host.mirror_safety import GUARDED_BYTES, is_guarded, stays_inside
 from belvedere.host.mirror_tally import Tally
 from belvedere.sources.base import Entry, LogSource, SourceChanged, SourceError
@@ -41,7 +42,9 @@ class Copying:
         held: dict[str, Held],
         tally: Tally,
         is_log: Callable[[str], bool],
+        share: Share | None = None,
     ) -> None:
+        """`share`: of the project's allowance on disk; None where nothing counts."""
         self._source = source
         self._is_log = is_log
         self._files = files
@@ -49,11 +52,13 @@ class Copying:
         self._tally = tally
         self.failures: list[SourceError] = []
         self.disk_error: OSError | None = None
+        self.over_quota: Reason | None = None
+        self._share = share
 
     @property
     def stopped(self) -> bool:
         """Whether going on made no sense."""
-        return self.disk_error is not None or len(self.failures) >= _FAILURES
+        return self.over_quota is not None or self.disk_error is not None or len(self.failures) >= _FAILURES
 
     async def run(self, actions: Iterable[Action]) -> None:
         """Do all of it, some files at a time, in the given order."""
@@ -64,7 +69,7 @@ class Copying:
 
     async def _work(self, todo: Iterator[Action]) -> None:
         for action in todo:
-            if self.stopped:
+            if self.stopped or not self._has_room_for(action):
                 return
             try:
                 await self._perform(action)
@@ -76,6 +81,12 @@ class Copying:
             else:
                 if not isinstance(action, Remove):
                     self._tally.finished(log=self._is_log(action.entry.key))
+
+    def _has_room_for(self, action: Action) -> bool:
+        if self._share is None or self._share.claim(_growth_of(action)):
+            return True
+        self.over_quota = self._share.reason()
+        return False
 
     async def _perform(self, action: Action) -> None:
         match action:
@@ -174,6 +185,19 @@ class Copying:
     async def _record(self, entry: Entry, size: int) -> None:
         self._held[entry.key] = _made(entry, size)
         await in_thread(partial(self._files.note, entry.key, self._held[entry.key]))
+
+
+def _growth_of(action: Action) -> int:
+    """Bytes on disk that it takes, as far as the listing tells. What is replaced goes once the new one is whole."""
+    match action:
+        case Append(entry=entry, have=have):
+            return max(entry.size - have, 0)
+        case Fetch(entry=entry) | Replace(entry=entry):
+            return entry.size
+        case Remove():
+            return 0
+        case _:
+            assert_never(action)
 
 
 def _made(entry: Entry, size: int) -> Held:

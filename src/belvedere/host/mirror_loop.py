@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,7 @@ from belvedere.host.mirror_notice import Notice, Outlook
 from belvedere.host.mirror_pacing import WATCH_SECONDS, poll_delay, retry_delay
 from belvedere.host.mirror_pass import Listing, Pass, Result, disk_fault, list_wanted
 from belvedere.host.mirror_plan import Held
+from belvedere.host.mirror_quota import Share
 from belvedere.sources.base import LogSource, Meter, SourceDenied, SourceError, SourceMissing
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, Location
@@ -23,6 +25,7 @@ from belvedere.sources.pouring import in_thread
 from belvedere.sources.selecting import EVERYTHING
 from belvedere.viewers.base import ViewerType
 
+_NO_ROOM: Final = frozenset({ReasonCode.DISK_FULL, ReasonCode.MIRROR_QUOTA})
 _log = logging.getLogger(__name__)
 
 
@@ -44,11 +47,13 @@ class SharedMirror:
         open_source: Callable[[Location], LogSource],
         meter: Meter,
         pace: Pace,
+        share: Share,
     ) -> None:
         self._location = location
         self._viewer = viewer
         self._files = MirrorFiles(place)
-        self._pass = Pass(location, viewer, self._files)
+        self._pass = Pass(location, viewer, self._files, share)
+        self._share = share
         self._open_source = open_source
         self._meter = Meter(into=meter)
         self._pace = pace
@@ -139,6 +144,7 @@ class SharedMirror:
         try:
             await self._loop()
         finally:
+            self._share.end()
             await self._drop_source()
             with suppress(OSError):
                 await in_thread(self._files.touch)
@@ -213,7 +219,7 @@ class SharedMirror:
             async with asyncio.timeout(delay):  # wait_for loses a cancellation that comes together with a wish
                 await self._please.wait()
         state = self.notice.state
-        may_rest = state.complete or (state.note is not None and state.note.code is ReasonCode.DISK_FULL)
+        may_rest = state.complete or (state.note is not None and state.note.code in _NO_ROOM)
         if may_rest and loop.time() >= self._watched_until and not self._please.is_set():
             self.notice.rest()
             await self._please.wait()

@@ -14,6 +14,7 @@ from belvedere.host.mirror_files import MirrorFiles
 from belvedere.host.mirror_links import link_files
 from belvedere.host.mirror_names import representable, skipped_files, unsafe_files
 from belvedere.host.mirror_plan import Action, Append, Held, Remove, plan_pass
+from belvedere.host.mirror_quota import Share
 from belvedere.host.mirror_tally import Tally
 from belvedere.sources.base import Entry, LogSource, SourceError
 from belvedere.sources.census import Census, OtherLogs, nothing_to_show
@@ -75,10 +76,11 @@ def _logs_of_another(key: str, viewer: ViewerType) -> OtherLogs | None:
 class Pass:
     """What stays the same from pass to pass of one mirror."""
 
-    def __init__(self, location: Location, viewer: ViewerType, files: MirrorFiles) -> None:
+    def __init__(self, location: Location, viewer: ViewerType, files: MirrorFiles, share: Share) -> None:
         self._location = location
         self._viewer = viewer
         self._files = files
+        self._share = share
 
     async def copy(self, source: LogSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
         """Bring the files up to `listing` by copying. `held` follows, also when the pass is cancelled."""
@@ -86,7 +88,8 @@ class Pass:
         actions = plan_pass(listing.entries, held, sizes)
         _expect(tally, listing, actions)
         try:
-            copying = await self._copy(source, actions, held, tally)
+            self._share.begin(tally.bytes_done)
+            copying = await self._copy(source, actions, held, tally, self._share)
         finally:
             if actions:
                 await self._save(held)
@@ -111,8 +114,15 @@ class Pass:
             await self._save(held)
         return self._result(listing, copying, held, changed=before != held)
 
-    async def _copy(self, source: LogSource, actions: list[Action], held: dict[str, Held], tally: Tally) -> Copying:
-        copying = Copying(source, self._files, held, tally, self._viewer.is_log)
+    async def _copy(
+        self,
+        source: LogSource,
+        actions: list[Action],
+        held: dict[str, Held],
+        tally: Tally,
+        share: Share | None = None,
+    ) -> Copying:
+        copying = Copying(source, self._files, held, tally, self._viewer.is_log, share)
         await copying.run(actions)
         return copying
 
@@ -162,6 +172,8 @@ def disk_fault(error: OSError) -> Reason:
 def _fault(copying: Copying) -> Reason | None:
     if copying.disk_error is not None:
         return disk_fault(copying.disk_error)
+    if copying.over_quota is not None:
+        return copying.over_quota
     return _source_fault(copying.failures) if copying.failures else None
 
 

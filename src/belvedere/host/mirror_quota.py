@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from belvedere.contract.reasons import Reason, ReasonCode
+
 _LEAVING = ".leaving-"  # in front of the name of a mirror that is being removed
 
 
@@ -28,6 +30,61 @@ def too_many(kept: Sequence[Kept], open_bytes: int, quota: int) -> list[Kept]:
         gone.append(each)
         over -= each.size
     return gone
+
+
+class Allowance:
+    """What a project's open mirrors may take together. Whoever is about to write claims the room first. No I/O."""
+
+    def __init__(self) -> None:
+        self.most: int | None = None  # bytes; None: there is no limit
+        self.taken = 0  # bytes, written or about to be
+        self._claims: dict[str, int] = {}  # by mirror
+
+    def begin(self, mirror: str, size: int) -> None:
+        """A pass begins: the mirror holds so much, whatever was claimed before."""
+        self.end(mirror)
+        self._claims[mirror] = size
+        self.taken += size
+
+    def claim(self, mirror: str, size: int) -> bool:
+        """Whether so much may be written too. If so, it counts from now on."""
+        if self.most is not None and size and self.taken + size > self.most:
+            return False
+        self._claims[mirror] = self._claims.get(mirror, 0) + size
+        self.taken += size
+        return True
+
+    def end(self, mirror: str) -> None:
+        """It is not open any more."""
+        self.taken -= self._claims.pop(mirror, 0)
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """One mirror's share of its project's allowance."""
+
+    allowance: Allowance
+    mirror: str
+
+    def begin(self, size: int) -> None:
+        """A pass begins with so much on disk."""
+        self.allowance.begin(self.mirror, size)
+
+    def claim(self, size: int) -> bool:
+        """Whether so much more may be written."""
+        return self.allowance.claim(self.mirror, size)
+
+    def end(self) -> None:
+        """The mirror is closed."""
+        self.allowance.end(self.mirror)
+
+    def reason(self) -> Reason:
+        """What to tell where there is no more room."""
+        most = f"{(self.allowance.most or 0) / 2**20:,.0f} MiB"
+        text = (
+            f"The project's logs from object stores fill its quota of {most}. Stop or delete other jobs of the "
+            "project, or ask an administrator for more; copying goes on by itself."
+        )
+        return Reason(code=ReasonCode.MIRROR_QUOTA, text=text)
 
 
 class Shelf:

@@ -68,6 +68,13 @@ class Mirrors(Protocol):
         """The mirror of this location for this kind of viewer, shared within the project. Starts its passes."""
         ...
 
+    def limit(self, project_id: str, most: int | None) -> None:
+        """How many bytes on disk the project's open mirrors may take together; None: no limit.
+
+        Beyond it nothing more is copied, and what its closed ones left is removed.
+        """
+        ...
+
     @property
     def traffic(self) -> Mapping[str, Meter]:
         """By store, since the host started; local folders, under "", stay at nothing."""

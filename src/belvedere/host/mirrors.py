@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from belvedere.host.mirror_loop import Pace, SharedMirror
-from belvedere.host.mirror_quota import Shelf, too_many
+from belvedere.host.mirror_quota import Allowance, Kept, Share, Shelf, too_many
 from belvedere.host.mirroring import Mirror, MirrorState
 from belvedere.host.room import MIRROR_QUOTA
 from belvedere.sources.base import LogSource, Meter
@@ -53,17 +54,22 @@ class FolderMirrors:
         self._tidying: asyncio.Task[None] | None = None
         self._traffic: dict[str, Meter] = {}
         self._mirrors: dict[str, SharedMirror] = {}
+        self._allowances: defaultdict[str, Allowance] = defaultdict(Allowance)  # by project's part of mirrors' names
 
     def open(self, project_id: str, location: Location, viewer: ViewerType) -> Mirror:
         """The mirror of this location for this kind of viewer, shared within the project. Starts its passes."""
         name = self._name(project_id, location, viewer)
         if name not in self._mirrors:
             place = self._folder / name
+            share = Share(allowance=self._allowances[_part_of(project_id)], mirror=name)
             meter = self._traffic.setdefault(location.store if isinstance(location, ObjectLocation) else "", Meter())
-            self._mirrors[name] = SharedMirror(location, viewer, place, self._open_source, meter, self._pace)
+            self._mirrors[name] = SharedMirror(location, viewer, place, self._open_source, meter, self._pace, share)
         if self._tidying is None:
             self._tidying = asyncio.create_task(self._tidy_often(), name="mirror quota")
         return _Handle(self._mirrors[name])
+
+    def limit(self, project_id: str, most: int | None) -> None:
+        self._allowances[_part_of(project_id)].most = most
 
     @property
     def bytes_fetched(self) -> int:
@@ -90,15 +96,22 @@ class FolderMirrors:
         await asyncio.gather(*(mirror.end() for mirror in self._mirrors.values()))
 
     async def tidy(self) -> None:
-        """Remove closed mirrors' data until all fit the quota."""
+        """Remove closed mirrors' data until all fit the quota, and each project's fit its own."""
         kept = await in_thread(lambda: self._shelf.kept(self._opened()))
         open_bytes = sum(mirror.bytes_on_disk for mirror in self._mirrors.values() if mirror.is_open)
-        for each in too_many(kept, open_bytes, self._quota):
+        over = {each.name: each for each in (*self._beyond_allowances(kept), *too_many(kept, open_bytes, self._quota))}
+        for each in over.values():
             if each.name not in self._opened():  # nobody came meanwhile, and nobody can between here and there
                 self._mirrors.pop(each.name, None)
                 self._shelf.take_off(each.name)
-                _log.info("removed %d bytes of a closed mirror: over the quota of %d", each.size, self._quota)
+                _log.info("removed %d bytes of a closed mirror: over the quota", each.size)
         await in_thread(self._shelf.clear)
+
+    def _beyond_allowances(self, kept: Sequence[Kept]) -> Iterator[Kept]:
+        for part, allowance in self._allowances.items():
+            if allowance.most is not None:
+                theirs = [each for each in kept if each.name.startswith(part)]
+                yield from too_many(theirs, allowance.taken, allowance.most)
 
     async def _tidy_often(self) -> None:
         while True:
@@ -112,9 +125,13 @@ class FolderMirrors:
         return {name for name, mirror in self._mirrors.items() if mirror.is_open}
 
     def _name(self, project_id: str, location: Location, viewer: ViewerType) -> str:
-        """A folder name that is the same only for those who may share. It holds digests only."""
+        """A folder name that is the same only for those who may share. It holds digests only, the project's first."""
         parts = msgspec.json.encode([project_id, self._identify(location), _by_location(location), viewer.name])
-        return hashlib.blake2b(parts, digest_size=16).hexdigest()
+        return _part_of(project_id) + hashlib.blake2b(parts, digest_size=16).hexdigest()
+
+
+def _part_of(project_id: str) -> str:
+    return hashlib.blake2b(project_id.encode(), digest_size=6).hexdigest()
 
 
 class _Handle:

@@ -54,6 +54,7 @@ class ViewerSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None  # what it may take, with all its processes; None: no limit
     project_awake: int | None = None  # how many viewers of its project may be awake; None: no limit
     project_memory: int | None = None  # what they may take together; None: no limit
+    project_mirrors: int | None = None  # bytes on disk for logs from object stores that are open; None: no limit
 
 
 class HostInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,8 @@ class Rates:
         self.by_user = Rate(user, 2 * user)
         self.by_address = Rate(address, 2 * address)
         self.guesses = Rate(guesses_per_minute / 60, max(guesses_per_minute, 1))
+        # Apart from the guesses: a script that goes on with a token of yesterday must not keep people from signing in.
+        self.strangers = Rate(guesses_per_minute / 60, max(guesses_per_minute, 1))
 
 
 def origin_of(address: str) -> str:

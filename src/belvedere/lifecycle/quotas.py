@@ -17,6 +17,7 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     running_jobs: int | None = None
     awake_viewers: int | None = None
     memory_bytes: int | None = None  # of the viewers that are awake, together
+    mirror_bytes: int | None = None  # on disk, of logs from object stores
 
     def over(self, defaults: "Quotas") -> "Quotas":
         """These, and the defaults where they say nothing."""

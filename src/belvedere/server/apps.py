@@ -20,6 +20,7 @@ from belvedere.console.oidc_routes import Oidc, oidc_routes
 from belvedere.console.routes import console_routes
 from belvedere.console.rules import ConsoleRules
 from belvedere.gateway.gateway import Gateway, create_gateway
+from belvedere.gateway.guard import Guard, Threshold
 from belvedere.gateway.rules import GatewayRules
 from belvedere.host.protocol import ViewerSpec
 from belvedere.identity.keys import KeySealer
@@ -51,6 +52,7 @@ from belvedere.service.people import People
 from belvedere.service.quotas import QuotaService
 from belvedere.service.rules import Hint, ServiceRules
 from belvedere.service.shares import ShareService
+from belvedere.service.strangers import Strangers
 from belvedere.service.tokens import TokenRules
 from belvedere.store.base import JobStore, LogStoreRecords
 from belvedere.store.opening import Stores
@@ -72,6 +74,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     jobs: JobService
     log_stores: LogStoreService
     oidc: Oidc | None
+    rates: Rates
+    strangers: Strangers
     metrics: Metrics
     uses: Uses
 
@@ -117,6 +121,7 @@ def default_quotas(settings: Settings) -> Quotas:
         running_jobs=settings.running_quota or None,
         awake_viewers=settings.awake_quota or None,
         memory_bytes=settings.project_memory_bytes,
+        mirror_bytes=settings.project_mirrors_bytes,
     )
 
 
@@ -189,7 +194,8 @@ def build_api(parts: Parts, first_project: str) -> Starlette:
     return create_app(
         services_of(parts.jobs, parts.log_stores, parts.shares, parts.people, parts.audit, parts.quotas),
         Doors(parts.people.gatekeeper, parts.people.ring, utc_now),
-        throttle=Throttle(rates_of(settings)),
+        throttle=Throttle(parts.rates),
+        strangers=parts.strangers,
         observe=parts.metrics.observe_api,
         page_for_error=desk.page_for_error,
         routes=[
@@ -197,7 +203,9 @@ def build_api(parts: Parts, first_project: str) -> Starlette:
                 jobs=parts.jobs, shares=parts.shares, entrance=parts.people.tokens, board=parts.board, desk=desk
             ),
             *(oidc_routes(parts.oidc, desk) if parts.oidc else ()),
-            *health_routes(parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, utc_now),
+            *health_routes(
+                parts.stores.jobs, parts.runtime, parts.metrics, parts.people.gatekeeper, parts.strangers, utc_now
+            ),
         ],
     )
 
@@ -233,11 +241,11 @@ def build_gateway(parts: Parts) -> Gateway:
         console_origin=settings.api_origin,
         allowed_hosts=frozenset(settings.allowed_hosts) | names,
     )
+    guard = Guard(parts.rates, settings.proxies, parts.strangers)
     return create_gateway(
         board=parts.board,
-        passes=parts.passes,
+        threshold=Threshold(passes=parts.passes, guard=guard, clock=utc_now),
         find_job=parts.stores.jobs.find,
-        clock=utc_now,
         rules=rules,
         use=parts.uses.note,
         environments=settings.environments,
@@ -269,6 +277,7 @@ def spec_builder(
             memory_bytes=flavors.get(job.flavor, flavors[DEFAULT_CODE]).memory_bytes,
             project_awake=quota.awake_viewers,
             project_memory=quota.memory_bytes,
+            project_mirrors=quota.mirror_bytes,
         )
 
     return spec_of

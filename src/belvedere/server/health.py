@@ -4,16 +4,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from belvedere.contract.errors import AuthenticationError
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.permissions import Permission
 from belvedere.lifecycle.clock import Clock
 from belvedere.runtimes.base import Runtime
 from belvedere.server.metrics import Metrics
+from belvedere.service.strangers import Strangers
 from belvedere.store.base import JobStore
 
 
 def health_routes(
-    store: JobStore, runtime: Runtime, metrics: Metrics, gatekeeper: Gatekeeper, clock: Clock
+    store: JobStore, runtime: Runtime, metrics: Metrics, gatekeeper: Gatekeeper, strangers: Strangers, clock: Clock
 ) -> list[Route]:
     """``/healthz`` and ``/readyz`` are open and tell nothing else; ``/metrics`` wants a token."""
 
@@ -28,7 +30,13 @@ def health_routes(
         return PlainTextResponse("ok\n")
 
     async def show_metrics(request: Request) -> Response:
-        who = await gatekeeper.principal_of_token(_token(request), clock())
+        token = _token(request)
+        try:
+            who = await gatekeeper.principal_of_token(token, clock())
+        except AuthenticationError as error:
+            if token:
+                await strangers.turned_away("token", request.client.host if request.client else "", error)
+            raise
         who.require(Permission.READ_METRICS)
         return Response(await metrics.render(store, runtime), media_type="text/plain; version=0.0.4")
 

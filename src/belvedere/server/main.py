@@ -36,6 +36,7 @@ from belvedere.server.apps import (
     build_oidc,
     build_shares,
     default_quotas,
+    rates_of,
     spec_builder,
     token_rules,
 )
@@ -53,6 +54,7 @@ from belvedere.service.audit import Auditor
 from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.people import people
 from belvedere.service.quotas import QuotaService
+from belvedere.service.strangers import Strangers
 from belvedere.store.opening import StoreError, Stores, open_store
 
 OWNER = "local"  # of claims: one service process works on a SQLite database
@@ -128,7 +130,7 @@ async def _serve(
 
 
 def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
-    board = Board()
+    board, metrics = Board(), Metrics(__version__)
     sealer = open_sealer(settings, data)
     catalog = StoreCatalog(stores.log_stores, sealer, list(settings.object_stores.values()))
     locator = Locator(settings, catalog)
@@ -141,7 +143,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         control_groups=settings.control_groups,
         confining=Confining(users=parse_users(settings.viewer_users), required=settings.require_sandbox),
     )
-    audit = Auditor(stores.audit, utc_now)
+    audit, rates = Auditor(stores.audit, utc_now), rates_of(settings)
     quotas = QuotaService(stores.quotas, stores.jobs, stores.identities, default_quotas(settings), audit)
     reconciler = Reconciler(
         stores.jobs,
@@ -169,7 +171,9 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         jobs=jobs,
         log_stores=build_log_stores(settings, stores.log_stores, catalog, runtime, audit),
         oidc=build_oidc(settings, stores.identities, sealer, those, audit),
-        metrics=Metrics(__version__),
+        rates=rates,
+        strangers=Strangers(rates, stores.identities.find_key, audit, observe=metrics.observe_stranger),
+        metrics=metrics,
         uses=Uses(runtime, board),
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from belvedere.contract.statuses import JobStatus
 from belvedere.host.protocol import Traffic
@@ -37,6 +37,9 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
+        self._turned_away = Counter(
+            "belvedere_turned_away", "Requests with a token or key that is no good.", ["shown"], registry=registry
+        )
         self._host_up = Gauge("belvedere_viewer_host_up", "Whether the viewer host answers.", registry=registry)
         self._host_counters = {
             "viewer_starts": Gauge(
@@ -60,6 +63,10 @@ class Metrics:
     def observe_gateway(self, status: int, seconds: float) -> None:
         """Count one gateway request."""
         self._gateway.labels(status=str(status)).observe(seconds)
+
+    def observe_stranger(self, shown: str) -> None:
+        """Count one request with a token or key that is no good."""
+        self._turned_away.labels(shown=shown).inc()
 
     async def render(self, store: JobStore, runtime: Runtime) -> bytes:
         """Everything, in Prometheus' text format."""

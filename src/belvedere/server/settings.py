@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     running_quota: int = 0  # jobs of a project that may run at the same time; 0: any number
     awake_quota: int = 0  # viewers of a project that may be awake; 0: any number
     project_memory: str = ""  # what they may take together, like 2GiB; "": no limit
+    project_mirrors: str = ""  # disk for a project's logs from object stores, like 2GiB; "": no limit
     token_hours: float = 24.0  # how long a token that was got by signing in is good
     domain: str = "default"  # name of the account that clients of IAM say they belong to
     region: str = "default"  # name of the region that the catalog gives for our endpoints
@@ -163,6 +164,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def project_memory_bytes(self) -> int | None:
         """What a project's viewers may take together; None: no limit. Raises ValueError."""
         return parse_size(self.project_memory) if self.project_memory else None
+
+    @property
+    def project_mirrors_bytes(self) -> int | None:
+        """Disk that a project's logs from object stores may take; None: no limit. Raises ValueError."""
+        return parse_size(self.project_mirrors) if self.project_mirrors else None
 
     @property
     def audit_path(self) -> Path | None:
@@ -430,7 +436,7 @@ def _check_viewer_users(settings: Settings) -> None:
 
 
 def _check_budget(settings: Settings) -> None:
-    for name in ("memory_budget", "mirror_quota", "project_memory"):
+    for name in ("memory_budget", "mirror_quota", "project_memory", "project_mirrors"):
         try:
             getattr(settings, f"{name}_bytes")
         except ValueError as error:

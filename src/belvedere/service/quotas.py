@@ -67,5 +67,6 @@ class QuotaService:
             running_jobs=whole.running_jobs,
             awake_viewers=whole.awake_viewers,
             memory_bytes=whole.memory_bytes,
+            mirror_bytes=whole.mirror_bytes,
             defaults=[name for name, value in asdict(own).items() if value is None],
         )

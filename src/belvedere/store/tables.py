@@ -417,4 +417,5 @@ project_quotas = Table(
     Column("running_jobs", Integer),
     Column("awake_viewers", Integer),
     Column("memory_bytes", BigInteger),
+    Column("mirror_bytes", BigInteger),
 )

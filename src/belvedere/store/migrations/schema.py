@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Engine, column, inspect, select, table
 
-HEAD: Final = "0009"  # the newest step's revision
+HEAD: Final = "0010"  # the newest step's revision
 _PRESENT: Final = table("alembic_version", column("version_num"))
 
 
