@@ -57,6 +57,12 @@ def test_the_export_is_json_lines_the_oldest_first(cli: Words) -> None:
     assert (code, [trace["resource_id"] for trace in traces]) == (0, ["1", "2", "4711"])
 
 
+def test_the_export_ends_where_it_is_told_to(cli: Words) -> None:
+    whole = cli("audit", "export")[1].splitlines()
+    assert len(whole) > 1
+    assert cli("audit", "export", "--limit", "1")[1].splitlines() == whole[:1]
+
+
 def test_the_export_goes_on_behind_a_trace(cli: Words) -> None:
     traces = [json.loads(line) for line in cli("audit", "export")[1].splitlines()]
     again = [json.loads(line) for line in cli("audit", "export", "--after", str(traces[0]["trace_id"]))[1].splitlines()]

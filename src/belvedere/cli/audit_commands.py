@@ -83,11 +83,13 @@ def list_traces(*, flags: Flags, query: AuditQuery, limit: int, output: Format) 
 @click.command()
 @_query_options
 @click.option("--after", type=int, metavar="TRACE_ID", help="Go on behind this trace, as the last export ended with.")
+@click.option("--limit", type=click.IntRange(1), help="So many at most; all without it.")
 @options.connection_options
-def export(*, flags: Flags, query: AuditQuery, after: int | None) -> None:
+def export(*, flags: Flags, query: AuditQuery, after: int | None, limit: int | None) -> None:
     """Print all traces, the oldest first, one JSON object a line."""
+    pages = msgspec.structs.replace(query, oldest_first=True, page_size=min(limit or 1000, 1000))
     with connected(flags, _REMEDIES) as client:
-        for trace in client.traces(msgspec.structs.replace(query, oldest_first=True), after=after):
+        for trace in itertools.islice(client.traces(pages, after=after), limit):
             click.echo(msgspec.json.encode(trace))
 
 
