@@ -138,7 +138,7 @@ def test_after_a_kill_amid_changes_the_audit_and_the_changes_agree(tmp_path: Pat
             answered |= _killed_amid_creates(service, logs)
             service.start()
             with service.client() as client:
-                asked = {"trace_name": "createModelArtsTensorboardJob", "limit": 1000}
+                asked = {"trace_name": "createModelArtsTensorboardJob", "limit": "1000"}
                 traces = client.get("/audit", params=asked).json()["traces"]
                 jobs = client.get("/visualization-jobs", params={"per_page": 1000}).json()["jobs"]
             told = [int(trace["resource_id"]) for trace in traces if trace["trace_rating"] == "normal"]

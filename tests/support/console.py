@@ -15,7 +15,6 @@ from belvedere.contract.errors import Conflict, NotFound
 from belvedere.contract.jobs import JobDetails, JobEvent, JobEvents, JobList, JobLogs, Ticket
 from belvedere.contract.listing import ValidList
 from belvedere.contract.origins import ViewerOrigins
-from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.permissions import Role
@@ -24,10 +23,12 @@ from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
 from belvedere.service.audit import Auditor
+from belvedere.service.people import people
 from belvedere.service.rules import ServiceRules
 from belvedere.service.shares import ShareService
-from belvedere.service.tokens import TokenRules, TokenService
+from belvedere.service.tokens import TokenRules
 from belvedere.service.views import details, with_ticket
+from belvedere.store.sealing import Sealer, new_key
 from belvedere.testing.audit import MemoryAuditStore
 from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
 from tests.support.gateway import NOW, PROJECT
@@ -108,29 +109,36 @@ class Stage:
     def __init__(self, *jobs: Job, example_logs: str, share_origin: bool = False) -> None:
         self.now = NOW
         self.identities = owners(ANN)
-        self.gatekeeper = Gatekeeper(self.identities)
         self.jobs = SomeJobs(*jobs)
         self.board = Board()
         self.audit = MemoryAuditStore()
         audit = Auditor(self.audit, lambda: self.now)
+        those = people(self.identities, Sealer([new_key()]), lambda: self.now, TOKEN_RULES, audit)
+        self.gatekeeper = those.gatekeeper
         rules = replace(RULES, example_logs=example_logs, viewers_share_origin=share_origin)
         desk = Desk(self.gatekeeper, lambda: NOW, rules, audit)
+        self.passwords = Passwords()
         passes = MemoryPassStore()
         self.passes = Passes(passes, self.gatekeeper)
         self.shares = ShareService(
             store=MemoryShareStore(passes),
             passes=self.passes,
-            passwords=Passwords(),
+            passwords=self.passwords,
             find=self.jobs.job,
             clock=lambda: self.now,
             rules=SERVICE_RULES,
             audit=audit,
         )
-        self.passwords = Passwords()
-        self.tokens = TokenService(
-            self.identities, self.gatekeeper, self.passwords, lambda: self.now, TOKEN_RULES, audit
+        self.tokens, self.keys, self.ring = those.tokens, those.keys, those.ring
+        routes = console_routes(
+            jobs=self.jobs,
+            shares=self.shares,
+            entrance=self.tokens,
+            oneself=those.identities,
+            keys=self.keys,
+            board=self.board,
+            desk=desk,
         )
-        routes = console_routes(jobs=self.jobs, shares=self.shares, entrance=self.tokens, board=self.board, desk=desk)
         transport = httpx2.ASGITransport(app=Starlette(routes=routes))
         self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
 

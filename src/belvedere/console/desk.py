@@ -17,7 +17,7 @@ from belvedere.service.audit import Auditor
 
 STATIC = "/static/"
 # Where a sign-in may lead back to. What stands behind `to` is a place within the job's viewer, percent-encoded.
-RETURNS = re.compile(r"/(?:jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]{1,2000})?|/delete)?)?")
+RETURNS = re.compile(r"/(?:account|jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]{1,2000})?|/delete)?)?")
 
 
 class Desk:

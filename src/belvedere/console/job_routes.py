@@ -117,7 +117,7 @@ class _JobPages:
             job, _ = await self._jobs.details(who, job_id_of(request))
         except NotFound:
             return self._desk.no_such_job()
-        return self._desk.page("delete.html", job=job_facts(job, self._board.get(job.job_id)))
+        return self._desk.page("delete.html", user=who.user, job=job_facts(job, self._board.get(job.job_id)))
 
     async def act(self, request: Request) -> Response:
         """What a button says; then the page that shows what came of it."""
@@ -192,6 +192,7 @@ class _JobPages:
         return self._desk.page(
             "job-details.html",
             status=status,
+            user=who.user,
             problem=refusal_text(refused, job) if refused else problem,
             shares=None if shares is None else share_rows(shares.shares),
             lives=LIVES,

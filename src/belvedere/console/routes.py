@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from belvedere.console.account_routes import KeyActions, Oneself, account_routes
 from belvedere.console.assets import LONG_CACHING, asset_named
 from belvedere.console.commands import create_by_curl, create_command, list_command
 from belvedere.console.desk import RETURNS, STATIC, Desk, is_from_our_page, read_form, see_other
@@ -46,7 +47,9 @@ class Entrance(Protocol):
     async def projects_of(self, who: Principal) -> Sequence[Project]: ...
 
 
-def console_routes(*, jobs: Jobs, shares: Shares, entrance: Entrance, board: Board, desk: Desk) -> list[Route]:
+def console_routes(
+    *, jobs: Jobs, shares: Shares, entrance: Entrance, oneself: Oneself, keys: KeyActions, board: Board, desk: Desk
+) -> list[Route]:
     """Routes to be put beside the API's."""
     console = _Console(jobs, entrance, board, desk)
     return [
@@ -57,6 +60,7 @@ def console_routes(*, jobs: Jobs, shares: Shares, entrance: Entrance, board: Boa
         Route("/sign-out", console.sign_out, methods=["POST"]),
         *job_routes(jobs, shares, board, desk),
         *share_routes(shares, desk),
+        *account_routes(oneself, keys, desk),
         Route(STATIC + "{name}", static_file, methods=["GET"]),
     ]
 

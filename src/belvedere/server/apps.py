@@ -200,7 +200,13 @@ def build_api(parts: Parts, first_project: str) -> Starlette:
         page_for_error=desk.page_for_error,
         routes=[
             *console_routes(
-                jobs=parts.jobs, shares=parts.shares, entrance=parts.people.tokens, board=parts.board, desk=desk
+                jobs=parts.jobs,
+                shares=parts.shares,
+                entrance=parts.people.tokens,
+                oneself=parts.people.identities,
+                keys=parts.people.keys,
+                board=parts.board,
+                desk=desk,
             ),
             *(oidc_routes(parts.oidc, desk) if parts.oidc else ()),
             *health_routes(

@@ -73,6 +73,12 @@ class IdentityService:
             await self._write(await self._with_password(user, change.new_password))
             return Success()
 
+    async def sign_out_everywhere(self, who: Caller) -> None:
+        """End all one's sessions and tokens, but for those that never expire. Keys go on."""
+        async with self._audit.act(who, TraceName.LOGOUT, who.user, message="everywhere"):
+            await self._store.remove_all_secrets_of(who.user, endless_too=False)
+            self._gatekeeper.forget()
+
     # Users
 
     async def users(self, who: Caller) -> wire.UserList:
