@@ -15,7 +15,7 @@ from belvedere.contract.errors import LogSourceForbidden, LogSourceRefused
 from belvedere.contract.jobs import JobSource
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.lifecycle.jobs import End, Run
-from tests.support.api import OTHER_PROJECT, Api
+from tests.support.api import Api
 from tests.support.served import ServedApi, served_api
 
 Words = Callable[..., tuple[int, str, str]]
@@ -307,7 +307,7 @@ def test_a_wrong_option_is_exit_2(job: Words) -> None:
 
 
 def test_a_wrong_project_is_exit_4(job: Words) -> None:
-    code, _, err = job("list", "--project", OTHER_PROJECT)
+    code, _, err = job("list", "--project", "no-such")
     assert code == 4
     assert "BELVEDERE_ENDPOINT" in err
 

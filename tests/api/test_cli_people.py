@@ -110,11 +110,41 @@ def test_a_projects_quotas_are_shown_and_set_one_by_one(cli: Words) -> None:
     assert cli("project", "quota")[1].splitlines()[1].split() == ["jobs", "100", "(0", "used)", "the", "settings"]
     assert cli("project", "quota", "--jobs", "7")[0] == 0
     found = json.loads(cli("project", "quota", "--running", "2", "-o", "json")[1])
-    assert (found["jobs"], found["running_jobs"], found["defaults"]) == (7, 2, ["awake_viewers", "memory_bytes"])
+    assert (found["jobs"], found["running_jobs"], found["defaults"]) == (
+        7,
+        2,
+        ["awake_viewers", "memory_bytes", "mirror_bytes"],
+    )
     found = json.loads(cli("project", "quota", "--jobs", "default", "-o", "json")[1])
     assert (found["jobs"], found["running_jobs"], found["defaults"]) == (
         100,
         2,
-        ["jobs", "awake_viewers", "memory_bytes"],
+        ["jobs", "awake_viewers", "memory_bytes", "mirror_bytes"],
     )
     assert cli("project", "quota", "--jobs", "many")[0] == 2
+
+
+@pytest.mark.parametrize("named", [OTHER_PROJECT, OTHER_PROJECT[:4]], ids=["id", "name"])
+def test_another_project_is_entered_by_its_id_or_name_and_left_again(cli: Words, served: ServedApi, named: str) -> None:
+    url = "/bucket/run-1/"
+    assert cli("job", "create", "there", "--train-url", url, "--project", named)[0] == 0
+    assert "there" in cli("job", "list", "--project", named)[1]
+    assert "there" not in cli("job", "list", "--project", PROJECT)[1]
+    assert "there" not in cli("job", "list")[1]
+    traces = [trace.name for trace in served.do(served.api.traces()) if trace.name in {"login", "logout"}]
+    assert traces == ["login", "logout"] * 2
+
+
+def test_a_project_that_one_may_not_enter_is_as_absent_as_none(
+    cli: Words, served: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELVEDERE_TOKEN", served.api.tokens[f"colleague@{PROJECT}"])
+    theirs = cli("job", "list", "--project", OTHER_PROJECT)
+    none = cli("job", "list", "--project", "no-such")
+    assert (theirs[0], none[0]) == (4, 4)
+    assert theirs[2].replace(OTHER_PROJECT, "no-such") == none[2]
+
+
+def test_an_administrator_who_is_no_member_is_told_so(cli: Words) -> None:
+    lines = cli("project", "list")[1].splitlines()
+    assert all("administrator" in line for line in lines[1:] if line.strip())

@@ -68,6 +68,16 @@ async def test_another_jobs_path_is_refused_at_a_jobs_own_origin(with_token: boo
             assert answer.status == 421
 
 
+@pytest.mark.parametrize("job_id", [1, 99], ids=["there", "not there"])
+async def test_a_person_at_another_jobs_path_sees_a_page_that_tells_nothing_of_it(job_id: int) -> None:
+    async with open_stage() as made:
+        headers = {**PERSON, **at(2)}
+        async with made.client.get(made.url("/x", job_id=job_id), headers=headers) as answer:
+            text = (await answer.read()).decode()
+            assert (answer.status, "This address is mixed up" in text) == (421, True)
+            assert "run-" not in text
+
+
 @pytest.mark.parametrize(("job_id", "leads_to"), [(1, "/jobs/1"), (99, "/jobs/99")])
 async def test_the_root_of_a_jobs_origin_leads_to_its_page_on_the_console(job_id: int, leads_to: str) -> None:
     async with open_stage() as made:

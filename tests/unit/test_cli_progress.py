@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from belvedere.cli.output import detail_pairs, list_row
 from belvedere.cli.progress import describe
 from belvedere.contract.jobs import FlavorRef, JobDetails, SourceProgress
 
@@ -34,3 +35,9 @@ def job_details() -> JobDetails:
         remaining_duration=None, service_url="http://h/", train_url="/b/", resource_id="1",
         schedule=[], flavor=FlavorRef("default"), status_name="Starting",
     )  # fmt: skip
+
+
+def test_a_status_says_when_the_viewer_sleeps() -> None:
+    asleep = msgspec.structs.replace(job_details(), status_name="RUNNING", asleep=True)
+    assert list_row(asleep)[2] == "RUNNING, asleep"
+    assert ("Status", "RUNNING, asleep (4)") in detail_pairs(asleep, "")

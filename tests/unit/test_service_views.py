@@ -10,7 +10,7 @@ from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.validation import ValidCreate, ValidSchedule, ValidUpdate
 from belvedere.identity.records import Principal
 from belvedere.lifecycle.jobs import AutoStop, End, Intent, Job, Run, TimeUnit, Visibility
-from belvedere.lifecycle.seen import ABSENT
+from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.runtimes.board import Sighting
 from belvedere.service import requests, views
 
@@ -139,3 +139,18 @@ def test_an_idempotency_digest_tells_requests_and_users_apart() -> None:
     assert len({key.digest for key in keys if key}) == 3
     assert requests.idempotency_key(WHO, CREATE, "k") == keys[0]
     assert requests.idempotency_key(WHO, CREATE, None) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "attempt", "asleep"), [(Phase.ASLEEP, 1, True), (Phase.READY, 1, False), (Phase.ASLEEP, 2, False)]
+)
+def test_a_running_job_tells_whether_its_viewer_sleeps(phase: Phase, attempt: int, asleep: bool) -> None:
+    running = replace(JOB, run=Run(submitted_at=NOW, running_since=NOW))
+    seen = Sighting(job=replace(running, attempt=attempt), seen=Seen(phase=phase, attempt=attempt))
+    assert views.details(running, seen, NOW, ORIGINS).asleep is asleep
+
+
+def test_a_job_that_ended_is_not_asleep() -> None:
+    ended = replace(JOB, run=Run(submitted_at=NOW, ended_at=NOW, end=End.USER))
+    seen = Sighting(job=ended, seen=Seen(phase=Phase.ASLEEP, attempt=1))
+    assert not views.details(ended, seen, NOW, ORIGINS).asleep

@@ -31,6 +31,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     token: str
     found_in: str  # for people: where the endpoint was named
+    is_asked_for: bool = False  # the project was, by --project: the token may be for another one
 
     def __repr__(self) -> str:
         return f"Connection(endpoint={self.endpoint!r}, project_id={self.project_id!r})"
@@ -63,7 +64,9 @@ def resolve_connection(flags: Flags, environ: Mapping[str, str], working_folder:
     project = flags.project or variables.get("BELVEDERE_PROJECT_ID")
     if endpoint and token and project:
         where = "--endpoint" if flags.endpoint else "BELVEDERE_ENDPOINT"
-        return Connection(endpoint=endpoint, token=token, project_id=project, found_in=where)
+        return Connection(
+            endpoint=endpoint, token=token, project_id=project, found_in=where, is_asked_for=bool(flags.project)
+        )
     found = find_bootstrap(flags.data, environ, working_folder)
     if found is None:
         raise _nothing_found(endpoint, token, project, flags.data, environ)
@@ -74,6 +77,7 @@ def resolve_connection(flags: Flags, environ: Mapping[str, str], working_folder:
         token=token or found.content.token,
         project_id=project or found.content.project_id,
         found_in=str(found.path),
+        is_asked_for=flags.project not in {None, "", found.content.project_id} or bool(flags.project and token),
     )
 
 

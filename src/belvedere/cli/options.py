@@ -41,7 +41,7 @@ def connection_options(command: _Command) -> _Command:
         metavar="TOKEN",
         help="Better as BELVEDERE_TOKEN or in bootstrap.json: other users of this machine can see command lines.",
     )
-    @click.option("--project", metavar="ID", help="Project id. [BELVEDERE_PROJECT_ID]")
+    @click.option("--project", metavar="PROJECT", help="Project, by name or id. [BELVEDERE_PROJECT_ID, the id]")
     @click.option(
         "--data",
         metavar="FOLDER",

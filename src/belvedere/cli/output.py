@@ -79,7 +79,7 @@ def list_row(job: JobDetails) -> Row:
     return (
         str(job.job_id),
         job.job_name,
-        job.status_name,
+        status_text(job),
         moment_text(job.create_time),
         duration_text(job.duration),
         duration_text(job.remaining_duration),
@@ -91,7 +91,7 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
     """All that a person wants to know of one job."""
     pairs = [
         ("Job", f"{job.job_id} ({job.job_name})"),
-        ("Status", f"{job.status_name} ({job.status})"),
+        ("Status", f"{status_text(job)} ({job.status})"),
         ("Reason", f"{job.reason.text} ({job.reason.code})" if job.reason else ""),
         ("Address", job.service_url),
         *(("Logs", logs_text(source)) for source in job.sources),
@@ -113,6 +113,11 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("ETag", etag),
     ]
     return [(name, value) for name, value in pairs if value not in {"", "-"}]
+
+
+def status_text(job: JobDetails) -> str:
+    """The status, and whether it is one of a viewer that a click has to wake."""
+    return f"{job.status_name}, asleep" if job.asleep else job.status_name
 
 
 def logs_text(source: JobSourceState) -> str:

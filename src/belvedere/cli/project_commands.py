@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from belvedere.cli import options
-from belvedere.cli.connection import Flags, current
+from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.session import connected
@@ -41,7 +41,9 @@ def list_projects(*, flags: Flags, output: Format) -> None:
     with connected(flags, _REMEDIES) as client:
         me = client.people.me()
     if output is Format.TABLE:
-        print_table(("PROJECT", "ID", "ROLE"), [(each.name, each.id, each.role or "") for each in me.projects])
+        print_table(
+            ("PROJECT", "ID", "ROLE"), [(each.name, each.id, each.role or "administrator") for each in me.projects]
+        )
     else:
         print_document(me, output)
 
@@ -92,7 +94,7 @@ def quota(
     """Show what a project may have. Administrators set it by --jobs, --running, --awake, --memory and --mirrors."""
     given = {name for name in limits if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     with connected(flags, _REMEDIES) as client:
-        project_id = _id_of(client, flags, project_named)
+        project_id = _id_of(client, project_named)
         found = client.people.quotas(project_id)
         if given:
             wanted = {field: limits[name] if name in given else _own(found, field) for name, field in _QUOTAS.items()}
@@ -125,7 +127,7 @@ def _whose(quotas: ProjectQuotas, name: str) -> str:
 def members(*, flags: Flags, project_named: str | None, output: Format) -> None:
     """List a project's members and their roles. Administrators may enter every project, and are no members of it."""
     with connected(flags, _REMEDIES) as client:
-        found = client.people.members(_id_of(client, flags, project_named))
+        found = client.people.members(_id_of(client, project_named))
     if output is Format.TABLE:
         print_table(("USER", "ROLE"), [(each.user, each.role) for each in found.members])
     else:
@@ -143,7 +145,7 @@ def grant(
 ) -> None:
     """Give USER a ROLE in a project, in place of the one that they had. It counts at once."""
     with connected(flags, _REMEDIES) as client:
-        given = client.people.give_role(_id_of(client, flags, project_named), user, role)
+        given = client.people.give_role(_id_of(client, project_named), user, role)
     if output is Format.TABLE:
         click.echo(f"{user} is {role} now.")
     else:
@@ -157,13 +159,13 @@ def grant(
 def revoke(*, flags: Flags, user: str, project_named: str | None) -> None:
     """Take USER's role in a project away. Their tokens and sessions for it end at once."""
     with connected(flags, _REMEDIES) as client:
-        client.people.remove_member(_id_of(client, flags, project_named), user)
+        client.people.remove_member(_id_of(client, project_named), user)
     click.echo(f"{user} is no member any more.")
 
 
-def _id_of(client: Client, flags: Flags, named: str | None) -> str:
+def _id_of(client: Client, named: str | None) -> str:
     """The id of a project by id or name, or of the connection's. Raises Failure."""
-    return current(flags).project_id if named is None else _found(client, named).id
+    return client.project_id if named is None else _found(client, named).id
 
 
 def _found(client: Client, named: str) -> IamProject:

@@ -1,7 +1,7 @@
 """A client for one command: connected, its errors turned into failures, jobs found by id or name."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -44,7 +44,7 @@ _BY_CODE: Mapping[str, tuple[Exit, str]] = {
     "ModelArts.4310": (Exit.USAGE, "`belvedere store test` tries a store's keys."),  # the logs are closed, we are not
     "ModelArts.0210": (
         Exit.NOT_AUTHORISED,
-        "A token is for one project, named by its id: get one for this project, or ask `belvedere project list`.",
+        "A token is for one project. --project PROJECT enters another one; `belvedere project list` shows them.",
     ),
 }
 NO_REMEDIES: Mapping[Exit, str] = {}
@@ -72,9 +72,37 @@ def connected(flags: Flags, remedies: Mapping[Exit, str] = NO_REMEDIES) -> Itera
     connection = current(flags)
     try:
         with Client(connection.endpoint, connection.project_id, connection.token) as client:
-            yield client
+            if not connection.is_asked_for:
+                yield client
+                return
+            with _in_project(client, connection) as there:
+                yield there
     except ClientError as error:
         raise failure_of(error, connection, remedies) from error
+
+
+@contextmanager
+def _in_project(client: Client, connection: Connection) -> Iterator[Client]:
+    """A client for the project that --project names by id or name, with a token of its own if it takes one.
+
+    That token is revoked at the end: it was for this command. Raises Failure.
+    """
+    me, named = client.people.me(), connection.project_id
+    found = next((each for each in me.projects if each.id == named), None)
+    found = found or next((each for each in me.projects if each.name == named), None)
+    if found is None:
+        remedy = f"`belvedere project list` shows yours. (The connection is from {connection.found_in}.)"
+        raise Failure(Exit.NOT_AUTHORISED, f"There is no project {named!r}, or you have no role in it.", remedy=remedy)
+    if found.id == me.project_id:
+        with Client(connection.endpoint, found.id, connection.token) as there:
+            yield there
+        return
+    with Client(connection.endpoint, found.id, client.people.enter(found.id)) as there:
+        try:
+            yield there
+        finally:
+            with suppress(ClientError):
+                there.people.leave()
 
 
 def find_job(client: Client, text: str) -> int:

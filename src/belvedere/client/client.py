@@ -77,6 +77,7 @@ class Client:
             endpoint, project_id, token, timeout=timeout, pauses=retry_pauses, transport=transport, sleep=sleep
         )
         self._sleep = sleep
+        self.project_id = project_id
 
     @property
     def people(self) -> People:

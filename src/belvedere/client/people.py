@@ -13,6 +13,7 @@ from belvedere.contract import iam, identity
 from belvedere.contract.jobs import Success
 
 _IDENTITY = "/v1/identity"
+_TOKENS = "/v3/auth/tokens"
 _KEYS = "/v3.0/OS-CREDENTIAL/credentials"
 _Answer = TypeVar("_Answer")
 
@@ -30,6 +31,18 @@ class People:
     def change_password(self, change: identity.ChangePassword) -> None:
         """Change one's own password."""
         self._send("PUT", f"{_IDENTITY}/me/password", Success, change)
+
+    def enter(self, project_id: str) -> str:
+        """A token of one's own for another project; it is good no longer than the present one."""
+        identity_shown = iam.Identity(methods=["token"], token=iam.TokenMethod(id=self._transfer.token))
+        scope = iam.Scope(project=iam.ProjectRef(id=project_id))
+        body = msgspec.json.encode(iam.AuthRequest(iam.Auth(identity=identity_shown, scope=scope)))
+        response = self._transfer.send("POST", f"{_TOKENS}?nocatalog", body=body)
+        return response.headers["X-Subject-Token"]
+
+    def leave(self) -> None:
+        """Revoke the token that one asks with."""
+        self._transfer.send("DELETE", _TOKENS, headers={"X-Subject-Token": self._transfer.token})
 
     def users(self) -> identity.UserList:
         """All users."""

@@ -56,6 +56,11 @@ class Transfer:
     def __repr__(self) -> str:
         return f"Transfer({self._endpoint!r})"
 
+    @property
+    def token(self) -> str:
+        """What requests are sent with."""
+        return self._http.headers["X-Auth-Token"]
+
     def close(self) -> None:
         """Release connections."""
         self._http.close()

@@ -225,6 +225,7 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     store: str = ""  # the log store that train_url lies in; "": it is a folder
     sleep_after: SleepAfter | None = None
+    asleep: bool = False  # it runs, and its viewer sleeps: its URL wakes it
     allowed: list[str] = []
     source: SourceProgress | None = None  # of all its log sources together
     sources: list[JobSourceState] = []

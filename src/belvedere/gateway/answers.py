@@ -132,6 +132,17 @@ def not_found_page(rules: GatewayRules) -> web.Response:
     return page(rules, "message.html", status=404, values=values)
 
 
+def wrong_origin_page(rules: GatewayRules) -> web.Response:
+    """A job's path at the origin of another job."""
+    values: dict[str, object] = {
+        "title": "This address is mixed up",
+        "text": "Its host name is that of one job, and its path that of another. Open the job from the console.",
+        "link": rules.console_origin,
+        "link_text": "See all jobs",
+    }
+    return page(rules, "message.html", status=421, values=values)
+
+
 def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch, *, is_guest: bool) -> web.Response:
     """The page that stands where the viewer will, or was. Guests, who came by a share link, can only wait."""
     values: dict[str, object] = {

@@ -175,11 +175,21 @@ class Gateway:
         place = place_of(request.headers, self._rules)
         if place is None:
             return answers.problem(421, RequestError.code, _NOT_OUR_NAME)
-        if refusal := _refusal(request, route, place):
+        if refusal := _refusal(request):
             return refusal
+        if route is not None and place.has_files_only:
+            return answers.problem(421, RequestError.code, _NO_JOBS)
+        if route is not None and place.job_id not in {None, route.job_id}:
+            return self._another_jobs(request)
         if route is None:
             return await self._outside(request, place)
         return await self._inside(request, route, place)
+
+    def _another_jobs(self, request: web.BaseRequest) -> web.Response:
+        """A person who mixed two addresses up sees the way home; nothing tells whether there is such a job."""
+        if is_navigation(request.method, request.headers):
+            return answers.wrong_origin_page(self._rules)
+        return answers.problem(421, RequestError.code, _NOT_THIS_JOBS)
 
     async def _outside(self, request: web.BaseRequest, place: Place) -> web.Response:
         """What belongs to no job: files of ours and of viewers, which are the same for everybody."""
@@ -267,14 +277,10 @@ _NOT_THIS_JOBS: Final = "This is the origin of another job. Ask for each job at 
 _FROM_ANOTHER_SITE: Final = "This was sent by another site's page. Send it from the viewer's own."
 
 
-def _refusal(request: web.BaseRequest, route: RouteMatch | None, place: Place) -> web.Response | None:
+def _refusal(request: web.BaseRequest) -> web.Response | None:
     """An answer to what nobody may send."""
     if request.method not in METHODS:
         return answers.problem(405, MethodNotAllowed.code, "No viewer is asked with this method.")
-    if route is not None and place.has_files_only:
-        return answers.problem(421, RequestError.code, _NO_JOBS)
-    if route is not None and place.job_id not in {None, route.job_id}:
-        return answers.problem(421, RequestError.code, _NOT_THIS_JOBS)
     if not request.raw_path.startswith("/") or request.headers.get("Upgrade", "").lower() == "websocket":
         return answers.problem(400, RequestError.code, "Ask for a plain path, by plain HTTP.")
     if _length_of(request) > LARGEST_BODY:

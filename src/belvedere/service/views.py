@@ -15,9 +15,10 @@ from belvedere.contract.jobs import (
 )
 from belvedere.contract.origins import ViewerOrigins
 from belvedere.contract.reasons import Reason
+from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.jobs import AutoStop, Event, Job, Source, sources_of
 from belvedere.lifecycle.schedule import remaining_time, running_time
-from belvedere.lifecycle.seen import SeenSource
+from belvedere.lifecycle.seen import Phase, SeenSource
 from belvedere.lifecycle.status import allowed_verbs, reason_of, status_of
 from belvedere.runtimes.board import Sighting
 
@@ -83,6 +84,7 @@ def details(job: Job, sighting: Sighting | None, now: datetime, origins: ViewerO
         attempt=job.attempt,
         store=job.store,
         sleep_after="never" if job.sleep_after == 0 else job.sleep_after,
+        asleep=status is JobStatus.RUNNING and _is_asleep(job, sighting),
         allowed=sorted(verb.value for verb in allowed_verbs(job)),
         source=_progress(job, sighting),
         sources=sources(job, sighting),
@@ -136,6 +138,10 @@ def _optional_ms(moment: datetime | None) -> int | None:
 def _progress(job: Job, sighting: Sighting | None) -> SourceProgress | None:
     """How far the present attempt has read its log source; what is known of an earlier one doesn't count."""
     return sighting.seen.source if sighting and _is_current(job, sighting) else None
+
+
+def _is_asleep(job: Job, sighting: Sighting | None) -> bool:
+    return sighting is not None and _is_current(job, sighting) and sighting.seen.phase is Phase.ASLEEP
 
 
 def _is_current(job: Job, sighting: Sighting) -> bool:
