@@ -25,6 +25,7 @@ async def browser(
     height: int = 800,
     scheme: Literal["light", "dark"] = "light",
     java_script: bool = True,
+    ignore_https_errors: bool = False,
 ) -> AsyncIterator[BrowserContext]:
     """A browser with a profile of its own, both gone when the context ends."""
     with tempfile.TemporaryDirectory(prefix="bv-chromium-", ignore_cleanup_errors=True) as profile:
@@ -37,6 +38,7 @@ async def browser(
                 viewport={"width": width, "height": height},
                 color_scheme=scheme,
                 java_script_enabled=java_script,
+                ignore_https_errors=ignore_https_errors,
             )
             try:
                 yield context
