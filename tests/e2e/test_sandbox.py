@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -27,8 +28,32 @@ pytestmark = pytest.mark.e2e
 PLUGIN = Path(__file__).parents[1] / "support" / "plugins" / "hostile"
 EVENTS = "events.out.tfevents.1"
 NO_RIGHTS = ("setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all", "--")
+NOBODY = 54_321
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all", "--")
+PATH = os.pathsep.join([str(PLUGIN), *(each for each in sys.path if each)])
+
+
+@functools.cache
+def python_of_everybody() -> str | None:
+    """An interpreter that also somebody else may run and start again, with what we have installed; None without one."""
+    needed = "import belvedere.host.main, hostile_viewer.program"
+    again = f"import subprocess, sys; subprocess.run([sys.executable, '-P', '-c', {needed!r}], check=True)"
+    environment = {**os.environ, "PYTHONPATH": PATH}
+    for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
+        command = [*AS_NOBODY, python, "-P", "-c", again]
+        with contextlib.suppress(OSError):
+            if subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False).returncode == 0:
+                return python
+    return None
+
+
 WAYS = [
     pytest.param((), id="as we are"),
+    pytest.param(
+        AS_NOBODY,
+        id="as somebody without any rights",
+        marks=pytest.mark.skipif(os.geteuid() != 0, reason="we are no root to begin with: it is the way we are"),
+    ),
     pytest.param(
         NO_RIGHTS,
         id="by a user namespace",
@@ -51,16 +76,35 @@ class Prison:
             (logs / EVENTS).write_bytes(b"logs of " + logs.name.encode())
         self.sockets: list[str] = []
 
+    @property
+    def user(self) -> int | None:
+        """Who its host is, if its viewers are the same; None if they are others."""
+        if self.prefix == AS_NOBODY:
+            return NOBODY
+        return os.getuid() if self.prefix or os.getuid() else None
+
     def start(self) -> None:
         """The service makes its database and its keys; then a host of our own runs the viewers."""
         service = BelvedereProcess(self.folder)
         service.start()
         service.signal(signal.SIGINT)
-        environment = {**os.environ, "PYTHONPATH": str(PLUGIN)}
-        command = [*self.prefix, sys.executable, "-P", "-m", "belvedere.host", "--data", str(self.data)]
-        self.host = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        python = sys.executable
+        if self.prefix == AS_NOBODY:
+            python = self._hand_over()
+        command = [*self.prefix, python, "-P", "-m", "belvedere.host", "--data", str(self.data)]
+        environment = {**os.environ, "PYTHONPATH": PATH, "HOME": str(self.folder)}
+        self.host = subprocess.Popen(command, env=environment, cwd="/", stderr=subprocess.DEVNULL)
         wait_until(places(self.data).control_socket.exists)
         asyncio.run(self._stand_up())
+
+    def _hand_over(self) -> str:
+        python = python_of_everybody()
+        if python is None:
+            pytest.skip("somebody else can run no Python here that has what we have installed")
+        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.folder], check=True)
+        for parent in (self.folder, *self.folder.parents[:2]):
+            parent.chmod(parent.stat().st_mode | 0o055)
+        return python
 
     async def _stand_up(self) -> None:
         runtime = LocalRuntime(self.data)
@@ -266,11 +310,10 @@ def test_it_can_make_no_namespace(prison: Prison, flags: int) -> None:
     )
 
 
-@pytest.mark.parametrize("user", [0, 1234])
+@pytest.mark.parametrize("user", [0, 1234, NOBODY])
 def test_it_can_become_nobody_else(prison: Prison, user: int) -> None:
     told = prison.ask(f"(__import__('os').setresuid({user}, {user}, {user}), __import__('os').getuid())")
-    own = os.getuid() if prison.prefix or os.getuid() else -1
-    assert told.startswith("did: " if user == own else "refused: "), told
+    assert told.startswith("did: " if user == prison.user else "refused: "), told
 
 
 def test_a_program_with_a_set_user_bit_gives_it_nothing(prison: Prison) -> None:
@@ -291,7 +334,7 @@ def test_each_of_roots_viewers_is_a_user_of_its_own(prison: Prison) -> None:
 
 
 def test_processes_without_end_find_one(prison: Prison) -> None:
-    if prison.prefix:
+    if prison.prefix == NO_RIGHTS:
         pytest.skip("the kernel never counts what uid 0 runs; in a user namespace of anybody else it does")
     word, _, count = prison.ask("bomb(3000)").partition(": ")
     assert word == "did"
