@@ -1,6 +1,7 @@
-"""Viewers have a network of their own: nobody else on the machine can reach their data servers."""
+"""Viewers of every kind have a network of their own: nobody reaches their data servers, and they reach nobody."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from belvedere.host.places import places
+from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.local import LocalRuntime
+from belvedere.viewers.environments import Environments
 from belvedere.viewers.sandbox import Facet, lacks
+from tests.support.installed import MINDSPORE_VALUES
 from tests.support.viewers import LOGS, command, descendants, running, stand_up, viewer_spec
 
 pytestmark = [
@@ -57,6 +61,35 @@ async def test_a_viewer_reaches_its_own_data_server_and_no_other_projects(tmp_pa
         assert not reaches(os.getpid(), port_of(one))
     finally:
         await runtime.close(end_viewers=True)
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mindinsight", "netron"])
+async def test_every_kind_of_viewer_is_confined(name: str, tmp_path: Path, environments: Environments) -> None:
+    logs = {"tensorboard": LOGS, "mindinsight": MINDSPORE_VALUES, "netron": tmp_path / "models"}[name]
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.onnx").write_bytes(b"\x08\x08")
+    runtime = LocalRuntime(tmp_path / "data", poll_seconds=1, viewers_folder=environments.folder)
+    try:
+        seen = await stand_up(runtime, viewer_spec(1, folder=logs, viewer_type=name))
+        assert seen.phase is Phase.READY, seen.reason
+        at_work = [pid for pid in descendants(host_of(tmp_path / "data")) if works(pid)]
+        assert at_work
+        for pid in at_work:
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert network_of(pid) != network_of("self")
+            assert "NoNewPrivs:\t1" in status
+            assert "CapEff:\t0000000000000000" in status
+            assert not lacks(None).has(Facet.CALLS) or "Seccomp:\t2" in status
+    finally:
+        await runtime.close(end_viewers=True)
+
+
+def works(pid: int) -> bool:
+    """Whether it is a viewer's process, and not one that waits to become one: it is in its scratch folder."""
+    try:
+        return re.search(r"/work/\d+-\d+$", str(Path(f"/proc/{pid}/cwd").readlink())) is not None
+    except OSError:
+        return False
 
 
 def port_of(server: int) -> int:
