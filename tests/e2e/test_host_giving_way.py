@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from belvedere.host import pressure
 from belvedere.host.children import Children
 from belvedere.host.host import Host
+from belvedere.host.lately import Lately
 from belvedere.host.launching import ColdLauncher
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.host.places import make_private, places
@@ -41,6 +42,7 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             mirrors=mirrors,
             viewer_types=viewer_types,
             environments=Environments(tmp_path),
+            lately=Lately(tmp_path / "lately"),
             memory_budget=2 * BARE_VIEWER + BARE_VIEWER // 2,
         )
     )

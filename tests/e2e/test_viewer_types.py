@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from belvedere.host.children import children_of
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.testing.viewer import ViewerTrial
 from belvedere.viewers.environments import Environments
@@ -13,7 +14,7 @@ from belvedere.viewers.registry import viewer_types
 from belvedere.viewers.tensorboard.viewer import TensorBoard
 from tests.support.installed import MINDSPORE_VALUES
 from tests.support.logs import RICH
-from tests.support.viewers import get_json, stand_up, viewer_spec
+from tests.support.viewers import command, descendants, get_json, running, stand_up, until, viewer_spec
 
 pytestmark = pytest.mark.e2e
 LOGS = {"tensorboard": RICH, "mindinsight": MINDSPORE_VALUES}
@@ -32,6 +33,25 @@ def test_every_duty_is_done(
 ) -> None:
     trial = ViewerTrial(viewer=viewer_types()[name], environments=environments, logs=LOGS.get(name, models))
     trial.every_duty(tmp_path_factory.mktemp("v"))
+
+
+async def until_it_is_warm_for_mindinsight(runtime: LocalRuntime) -> list[str]:
+    """What runs then of MindInsight, below a host that shows something."""
+    host = await runtime.host()
+    assert host is not None
+    await until(lambda: bool(running("mindinsight.program", children_of(host.pid))))
+    return [command(pid) for pid in running("mindinsight.program", descendants(host.pid))]
+
+
+async def test_a_host_is_warm_for_what_was_shown_lately(environments: Environments, tmp_path: Path) -> None:
+    for job_id, name in enumerate(("mindinsight", "tensorboard"), start=1):
+        runtime = LocalRuntime(tmp_path / "data", viewers_folder=environments.folder)
+        try:
+            await stand_up(runtime, viewer_spec(job_id, viewer_type=name, folder=LOGS[name]))
+            found = await until_it_is_warm_for_mindinsight(runtime)
+        finally:
+            await runtime.close(end_viewers=True)
+        assert all("belvedere.host.warm" in each for each in found)  # no viewer has imported it all for itself
 
 
 async def test_another_version_of_tensorboard_stands_beside_ours(environments: Environments, tmp_path: Path) -> None:

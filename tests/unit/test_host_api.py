@@ -15,6 +15,7 @@ from belvedere.contract import limits
 from belvedere.host.app import ControlApi
 from belvedere.host.children import Children
 from belvedere.host.host import Host
+from belvedere.host.lately import Lately
 from belvedere.host.launching import ColdLauncher
 from belvedere.host.mirroring import Mirror
 from belvedere.host.places import Places, listening_socket
@@ -65,6 +66,7 @@ class Control:
                 mirrors=NoMirrors(),
                 viewer_types=dict,
                 environments=Environments(folder),
+                lately=Lately(folder / "lately"),
             )
         )
         self.api = ControlApi(self.host, self._info, self.stores.extend, self._shut_down)

@@ -33,6 +33,10 @@ class Descriptors(msgspec.Struct, frozen=True, kw_only=True):
 class Launcher(Protocol):
     """Starts programs."""
 
+    async def prepare(self, program: Program) -> None:
+        """Wait until `launch` is quick, if that is worth while. Cancelled, it leaves nothing behind."""
+        ...
+
     async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
         """The pid of a new child of this process, leading a session of its own; None if this way is not open now.
 
@@ -91,6 +95,9 @@ _OWN: Final = __name__.partition(".")[0]
 class ColdLauncher:
     """A new interpreter each time: always possible, takes most of a second."""
 
+    async def prepare(self, program: Program) -> None:
+        """There is nothing to wait for."""
+
     async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
         pid = spawn(program, program.module, ["--listen-fd", str(LISTEN_FD)], descriptors)
         if descriptors.group is not None:
@@ -104,6 +111,10 @@ class FirstOpenLauncher:
 
     def __init__(self, *launchers: Launcher) -> None:
         self._launchers = launchers
+
+    async def prepare(self, program: Program) -> None:
+        for launcher in self._launchers:
+            await launcher.prepare(program)
 
     async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
         for launcher in self._launchers:

@@ -10,6 +10,7 @@ import resource
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -23,6 +24,7 @@ from belvedere.host.app import ControlApi
 from belvedere.host.children import Children, become_subreaper, kill_recorded
 from belvedere.host.groups import Groups, open_groups
 from belvedere.host.host import Host
+from belvedere.host.lately import Lately
 from belvedere.host.launching import ColdLauncher, FirstOpenLauncher
 from belvedere.host.memory import default_budget
 from belvedere.host.mirroring import Mirrors
@@ -40,7 +42,7 @@ from belvedere.sources.location import Location
 from belvedere.sources.opening import open_source, source_identity
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.base import Program, ViewerType
-from belvedere.viewers.environments import Environments, default_viewers_folder
+from belvedere.viewers.environments import Environments, NotInstalled, default_viewers_folder
 from belvedere.viewers.registry import viewer_types
 from belvedere.viewers.sandbox import Facet
 
@@ -151,7 +153,8 @@ async def _host(where: Places, mirrors: Mirrors, means: Means) -> AsyncIterator[
     """A host with all that it stands on; at the end nothing of it is left."""
     children = Children(where.processes, sweeps=True)
     viewers = functools.partial(viewer_types, means.environments)
-    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers(), means.environments))
+    lately = Lately(where.lately)
+    warm_launcher = WarmLauncher(children, _warm_from_the_start(viewers(), means.environments, lately))
     if means.warm:
         warm_launcher.start()
     host = Host(
@@ -162,6 +165,7 @@ async def _host(where: Places, mirrors: Mirrors, means: Means) -> AsyncIterator[
             mirrors=mirrors,
             viewer_types=viewers,
             environments=means.environments,
+            lately=lately,
             memory_budget=means.memory_budget,
             groups=means.groups,
             walls=means.walls,
@@ -179,11 +183,14 @@ async def _host(where: Places, mirrors: Mirrors, means: Means) -> AsyncIterator[
         await children.sweep()
 
 
-def _warm_from_the_start(viewers: Mapping[str, ViewerType], environments: Environments) -> list[Program]:
-    """Those of our own environment. Any other one costs much memory, so it waits for the first who wants its viewer."""
-    return [
-        environments.program_of(viewer) for viewer in viewers.values() if viewer.can_fork and not viewer.environment
-    ]
+def _warm_from_the_start(
+    viewers: Mapping[str, ViewerType], environments: Environments, lately: Lately
+) -> Iterator[Program]:
+    """Those of our own environment, and those that were shown lately: a parent takes up to 130 MiB, so no others."""
+    for viewer in sorted(viewers.values(), key=lambda viewer: viewer.environment is not None):
+        if viewer.can_fork and (viewer.environment is None or lately.shown(viewer.name, time.time())):
+            with contextlib.suppress(NotInstalled):
+                yield environments.program_of(viewer)
 
 
 def _mirrors(where: Places, stores: dict[str, ObjectStore], poll_seconds: float, quota: int) -> FolderMirrors:

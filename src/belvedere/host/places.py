@@ -31,6 +31,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         return self.home / "groups"
 
     @property
+    def lately(self) -> Path:
+        """Which viewers have been shown lately."""
+        return self.home / "lately"
+
+    @property
     def name(self) -> str:
         """What tells this host from all others of the machine."""
         return f"belvedere-{_digest(self.home)}"

@@ -114,6 +114,7 @@ async def start_process(
     on_log: Hear,
 ) -> ViewerProcess:
     """Launch a program, in this control group. Raises OSError if it can't be."""
+    await launcher.prepare(program)  # ahead of the birth, during which nobody looks for orphans
     with _pipe() as (their_in, our_in), _pipe() as (our_out, their_out), _pipe() as (our_err, their_err):
         with children.birth(), _entry(group) as entry:
             pid = await launcher.launch(

@@ -21,6 +21,7 @@ from belvedere.host import course, pressure
 from belvedere.host.children import Children
 from belvedere.host.course import Act, Facts, Failure
 from belvedere.host.groups import Groups, group_for
+from belvedere.host.lately import Lately
 from belvedere.host.launching import Launcher
 from belvedere.host.liveness import answers
 from belvedere.host.mirroring import Mirrors
@@ -55,6 +56,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: Mirrors
     viewer_types: Callable[[], Mapping[str, ViewerType]]  # as of now
     environments: Environments
+    lately: Lately
     clock: Clock = utc_now
     memory_budget: int | None = None  # bytes for all viewers; None: no budget
     groups: Groups | None = None  # by which the kernel keeps each within its limit
@@ -299,6 +301,7 @@ class Supervisor:
             return
         if group is None and self.memory_limit is not None:
             confine(self._process.pid, self.memory_limit)
+        self._around.lately.note(viewer.name)
         self._process.send(self._task(self._work))
         self._note(course.launched(self._facts))
         self._ending = self._begin(self._await_end(self._process, self._work))

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 
 from belvedere.host.children import Children
 from belvedere.host.launching import LISTEN_FD, Descriptors, spawn
@@ -15,27 +16,38 @@ from belvedere.viewers.base import Program
 
 log = logging.getLogger(__name__)
 
+BIRTH_TIMEOUT = 10.0  # seconds that a launch waits for a parent's first birth: another interpreter takes as long
 FORK_TIMEOUT = 5.0  # seconds; a parent that is slower is hung
 FIRST_RETRY = 0.5  # seconds before a dead parent is rebuilt; doubles
 SLOWEST_RETRY = 600.0  # each try that fails leaves a traceback in the host's error file
 
 
 class WarmLauncher:
-    """Forks from warm parents, one per program. Answers None while a program's parent is not ready.
+    """Forks from warm parents, one per program. Answers None while a program's parent is being made anew.
 
-    A program that nobody has spoken of before gets its parent with its first launch.
+    A program that nobody has spoken of before gets its parent when its first launch is prepared, and waits for it:
+    another interpreter beside it would import the same twice.
     """
 
     def __init__(self, children: Children, programs: Iterable[Program]) -> None:
         self._children = children
         self._wanted = list(programs)
         self._parents: dict[Program, _WarmParent] = {}
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers: dict[Program, asyncio.Task[None]] = {}
+        self._retiring: list[asyncio.Task[None]] = []
+        self._starting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to keep the parents alive."""
+        """Begin to make the parents, one after the other, and to keep them alive."""
+        self._starting = asyncio.create_task(self._start())
+
+    async def _start(self) -> None:
         for program in self._wanted:
-            self._parent_of(program)
+            await self._parent_of(program).born()
+
+    async def prepare(self, program: Program) -> None:
+        if program.can_fork:
+            await self._parent_of(program).born()
 
     async def launch(self, program: Program, descriptors: Descriptors) -> int | None:
         return await self._parent_of(program).fork(descriptors) if program.can_fork else None
@@ -43,15 +55,30 @@ class WarmLauncher:
     def _parent_of(self, program: Program) -> "_WarmParent":
         parent = self._parents.get(program)
         if parent is None:
+            for older in [each for each in self._parents if takes_its_place(program, each)]:
+                del self._parents[older]
+                self._retiring.append(asyncio.create_task(self._retire(self._keepers.pop(older))))
             parent = self._parents[program] = _WarmParent(self._children, program)
-            self._keepers.append(asyncio.create_task(parent.keep()))
+            self._keepers[program] = asyncio.create_task(parent.keep())
         return parent
 
     async def close(self) -> None:
         """End the parents."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        tasks = [*self._keepers.values(), *([self._starting] if self._starting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._retiring, return_exceptions=True)
+
+    async def _retire(self, keeper: asyncio.Task[None]) -> None:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await self._children.sweep()  # what its parent had forked ahead
+
+
+def takes_its_place(program: Program, other: Program) -> bool:
+    """Whether the same viewer has been installed anew: the same module, in another environment of the same folder."""
+    homes = [Path(each.python).parents[2:3] for each in (program, other)]
+    return program.module == other.module and program.is_guest and other.is_guest and homes[0] == homes[1]
 
 
 class _WarmParent:
@@ -61,6 +88,13 @@ class _WarmParent:
         self._control: socket.socket | None = None  # present while it is ready
         self._pid = 0
         self._turn = asyncio.Lock()
+        self._born = asyncio.Event()  # its first life has come so far, or has ended before
+
+    async def born(self) -> None:
+        """Wait until it is ready for the first time, is known to fail, or takes too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BIRTH_TIMEOUT):
+                await self._born.wait()
 
     async def keep(self) -> None:
         """Start it, and again when it dies."""
@@ -83,12 +117,14 @@ class _WarmParent:
             if ready:
                 log.info("warm parent of %s is ready, pid %d", self._program.module, self._pid)
                 self._control = ours
+                self._born.set()
             await asyncio.shield(ended)
         except OSError:
             log.exception("warm parent of %s could not be started", self._program.module)
             return False
         finally:
             self._control = None
+            self._born.set()
             ours.close()
             theirs.close()
             if ended is not None:
