@@ -14,12 +14,12 @@ from belvedere.host.lately import Lately
 from belvedere.host.launching import ColdLauncher
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.host.places import make_private, places
-from belvedere.host.pressure import BARE_VIEWER
 from belvedere.host.supervisor import Surroundings
 from belvedere.lifecycle.seen import Phase
 from belvedere.sources.opening import open_source
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.tensorboard.viewer import APPETITE
 from tests.support.viewers import LOGS, PATIENCE, viewer_spec
 
 pytestmark = pytest.mark.e2e
@@ -43,7 +43,7 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             viewer_types=viewer_types,
             environments=Environments(tmp_path),
             lately=Lately(tmp_path / "lately"),
-            memory_budget=2 * BARE_VIEWER + BARE_VIEWER // 2,
+            memory_budget=2 * APPETITE.bare + APPETITE.bare // 2,
         )
     )
     yield made

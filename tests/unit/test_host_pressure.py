@@ -5,7 +5,10 @@ import pytest
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host import pressure
-from belvedere.host.pressure import BARE_VIEWER, MIB, Standing, Verdict
+from belvedere.host.pressure import MIB, Standing, Verdict
+from belvedere.viewers.base import UNKNOWN_APPETITE, appetite_of
+from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.tensorboard.viewer import APPETITE
 
 NOW = 1000.0
 IN_USE = Standing(number=1, memory=100, idle_since=NOW - 59)
@@ -48,16 +51,16 @@ def test_when_viewers_have_grown_idle_ones_give_way_even_if_it_is_not_enough(
 )
 def test_the_estimate_is_near_what_was_seen(files: int, size: int, seen: int) -> None:
     progress = SourceProgress(state="current", files_total=files, bytes_total=size)
-    assert 0.8 < pressure.estimate(progress, None) / (seen * MIB) < 1.4
+    assert 0.8 < pressure.estimate(APPETITE, progress, None) / (seen * MIB) < 1.4
 
 
 def test_what_is_not_known_yet_counts_as_little() -> None:
-    assert pressure.estimate(None, None) == BARE_VIEWER
+    assert pressure.estimate(APPETITE, None, None) == APPETITE.bare
 
 
 def test_no_viewer_is_expected_to_take_more_than_it_may() -> None:
     progress = SourceProgress(state="current", files_total=1, bytes_total=10**10)
-    assert pressure.estimate(progress, 50 * MIB) == 50 * MIB
+    assert pressure.estimate(APPETITE, progress, 50 * MIB) == 50 * MIB
 
 
 def test_one_that_waits_is_told_the_figures() -> None:
@@ -70,3 +73,9 @@ def test_one_that_took_too_much_is_told_the_figures_and_the_remedy() -> None:
     reason = pressure.over_limit(600 * MIB, 512 * MIB)
     assert reason.code is ReasonCode.MEMORY_LIMIT
     assert all(words in reason.text for words in ("600 MiB", "512 MiB", "larger flavor"))
+
+
+def test_every_viewer_of_ours_has_been_weighed_and_a_plug_in_may_be_unknown() -> None:
+    known = {name: appetite_of(viewer) for name, viewer in viewer_types().items()}
+    assert len({appetite.bare for appetite in known.values()}) == len(known) == 3
+    assert appetite_of(object()) == UNKNOWN_APPETITE

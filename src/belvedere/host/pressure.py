@@ -6,12 +6,10 @@ import msgspec
 
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
+from belvedere.viewers.base import Appetite
 
 MIB = 1 << 20
 IDLE_SECONDS = 60.0  # without use, and a viewer may give way; a visible page uses its viewer every 20 s
-BARE_VIEWER = 12 * MIB  # with little data; seen: 8.4 MiB at rest, 16.2 while it is asked
-PER_LOG_BYTE = 1.1  # seen: 1.1 at 114 MB of scalars, 0.9 at 436 MB
-PER_FILE = 20 << 10  # seen: 10,000 runs take 190 MiB more than one
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +34,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     give_way: tuple[int, ...] = ()
 
 
-def estimate(progress: SourceProgress | None, limit: int | None) -> int:
+def estimate(appetite: Appetite, progress: SourceProgress | None, limit: int | None) -> int:
     """Bytes that a viewer of these logs will take, as far as its mirror knows them; never more than it may."""
     files, size = (progress.files_total or 0, progress.bytes_total or 0) if progress else (0, 0)
-    needed = BARE_VIEWER + round(size * PER_LOG_BYTE) + files * PER_FILE
+    needed = appetite.bare + round(size * appetite.per_log_byte) + files * appetite.per_file
     return needed if limit is None else min(needed, limit)
 
 

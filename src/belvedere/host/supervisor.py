@@ -34,7 +34,7 @@ from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Endpoint, Phase, SeenSource
 from belvedere.sources.hanging import beside
-from belvedere.viewers.base import ViewerType
+from belvedere.viewers.base import ViewerType, appetite_of
 from belvedere.viewers.environments import Environments, NotInstalled
 from belvedere.viewers.words import Command, Do, Event, Show
 
@@ -258,7 +258,7 @@ class Supervisor:
                 case Act.LAUNCH:
                     await self._launch(viewer, view, listener)
                 case Act.LOAD:
-                    self._load(view)
+                    self._load(viewer, view)
                 case Act.CHECK:
                     self._facts = replace(self._facts, checking=True)
                     self._begin(self._check(viewer))
@@ -273,7 +273,7 @@ class Supervisor:
                     await self._wait(seconds)
 
     async def _launch(self, viewer: ViewerType, view: View, listener: socket.socket) -> None:
-        if not self._has_room(view):
+        if not self._has_room(viewer, view):
             return
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
@@ -319,8 +319,8 @@ class Supervisor:
             strict=walls.strict,
         )
 
-    def _has_room(self, view: View) -> bool:
-        needed = max(self.memory, pressure.estimate(view.state.progress, self.memory_limit))
+    def _has_room(self, viewer: ViewerType, view: View) -> bool:
+        needed = max(self.memory, pressure.estimate(appetite_of(viewer), view.state.progress, self.memory_limit))
         reason = self._admit(needed)
         if reason is not None:
             self._note(course.kept_waiting(self._facts, reason, self._around.clock() + ROOM_EVERY))
@@ -328,8 +328,8 @@ class Supervisor:
         self.memory = needed
         return True
 
-    def _load(self, view: View) -> None:
-        if self._facts.load_sent_at is None and not self._has_room(view):
+    def _load(self, viewer: ViewerType, view: View) -> None:
+        if self._facts.load_sent_at is None and not self._has_room(viewer, view):
             return  # the logs are larger than was known when it was launched
         if self._process is not None:
             self._process.send(Command(do=Do.LOAD))

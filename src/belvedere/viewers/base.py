@@ -55,6 +55,35 @@ class AssetFile(msgspec.Struct, frozen=True, kw_only=True):
     gzipped: bytes
 
 
+class Appetite(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory that a viewer's processes take beyond what they share with others of its kind, as seen. In bytes.
+
+    It decides whether there is room for one more; what a viewer really takes is weighed once it runs.
+    """
+
+    bare: int  # with little data
+    per_log_byte: float = 0.0
+    per_file: int = 0
+
+
+UNKNOWN_APPETITE: Final = Appetite(bare=40 << 20, per_log_byte=1.0)  # an interpreter of its own with some packages
+
+
+@runtime_checkable
+class KnowsItsAppetite(Protocol):
+    """A kind of viewer that has been weighed."""
+
+    @property
+    def appetite(self) -> Appetite:
+        """What it takes."""
+        ...
+
+
+def appetite_of(viewer: object) -> Appetite:
+    """What a viewer takes, as far as it is known."""
+    return viewer.appetite if isinstance(viewer, KnowsItsAppetite) else UNKNOWN_APPETITE
+
+
 @runtime_checkable
 class HasAssets(Protocol):
     """A kind of viewer whose static files others may serve in its place, the same bytes for every job."""

@@ -9,11 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from belvedere.viewers.base import AssetFile, Environment
+from belvedere.viewers.base import Appetite, AssetFile, Environment
 from belvedere.viewers.mindinsight.assets import asset_files
 from belvedere.viewers.mindinsight.names import is_summary, run_of
 
 VERSION: Final = "2.3.1"
+# Seen: 10 MiB at rest with a small run, 20 while it is asked; 2 more for 20 MB of histograms, of which it keeps a part,
+# and half a MiB for each run, of the fifteen that it keeps.
+_APPETITE: Final = Appetite(bare=16 << 20, per_log_byte=0.1, per_file=100 << 10)
 # What its pages ask by POST, to have it chosen by what the body says. Not the debugger's: its sessions are changed.
 _POST_READS: Final = frozenset(
     f"/v1/mindinsight/{name}"
@@ -78,6 +81,10 @@ class MindInsight:
     @property
     def pages_poll(self) -> bool:
         return True
+
+    @property
+    def appetite(self) -> Appetite:
+        return _APPETITE
 
     @property
     def post_reads(self) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Netron's description."""
 
-from belvedere.viewers.base import Environment
+from belvedere.viewers.base import Appetite, Environment
 from belvedere.viewers.netron.names import is_model
 
 
@@ -39,6 +39,10 @@ class Netron:
             distribution="netron",
             check="belvedere.viewers.netron.check",
         )
+
+    @property
+    def appetite(self) -> Appetite:
+        return Appetite(bare=17 << 20)  # browsers read the models
 
     @property
     def liveness_path(self) -> str:
