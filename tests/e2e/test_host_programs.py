@@ -91,7 +91,7 @@ async def test_logs_in_a_folder_that_took_the_place_of_the_first_are_shown(
     (tmp_path / "logs").rename(tmp_path / "old")
     (tmp_path / "new").rename(tmp_path / "logs")
     await until_values(seen, [2.0, 3.0])
-    assert "Its logs lie in another folder now; it is ended." in await runtime.logs(1, 100)
+    assert "Its sources lie in other folders now; another process goes on with them." in await runtime.logs(1, 100)
 
 
 async def test_logs_that_come_later_are_shown(runtime: LocalRuntime, tmp_path: Path) -> None:

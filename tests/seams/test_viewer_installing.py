@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from belvedere.viewers.mindinsight.viewer import MindInsight
 from belvedere.viewers.pip_settings import for_uv
 from belvedere.viewers.tensorboard.viewer import TensorBoard
 from tests.support.installed import installed
+from tests.support.wheels import write_wheel
 
 
 class Tiny(TensorBoard):
@@ -34,16 +34,8 @@ class Tiny(TensorBoard):
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    info = "tiny_viewer-1.5.dist-info"
-    with zipfile.ZipFile(folder / "tiny_viewer-1.5-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny_viewer.py", "")
-        wheel.writestr("broken_viewer.py", "import sys\nsys.exit('it draws nothing')")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-viewer\nVersion: 1.5\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return folder
+    modules = {"tiny_viewer.py": "", "broken_viewer.py": "import sys\nsys.exit('it draws nothing')"}
+    return write_wheel(tmp_path / "wheels", "tiny-viewer", "1.5", modules).parent
 
 
 @pytest.fixture

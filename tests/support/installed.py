@@ -10,6 +10,7 @@ from belvedere.viewers.netron.viewer import Netron
 VIEWERS = Path(__file__).parents[2] / ".viewers"
 MINDSPORE_VALUES = Path(__file__).parents[1] / "data" / "mindspore-values"
 MINDSPORE_TRAINING = Path(__file__).parents[1] / "data" / "mindspore-training"
+MODELS = Path(__file__).parents[1] / "data" / "models"
 
 
 def installed() -> Environments:

@@ -43,6 +43,13 @@ def test_another_version_has_a_name_and_an_environment_of_its_own() -> None:
     assert older.environment.requirements.startswith("tensorboard==2.20.0\n")
 
 
+def test_plug_ins_beside_it_are_in_its_title_and_their_files_are_logs() -> None:
+    traced = "run/plugins/profile/2026/host.xplane.pb"
+    both = TensorBoard().version("tensorboard-profile", ["tensorboard==2.20.0", "tensorboard-plugin-profile"])
+    assert both.title == "TensorBoard 2.20.0 with tensorboard-plugin-profile"
+    assert (both.is_log(traced), TensorBoard().is_log(traced)) == (True, False)
+
+
 def test_tensorboard_is_among_the_viewer_types() -> None:
     assert viewer_types()["tensorboard"].can_fork
 

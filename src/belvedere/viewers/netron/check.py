@@ -24,6 +24,8 @@ def main() -> None:
     scripts = re.findall(r'<script[^>]* src="([^"]+)"', page)
     if not scripts or not all(_get(scratch, f"/show/a%20b.onnx/{script}") for script in scripts):
         sys.exit("its page or its scripts are missing")
+    if 'name="date"' in page or 'name="version"' in page:
+        sys.exit("its page would report to its maker, and refuse to work in some months")
     if _get(scratch, "/show/a%20b.onnx/data/a%20b.onnx") != b"model":
         sys.exit("the model itself is not served")
 

@@ -2,10 +2,14 @@
 
 Netron is a page that reads a model in the browser. What is served here is that page for each model, its files, the
 models, and a list of them. Runs in Netron's environment, with the standard library.
+
+Two things of that page are for the Internet and not for here: with its version it reports to its maker who opened what,
+and asks for consent to that; with its date it refuses to work when it is half a year old. So it learns neither.
 """
 
 import html
 import os
+import re
 import shutil
 import socketserver
 import sys
@@ -37,6 +41,8 @@ _TYPES: Final = {
     ".png": "image/png",
     ".ico": "image/x-icon",
 }
+_VERSION_AND_DATE: Final = re.compile(r'<meta name="(version|date)"[^>]*>')
+_ASKED_ALREADY: Final = "consent=none; SameSite=Lax"  # a cookie: there is nothing to consent to
 _LIST: Final = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Models</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }
@@ -116,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         if key is None:
             self._answer(404, "", b"There is no such model.")
         elif rest == "":
-            self._answer(200, ".html", self._page(key))
+            self._answer(200, ".html", self._page(key), cookie=_ASKED_ALREADY)
         elif rest.startswith(DATA):
             self._file((self.server.folder / key).parent, rest.removeprefix(DATA))
         else:
@@ -136,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         base = key.rpartition("/")[2]
         told = {"type": "Python", "file": DATA + quote(base), "name": key, "identifier": base}
         meta = "".join(f'<meta name="{name}" content="{html.escape(value)}">' for name, value in told.items())
-        page = (self.server.netron / "index.html").read_text(encoding="utf-8")
+        page = _VERSION_AND_DATE.sub("", (self.server.netron / "index.html").read_text(encoding="utf-8"))
         return page.replace("<title>", f"{meta}<title>", 1).encode()
 
     def _list(self) -> str:
@@ -148,17 +154,19 @@ class _Handler(BaseHTTPRequestHandler):
         size = (self.server.folder / key).stat().st_size
         return f'<tr><td><a href="show/{quote(key)}/">{html.escape(key)}</a></td><td>{_size(size)}</td></tr>'
 
-    def _answer(self, status: int, suffix: str, body: bytes) -> None:
-        self._head(status, suffix, len(body))
+    def _answer(self, status: int, suffix: str, body: bytes, cookie: str = "") -> None:
+        self._head(status, suffix, len(body), cookie)
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _head(self, status: int, suffix: str, size: int) -> None:
+    def _head(self, status: int, suffix: str, size: int, cookie: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Type", _TYPES.get(suffix, "application/octet-stream"))
         self.send_header("Content-Length", str(size))
         self.send_header("Cache-Control", "private, no-cache")
         self.send_header("Content-Security-Policy", _POLICY)
+        if cookie:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Connection", "close")  # as `Leaving` wants it
         self.end_headers()
 

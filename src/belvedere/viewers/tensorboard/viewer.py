@@ -50,7 +50,9 @@ class TensorBoard:
 
     @property
     def title(self) -> str:
-        return " with ".join(["TensorBoard", *([", ".join(self._requirements)] if self._requirements else [])])
+        version = "".join(self._requirements[:1]).partition("==")[2]
+        beside = ", ".join(each.rpartition("/")[2] for each in self._requirements[1:])
+        return " ".join(filter(None, ("TensorBoard", version, beside and f"with {beside}")))
 
     @property
     def description(self) -> str:
@@ -108,4 +110,6 @@ class TensorBoard:
         return asset_files(environment)
 
     def is_log(self, key: str) -> bool:
-        return "tfevents" in key.rsplit("/", 1)[-1]
+        *folders, base = key.split("/")
+        has_plugins = len(self._requirements) > 1  # such as the profiler's, which has files of its own alone
+        return "tfevents" in base or (has_plugins and "plugins" in folders)
