@@ -17,7 +17,7 @@ import httptools
 
 from belvedere.sources.base import Write
 from belvedere.sources.draining import Drained, drain, write_all
-from belvedere.sources.pouring import in_thread
+from belvedere.sources.pouring import Pen, in_thread
 
 _GATHERED: Final = 2**20  # bytes that are handed on together; a connection holds no more for a slow reader
 _TICK: Final = 0.5  # seconds; what has come is handed on so often, however little it is
@@ -28,6 +28,7 @@ _HEADERS: Final = {  # what anybody asks for; stores send a dozen others
 }
 ROOM: Final = 2**18  # bytes received at once
 _DRAINS: Final = ThreadPoolExecutor(16, thread_name_prefix="drain")  # apart from the threads that only write
+_PEN: Final = Pen()
 
 
 class NotHttp(Exception):
@@ -116,7 +117,7 @@ class Connection(asyncio.BufferedProtocol):
             piece = (await self.piece())[:most]
             self._is_slow = False
             if piece:
-                await in_thread(partial(write, piece))
+                await _PEN.write(partial(write, piece), len(piece))
             return len(piece)
         if self._error is not None and not self._pieces:
             raise self._error
@@ -127,7 +128,7 @@ class Connection(asyncio.BufferedProtocol):
         self._pieces, self._size, self._due = [], 0, False
         had = sum(map(len, pieces))
         if self._ended or had >= most:
-            await in_thread(partial(write_all, write, pieces, most), _DRAINS)
+            await _PEN.write(partial(write_all, write, pieces, most), min(had, most))
             return min(had, most)
         self._pause()  # from here on the thread reads
         descriptor = os.dup(self._descriptor)
