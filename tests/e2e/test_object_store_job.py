@@ -186,6 +186,37 @@ async def test_a_store_that_fails_for_a_while_is_told_and_never_ends_a_job(
             await asyncio.to_thread(service.wait_for_reason, job["job_id"], None)
 
 
+# As S3, and MinIO for the second, answer whoever asks them with another region's name. No store here does.
+OTHER_REGION = [
+    Fault(
+        status=301,
+        body="<Error><Code>PermanentRedirect</Code><Endpoint>rich.s3.eu-west-1.example.org</Endpoint></Error>",
+    ),
+    Fault(
+        status=400,
+        body="<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>",
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", OTHER_REGION, ids=["redirect", "malformed"])
+async def test_a_bucket_of_another_region_is_told_as_such_and_nobody_follows_it(
+    tmp_path: Path, seaweedfs: SeaweedFs, fault: Fault
+) -> None:
+    async with FaultProxy(seaweedfs.settings()) as proxy:
+        with service_with(tmp_path, seaweedfs, endpoint=proxy.settings().endpoint) as service:
+            job = await asyncio.to_thread(service.run, "moved", f"obs://{BUCKET}/rich/exp_0/")
+            proxy.always = fault
+            told = await asyncio.to_thread(service.wait_for_reason, job["job_id"], "WRONG_ENDPOINT")
+            assert (told["status"], "eu-west-1" in told["reason"]["text"]) == (8, True)
+            refused = await asyncio.to_thread(
+                service.ask, "POST", "", {"job_name": "no", "train_url": f"obs://{BUCKET}/rich/"}
+            )
+            assert (refused.status_code, "eu-west-1" in refused.json()["error_msg"]) == (400, True)
+            asked = await asyncio.to_thread(service.ask, "POST", "/../log-stores/default/test", {"bucket": BUCKET})
+            assert "eu-west-1" in asked.text
+
+
 def test_a_damaged_file_is_told_by_the_job_and_its_events(
     store_service: BelvedereProcess, seaweedfs: SeaweedFs
 ) -> None:

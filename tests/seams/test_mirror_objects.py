@@ -142,9 +142,10 @@ async def test_a_dead_endpoint_is_a_note_first_and_the_end_when_it_lasts(bench: 
     mirror = bench.open()
     noted = await until(mirror, has_note)
     assert (noted.failure, noted.progress.state) == (None, "waiting")
-    failure = (await until(mirror, has_failed)).failure
-    assert failure is not None
-    assert failure.code is ReasonCode.SOURCE_UNREACHABLE
+    assert noted.progress.gives_up_at is not None
+    failed = await until(mirror, has_failed)
+    assert failed.failure is not None
+    assert (failed.failure.code, failed.progress.gives_up_at) == (ReasonCode.SOURCE_UNREACHABLE, None)
 
 
 async def test_keys_that_go_bad_later_are_a_note_and_mended_keys_take_effect(bench: Bench, seaweed: SeaweedFs) -> None:

@@ -21,6 +21,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int | None = None  # instead of the answer
     retry_after: int | None = None  # with that status
+    body: str = ""  # with that status
     reset_after: int | None = None  # bytes of the body
     bytes_per_second: int | None = None
     longer_by: int = 0  # what Content-Length says beyond the truth; negative: less
@@ -85,7 +86,8 @@ class FaultProxy:
     async def _answer(self, head: bytes, writer: asyncio.StreamWriter, fault: Fault) -> None:
         if fault.status is not None:
             wait = f"Retry-After: {fault.retry_after}\r\n" if fault.retry_after is not None else ""
-            writer.write(f"HTTP/1.1 {fault.status} No\r\n{wait}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            head = f"HTTP/1.1 {fault.status} No\r\n{wait}Content-Length: {len(fault.body)}\r\nConnection: close\r\n\r\n"
+            writer.write(f"{head}{fault.body}".encode())
             await writer.drain()
             return
         line = head.partition(b"\r\n")[0]

@@ -1,11 +1,15 @@
 """What a person reads in a terminal while a job starts."""
 
+from datetime import datetime
+
 import msgspec
 import pytest
 
 from belvedere.cli.output import detail_pairs, list_row
 from belvedere.cli.progress import describe
 from belvedere.contract.jobs import FlavorRef, JobDetails, SourceProgress
+
+TEN = int(datetime(2026, 1, 31, 10).astimezone().timestamp() * 1000)  # o'clock, here
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,14 @@ from belvedere.contract.jobs import FlavorRef, JobDetails, SourceProgress
         (
             SourceProgress(state="current", files_done=1, files_total=1, bytes_done=5, bytes_total=5),
             "Starting: current 1 of 1 files, 5 B of 5 B",
+        ),
+        (
+            SourceProgress(state="waiting", failures=3, next_look_at=TEN, gives_up_at=TEN + 90_000),
+            "Starting: waiting, next try 10:00:00, given up at 10:01:30 unless it answers",
+        ),
+        (
+            SourceProgress(state="current", changed_at=TEN - 5_000, next_look_at=TEN),
+            "Starting: current, last change 2026-01-31 09:59:55, next look 10:00:00",
         ),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ from belvedere.contract.errors import RequestError
         ("https://obs.example/", "https://obs.example"),
         ("HTTPS://obs.example:9000", "https://obs.example:9000"),
         ("https://[2001:db8::1]:9000", "https://[2001:db8::1]:9000"),
+        ("https://obs_1.example.:9000", "https://obs_1.example.:9000"),
     ],
 )
 def test_an_address_is_kept_without_a_path(value: str, kept: str) -> None:
@@ -43,7 +44,13 @@ def test_plain_http_has_to_be_allowed() -> None:
         ("https://obs example", "printable"),
         ("https://obs.example\r\nHost: x", "printable"),
         ("https://öbs.example", "ASCII"),
+        ("https://obs\x00.example", "printable"),
         ("https://" + "a" * 600, "512"),
+        ("https://obs..example", "host name"),
+        ("https://" + "a" * 64 + ".example", "host name"),
+        ("https://" + "a.b" * 90, "host name"),
+        ("https://obs%0d%0a.example", "host name"),
+        ("https://obs.example:0", "port 0"),
     ],
 )
 def test_what_is_no_endpoint_is_refused(value: str, word: str) -> None:

@@ -1,5 +1,7 @@
 """From a job and the last look at its viewer to what its URL shows."""
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
@@ -21,6 +23,7 @@ from tests.support.gateway import COPYING, NO_BUCKET, QUEUED, STARTING, STOPPED,
 READY = Seen(phase=Phase.READY, attempt=1, endpoint=Endpoint(socket="/s"))
 NOTHING = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="Only train.log here.")
 NO_PATH = Reason(code=ReasonCode.NO_SUCH_PATH, text="Nothing is stored there yet.")
+NOON = int(datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp() * 1000)
 HOLDING = SourceProgress(state="waiting", files_done=3, files_total=3)
 
 
@@ -49,6 +52,22 @@ def test_copying_shows_its_progress() -> None:
     view = view_of(Sighting(job=job(run=STARTING), seen=Seen(phase=Phase.STARTING, attempt=1, source=COPYING)))
     assert (view.title, view.detail) == ("Fetching the logs", "12 of 40 files, 31 MB of 114 MB")
     assert view.done == pytest.approx(31.4 / 114)
+
+
+def test_a_store_that_fails_is_told_once_with_the_next_try_and_the_end_of_patience() -> None:
+    fault = Reason(code=ReasonCode.SOURCE_UNREACHABLE, text="It can't be reached.")
+    source = SourceProgress(state="waiting", failures=3, reason=fault, next_look_at=NOON, gives_up_at=NOON + 60_000)
+    view = view_of(
+        Sighting(job=job(run=STARTING), seen=Seen(phase=Phase.STARTING, attempt=1, source=source, reason=fault))
+    )
+    assert (view.title, view.sentence, view.detail) == ("Waiting for the logs", "It can't be reached.", "")
+    assert view.outlook == "Tried 3 times; next try 12:00:00 UTC; given up at 12:01:00 UTC unless it answers"
+
+
+def test_an_empty_board_tells_when_it_is_looked_at_again() -> None:
+    source = SourceProgress(state="current", changed_at=NOON - 60_000, next_look_at=NOON)
+    view = view_of(Sighting(job=job(), seen=replace(READY, reason=NOTHING, source=source)))
+    assert view.outlook == "Last change 31 Jan 2026, 11:59:00 UTC; next look 12:00:00 UTC"
 
 
 def test_a_failure_tells_its_reason() -> None:

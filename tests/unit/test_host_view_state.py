@@ -16,6 +16,16 @@ def state(word: str = "current", **fields: object) -> MirrorState:
 FAILED = MirrorState(progress=SourceProgress(state="failed", reason=BROKEN), failure=BROKEN)
 
 
+def test_a_view_gives_up_when_nothing_can_be_expected_of_any_source() -> None:
+    late, later = (SourceProgress(state="waiting", gives_up_at=time) for time in (10, 20))
+    answers = SourceProgress(state="waiting")
+
+    def end(*sources: SourceProgress) -> int | None:
+        return merged({str(n): MirrorState(progress=each) for n, each in enumerate(sources)}, 0).progress.gives_up_at
+
+    assert (end(late, later), end(late, FAILED.progress), end(late, answers)) == (20, 10, None)
+
+
 def test_a_sole_source_is_told_as_it_is() -> None:
     alone = state(note=SLOW)
     found = merged({"": alone}, 0)

@@ -29,6 +29,7 @@ def answered(status: int, code: str = "", key: str = "", retry_after: str = "") 
         (answered(404), SourceMissing, ReasonCode.NO_SUCH_BUCKET, "bucket 'bucket' does not exist"),
         (answered(301, "PermanentRedirect"), SourceMissing, ReasonCode.WRONG_ENDPOINT, "is elsewhere"),
         (answered(400, "AuthorizationHeaderMalformed"), SourceMissing, ReasonCode.WRONG_ENDPOINT, "region"),
+        (answered(307, "TemporaryRedirect"), SourceMissing, ReasonCode.WRONG_ENDPOINT, "is elsewhere"),
         (answered(403, "AccessDenied"), SourceDenied, ReasonCode.SOURCE_FORBIDDEN, "Grant them list and read"),
         (answered(403, "InvalidAccessKeyId"), SourceDenied, ReasonCode.BAD_CREDENTIALS, "the access key"),
         (answered(403, "SignatureDoesNotMatch"), SourceDenied, ReasonCode.BAD_CREDENTIALS, "the secret key"),

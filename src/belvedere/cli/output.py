@@ -5,13 +5,13 @@ Names and descriptions are other people's words: control characters never reach 
 
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import click
 import msgspec
 
-from belvedere.cli.values import bytes_text, duration_text, moment_text
+from belvedere.cli.values import bytes_text, clock_text, duration_text, moment_text
 from belvedere.contract.jobs import JobDetails, JobSourceState, SourceProgress
 
 
@@ -147,4 +147,15 @@ def source_text(source: SourceProgress) -> str:
     """How far the logs have been read."""
     files = f"{source.files_done} of {source.files_total} files"
     text = f"{source.state}, {files}, {bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
-    return f"{text}: {source.reason.text}" if source.reason else text
+    told = ", ".join((text, *outlook_words(source)))
+    return f"{told}: {source.reason.text}" if source.reason else told
+
+
+def outlook_words(source: SourceProgress) -> Iterator[str]:
+    """When the logs changed last, and when they are looked at again."""
+    if source.changed_at:
+        yield f"last change {moment_text(source.changed_at)}"
+    if source.next_look_at:
+        yield f"next {'try' if source.failures else 'look'} {clock_text(source.next_look_at)}"
+    if source.gives_up_at:
+        yield f"given up at {clock_text(source.gives_up_at)} unless it answers"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from belvedere.cli.output import printable
+from belvedere.cli.output import outlook_words, printable
 from belvedere.cli.values import bytes_text
 from belvedere.contract.jobs import JobDetails, SourceProgress
 
@@ -61,11 +61,13 @@ def describe(job: JobDetails) -> str:
 
 def _reading(job: JobDetails) -> str:
     source = job.source
-    if source is None or not source.files_total:
-        return f": {source.state}" if source else ""
+    if source is None:
+        return ""
+    if not source.files_total:
+        return ", ".join((f": {source.state}", *outlook_words(source)))
     files = f"{source.files_done} of {source.files_total} files"
     sizes = f"{bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
-    return ", ".join((f": {source.state} {files}", sizes, *_pace(source)))
+    return ", ".join((f": {source.state} {files}", sizes, *_pace(source), *outlook_words(source)))
 
 
 def _pace(source: SourceProgress) -> Iterator[str]:

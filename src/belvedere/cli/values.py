@@ -133,6 +133,11 @@ def moment_text(milliseconds: int | None) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def clock_text(milliseconds: int) -> str:
+    """Local time of a day that need not be said."""
+    return moment_text(milliseconds).partition(" ")[2]
+
+
 def bytes_text(count: int) -> str:
     """``512 B``, ``3.4 MB``."""
     size = float(count)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from belvedere.console.home import stops_text
-from belvedere.console.progress import duration_text, progress_text
+from belvedere.console.progress import duration_text, moment_text, outlook_text, progress_text
 from belvedere.console.tones import badge_of
 from belvedere.contract.jobs import JobDetails, JobEvent, JobSourceState, SourceProgress
 from belvedere.contract.statuses import JobStatus
@@ -133,9 +133,7 @@ def _progress_text(progress: SourceProgress | None) -> str:
     if progress is None:
         return ""
     text = progress_text(progress) or ("No log files yet" if progress.state == "current" else "")
-    changed = f"last change {_moment_of(progress.changed_at).text}" if progress.changed_at else ""
-    soon = _moment_of(progress.next_look_at).text.rpartition(", ")[2] if progress.next_look_at else ""
-    return "; ".join(filter(None, (text.removesuffix("."), changed, f"next look {soon}" if soon else "")))
+    return "; ".join(filter(None, (text.removesuffix("."), outlook_text(progress))))
 
 
 def _auto_stop_text(job: JobDetails) -> str:
@@ -163,5 +161,5 @@ def _moment(milliseconds: int | None) -> Moment | None:
 
 
 def _moment_of(milliseconds: int) -> Moment:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return Moment(iso=moment.isoformat(timespec="seconds"), text=f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC")
+    iso = datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+    return Moment(iso=iso, text=moment_text(milliseconds))

@@ -1,5 +1,7 @@
 """How far the logs are read, in words. Pure."""
 
+from datetime import UTC, datetime
+
 from belvedere.contract.jobs import SourceProgress
 
 
@@ -25,6 +27,27 @@ def progress_text(source: SourceProgress) -> str:
     if source.seconds_left and source.state == "copying":
         parts.append(f"{duration_text(source.seconds_left)} left")
     return ", ".join(parts)
+
+
+def outlook_text(source: SourceProgress) -> str:
+    """When the logs changed last, and when they are looked at again, for people."""
+    failing = source.state == "waiting"
+    tries = f"tried {'once' if source.failures == 1 else f'{source.failures} times'}" if failing else ""
+    changed = f"last change {moment_text(source.changed_at)}" if source.changed_at else ""
+    ahead = f"next {'try' if failing else 'look'} {clock_text(source.next_look_at)}" if source.next_look_at else ""
+    limit = f"given up at {clock_text(source.gives_up_at)} unless it answers" if source.gives_up_at else ""
+    return "; ".join(filter(None, (changed, tries, ahead, limit)))
+
+
+def moment_text(milliseconds: int) -> str:
+    """Day and time."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC"
+
+
+def clock_text(milliseconds: int) -> str:
+    """The time of a day that need not be said."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%H:%M:%S} UTC"
 
 
 def duration_text(seconds: int) -> str:

@@ -5,6 +5,7 @@ are not trusted with the machine may not name its own neighbourhood, where metad
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,6 +13,8 @@ from belvedere.contract.decoding import shown
 from belvedere.contract.errors import RequestError
 
 _LONGEST = 512  # characters
+_LONGEST_HOST = 253  # characters that name servers know
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 # Reserved names under which clouds keep their metadata service.
 _METADATA_NAMES = ("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal")
 # Those that are not link-local.
@@ -56,10 +59,21 @@ def _split(value: str) -> SplitResult:
         raise _refused(value, f"it must be a URL of at most {_LONGEST} printable ASCII characters")
     try:
         parts = urlsplit(value)
-        parts.port  # noqa: B018 - reading it is what checks it
+        port = parts.port
     except ValueError as error:
         raise _refused(value, "it is no URL") from error
+    if port == 0:
+        raise _refused(value, "nothing answers at port 0")
+    if parts.hostname and not _is_host(parts.hostname):
+        raise _refused(value, "its host name has a part that is empty, too long or spelt as no name is")
     return parts
+
+
+def _is_host(name: str) -> bool:
+    """Whether it may be a host's: others can't even be asked for."""
+    if ":" in name:
+        return True  # urlsplit has looked at it: an address in brackets
+    return len(name) <= _LONGEST_HOST and all(map(_LABEL.fullmatch, name.removesuffix(".").split(".")))
 
 
 def _refused(value: str, why: str) -> RequestError:

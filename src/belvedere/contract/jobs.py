@@ -154,6 +154,7 @@ class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
     `rate`: bytes per second while copying; `seconds_left`: until all is there at that rate.
     `checked_at`: the last look at the source; `changed_at`: the newest change seen there; `next_look_at`: the next
     look or retry, None while one goes on and while nobody watches. `failures`: tries in a row that failed.
+    `gives_up_at`: when a source that has not answered yet is given up; None for one that has.
     """
 
     state: str  # "listing", "copying", "current", "waiting" (a transient fault) or "failed"
@@ -169,6 +170,7 @@ class SourceProgress(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: int | None = None
     next_look_at: int | None = None
     failures: int = 0
+    gives_up_at: int | None = None
     reason: Reason | None = None
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from belvedere.console.progress import progress_share, progress_text
+from belvedere.console.progress import outlook_text, progress_share, progress_text
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.jobs import Intent, Job
@@ -35,6 +35,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     code: str | None = None
     detail: str = ""
+    outlook: str = ""
     done: float | None = None
 
 
@@ -86,7 +87,9 @@ def view_of(sighting: Sighting) -> JobView:
     standing = standing_of(sighting)
     status = status_of(job)
     reason = _reason(standing, job, seen)
-    source = seen.source if standing is Standing.COMING else None
+    source = seen.source if standing in {Standing.COMING, Standing.EMPTY} else None
+    sentence = reason.text if reason else _WAKING if is_asleep(sighting) else _SENTENCES[standing]
+    detail = progress_text(source) if source else ""
     return JobView(
         standing=standing,
         job_id=job.id,
@@ -94,9 +97,10 @@ def view_of(sighting: Sighting) -> JobView:
         status=status.value,
         word=STATUS_TABLE[status].word,
         title=_title(standing, job, seen),
-        sentence=reason.text if reason else _WAKING if is_asleep(sighting) else _SENTENCES[standing],
+        sentence=sentence,
         code=reason.code.value if reason else None,
-        detail=progress_text(source) if source else "",
+        detail="" if detail == sentence else detail,
+        outlook=_capital(outlook_text(source)) if source else "",
         done=progress_share(source) if source else None,
     )
 
@@ -105,6 +109,10 @@ def _reason(standing: Standing, job: Job, seen: Seen) -> Reason | None:
     if standing in {Standing.EMPTY, Standing.COMING} and seen.reason and seen.attempt == job.attempt:
         return seen.reason
     return reason_of(job)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 _SENTENCES = {
@@ -121,6 +129,12 @@ _TITLES = {
     Standing.READY: "Opening the viewer",
     Standing.EMPTY: "Nothing to show yet",
     Standing.ENDING: "This job is being stopped",
+}
+
+_COMING_TITLES = {
+    "listing": "Fetching the logs",
+    "copying": "Fetching the logs",
+    "waiting": "Waiting for the logs",
 }
 
 _ENDED_TITLES = {
@@ -146,5 +160,4 @@ def _title(standing: Standing, job: Job, seen: Seen) -> str:
         return "Waking the viewer"
     if seen.phase is Phase.RECOVERING:
         return "Starting the viewer again"
-    fetching = seen.source is not None and seen.source.state in {"listing", "copying"}
-    return "Fetching the logs" if fetching else "Starting the viewer"
+    return _COMING_TITLES.get(seen.source.state if seen.source else "", "Starting the viewer")

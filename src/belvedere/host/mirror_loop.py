@@ -160,8 +160,11 @@ class SharedMirror:
             except Exception as error:  # noqa: BLE001 - a defect too is told and retried: it must not end a mirror mutely
                 failures += 1
                 asked = error.retry_after if isinstance(error, SourceError) else 0.0
-                delay = None if self._is_final(error, loop.time() - answered_at) else self._back_off(failures, asked)
-                self.notice.fault(_reason_of(error), Outlook(failures=failures, delay=delay))
+                patience = self._patience(error, loop.time() - answered_at)
+                is_final = patience is not None and patience <= 0
+                delay = None if is_final else self._back_off(failures, asked)
+                outlook = Outlook(failures=failures, delay=delay, patience=None if is_final else patience)
+                self.notice.fault(_reason_of(error), outlook)
                 await self._drop_source()  # the next try opens it anew, perhaps with keys that were rotated
             else:
                 answered_at = loop.time()
@@ -202,11 +205,14 @@ class SharedMirror:
             self._nearby = await logs_nearby(self._location, self._viewer, self._open_source, self._meter)
         return msgspec.structs.replace(listing, nearby=self._nearby)
 
-    def _is_final(self, error: Exception, silence: float) -> bool:
-        """Only before the first complete pass can a source end a mirror: a job that once ran is told, not ended."""
+    def _patience(self, error: Exception, silence: float) -> float | None:
+        """Seconds after which such errors end the mirror, None: never.
+
+        Only before the first complete pass can they: a job that once ran is told, not ended.
+        """
         if self.notice.state.complete or not isinstance(error, SourceError):
-            return False
-        return isinstance(error, SourceMissing | SourceDenied) or silence >= self._pace.give_up
+            return None
+        return 0.0 if isinstance(error, SourceMissing | SourceDenied) else self._pace.give_up - silence
 
     def _back_off(self, failures: int, asked: float) -> float:
         chance = random.random()  # noqa: S311 - it spreads load, hides nothing

@@ -18,10 +18,14 @@ _TELL_SECONDS: Final = 0.1  # bytes are told at most so often; a first log and a
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
-    """After how many failures in a row the next look comes, and in how many seconds; None: no more."""
+    """After how many failures in a row the next look comes, and in how many seconds; None: no more.
+
+    `patience`: seconds after which the source is given up, unless it answers before; None: never.
+    """
 
     failures: int
     delay: float | None
+    patience: float | None = None
 
 
 class Notice:
@@ -52,7 +56,9 @@ class Notice:
 
     def begin_anew(self) -> None:
         """Somebody holds the mirror again: an old failure counts no more."""
-        progress = replace(self.state.progress, state="listing", reason=None, failures=0, next_look_at=None)
+        progress = replace(
+            self.state.progress, state="listing", reason=None, failures=0, next_look_at=None, gives_up_at=None
+        )
         self._tell(replace(self.state, failure=None, note=None, progress=progress))
 
     def begin_pass(self) -> Tally:
@@ -88,15 +94,15 @@ class Notice:
         self._tell(replace(self.state, progress=replace(self.state.progress, next_look_at=None)))
 
     def _looking_ahead(self, outlook: Outlook, now: datetime) -> SourceProgress:
-        ahead = None if outlook.delay is None else now + timedelta(seconds=outlook.delay)
         return replace(
             self.state.progress,
             requests=self._meter.requests,
             bytes_fetched=self._meter.bytes,
             rate=None,
             seconds_left=None,
-            next_look_at=_milliseconds(ahead) if ahead else None,
+            next_look_at=_in(outlook.delay, now),
             failures=outlook.failures,
+            gives_up_at=_in(outlook.patience, now),
         )
 
     def _counted(self, tally: Tally) -> None:
@@ -144,6 +150,10 @@ class Notice:
         self._told_at = asyncio.get_running_loop().time()
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _in(seconds: float | None, now: datetime) -> int | None:
+    return None if seconds is None else _milliseconds(now + timedelta(seconds=seconds))
 
 
 def _milliseconds(time: datetime) -> int:

@@ -78,8 +78,15 @@ def _progress(states: Mapping[str, MirrorState]) -> SourceProgress:
         changed_at=max(_known(each.changed_at for each in all_of_them), default=None),
         next_look_at=min(_known(each.next_look_at for each in all_of_them), default=None),
         failures=max(each.failures for each in all_of_them),
+        gives_up_at=_end_of_patience(all_of_them),
         reason=_told({name: state.progress.reason for name, state in states.items() if state.progress.reason}),
     )
+
+
+def _end_of_patience(sources: Sequence[SourceProgress]) -> int | None:
+    """When the last one is given up, if nothing can be expected of the others."""
+    hoped_for = [each.gives_up_at for each in sources if each.state != "failed"]
+    return max(_known(hoped_for), default=None) if None not in hoped_for else None
 
 
 def _known(times: Iterable[int | None]) -> Sequence[int]:

@@ -24,7 +24,7 @@ CONNECTIONS: Final = 32
 _CONNECT_SECONDS = 3.0
 _SECOND_ADDRESS = 0.25  # seconds after which a host's next address is tried as well
 _EXPLANATION = 2**14  # bytes of an error's text that are read
-_FAULTS = (NotHttp, OSError)  # TimeoutError among them
+_FAULTS = (NotHttp, OSError, UnicodeError)  # TimeoutError among them
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ALWAYS = (("User-Agent", "belvedere"), ("Accept-Encoding", "identity"))  # the bytes of a file as they are stored
 

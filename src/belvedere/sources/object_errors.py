@@ -17,6 +17,8 @@ from belvedere.sources.wire import NotHttp
 
 LONGEST_RETRY_AFTER: Final = 300.0  # seconds; a store that asks for more is asked again all the same
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_REGION = re.compile(r"<Region>([\w-]{1,64})</Region>")
+_ENDPOINT = re.compile(r"<Endpoint>([\w.:-]{1,255})</Endpoint>")
 _WRONG_REGION = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect"}
 )
@@ -32,6 +34,7 @@ def refused(
     where, name = (f"obs://{location.bucket}/{key}" if key else describe(location)), f"The object store {store.name!r}"
     return (
         _missing(status, code, location, where, key)
+        or _elsewhere(status, code, text, headers, location, store)
         or _denied(status, code, where, name, anonymous=not store.access_key)
         or _unavailable(status, code, name, _retry_after(headers.get("retry-after", "")))
     )
@@ -64,10 +67,22 @@ def _missing(status: int, code: str, location: ObjectLocation, where: str, key: 
         return SourceMissing(ReasonCode.NO_SUCH_BUCKET, text)
     if status == 404:
         return SourceMissing(ReasonCode.NO_SUCH_PATH, f"{where} does not exist any more.")
-    if code in _WRONG_REGION or 300 <= status < 400:
-        text = f"The bucket {location.bucket!r} is elsewhere. Set the store's endpoint and region to the bucket's."
-        return SourceMissing(ReasonCode.WRONG_ENDPOINT, text)
     return None
+
+
+def _elsewhere(
+    status: int, code: str, text: str, headers: Mapping[str, str], location: ObjectLocation, store: ObjectStore
+) -> SourceError | None:
+    """Stores answer in one of several ways when they are asked for a bucket of another region; some say of which."""
+    if code not in _WRONG_REGION and not 300 <= status < 400:
+        return None
+    there, at = _REGION.search(text), _ENDPOINT.search(text)
+    region = there[1] if there else headers.get("x-amz-bucket-region", "")
+    found = f"in the region {region!r}" if region else "elsewhere"
+    reached = f", reached at {at[1]}" if at else ""
+    told = f"The bucket {location.bucket!r} is {found}{reached}; we asked the object store {store.name!r} for it"
+    todo = "Set the store's region and endpoint to the bucket's."
+    return SourceMissing(ReasonCode.WRONG_ENDPOINT, f"{told} with the region {store.region!r}. {todo}")
 
 
 def _denied(status: int, code: str, where: str, name: str, *, anonymous: bool) -> SourceError | None:
@@ -112,7 +127,7 @@ _BROKEN: tuple[tuple[tuple[type[Exception], ...], ReasonCode, str], ...] = (
     ),
     ((ssl.SSLError,), ReasonCode.WRONG_ENDPOINT, "does not speak https. Check its endpoint."),
     (
-        (socket.gaierror,),
+        (socket.gaierror, UnicodeError),  # the latter for what can't even be spelt as a name
         ReasonCode.SOURCE_UNREACHABLE,
         "can't be found: its host name is unknown. Check the store's endpoint.",
     ),

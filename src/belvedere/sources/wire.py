@@ -23,9 +23,8 @@ _GATHERED: Final = 2**20  # bytes that are handed on together; a connection hold
 _TICK: Final = 0.5  # seconds; what has come is handed on so often, however little it is
 _SILENCE: Final = 20.0  # seconds; a limit on a whole answer would cut long ones
 _LONGEST_HEAD: Final = 2**16  # bytes
-_HEADERS: Final = {  # what anybody asks for; stores send a dozen others
-    name.encode(): name for name in ("content-length", "content-range", "etag", "retry-after", "transfer-encoding")
-}
+_KNOWN: Final = "content-length content-range etag retry-after transfer-encoding x-amz-bucket-region"
+_HEADERS: Final = {name.encode(): name for name in _KNOWN.split()}  # what anybody asks for, of some dozen that come
 ROOM: Final = 2**18  # bytes received at once
 _DRAINS: Final = ThreadPoolExecutor(16, thread_name_prefix="drain")  # apart from the threads that only write
 _PEN: Final = Pen()

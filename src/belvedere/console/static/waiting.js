@@ -21,6 +21,7 @@
     write(part("title"), view.title);
     write(part("sentence"), view.sentence);
     write(part("detail"), view.detail);
+    write(part("outlook"), view.outlook);
     const bar = part("progress");
     if (!bar) return;
     if (view.done === null) bar.removeAttribute("value");
