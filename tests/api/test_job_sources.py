@@ -59,7 +59,7 @@ async def test_sources_are_attached_and_detached_while_it_runs(api: Api) -> None
     assert (details["attempt"], details["status_name"], details["train_url"]) == (1, "RUNNING", "/bucket/b-*/")
     told: list[Event] = list(await api.store.events(job_id))
     assert [event.text for event in told if event.kind == "sources-changed"] == [
-        "Attached log sources: a, b. Detached log sources: /bucket/a/.", "Detached log sources: a.",
+        "Attached log sources: b. The runs of /bucket/a/ are shown below a/ now.", "Detached log sources: a.",
     ]  # fmt: skip
 
 

@@ -111,6 +111,18 @@ def test_a_pattern_picks_up_a_new_experiment_and_latest_keeps_to_the_newest(benc
     bench.wait_for_runs(job, "all/exp-1/train", "all/exp-2/train", "all/exp-3/train", "newest/exp-3/train")
 
 
+def test_a_star_that_a_train_url_meant_goes_on_to_mean_itself_beside_others(bench: Bench) -> None:
+    for run in ("exp-*/train", "exp-1/eval", "late/train"):
+        bench.put(run)
+    job = bench.service.run("literal", bench.url("exp-*/"))
+    bench.wait_for_runs(job, "train")
+    before = {"name": "before", "url": bench.url("exp-*/")}
+    assert bench.put_sources(job, before, {"name": "late", "url": bench.url("late/")}).status_code == 200
+    bench.wait_for_runs(job, "before/train", "late/train")
+    assert bench.put_sources(job, before).status_code == 200
+    bench.wait_for_runs(job, "before/train")
+
+
 def test_patterns_choose_of_what_is_there(bench: Bench) -> None:
     for run in ("a/train", "a/eval", "b/train", "b/debug/train"):
         bench.put(f"runs/{run}")

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import QUICK
 from tests.support import slow_calls
 from tests.support.logs import write_log
-from tests.support.service import BelvedereProcess, running_service
+from tests.support.service import BelvedereProcess, running_service, wait_until
 
 pytestmark = pytest.mark.e2e
 MANY = 20  # more than any pool of threads that others need has
@@ -68,6 +68,26 @@ def test_its_job_can_be_stopped_and_waits_when_it_is_restarted(
     assert told["status"] not in (8, 22)
     (logs / "hangs").unlink()
     assert service.wait_for_status(stuck["job_id"], 8)["reason"] is None
+
+
+def test_it_keeps_nothing_from_the_other_sources_of_its_job(service: BelvedereProcess, logs: Path) -> None:
+    sources = [{"name": name, "url": str(logs / name)} for name in ("hanging", "quick")]
+    job = service.ask("POST", "", {"job_name": "both", "sources": sources}).json()
+    service.wait_for_status(job["job_id"], 8)
+    service.act(job["job_id"], "stop")
+    service.wait_for_status(job["job_id"], 12)
+    (logs / "hangs").touch()
+    try:
+        service.act(job["job_id"], "restart")
+        service.wait_for_status(job["job_id"], 8)
+        assert len(service.curve(job["service_url"], run="quick")) == 5
+        told = service.wait_for_reason(job["job_id"], "SOURCE_UNREACHABLE")
+        assert [each["reason"] is not None for each in told["sources"]] == [True, False]
+        assert "does not answer" in told["sources"][0]["reason"]["text"]
+    finally:
+        (logs / "hangs").unlink()
+    service.wait_for_reason(job["job_id"], None)
+    wait_until(lambda: len(service.curve(job["service_url"], run="hanging")) == 5)
 
 
 def test_the_service_ends_while_it_hangs(tmp_path: Path, logs: Path) -> None:

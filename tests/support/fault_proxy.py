@@ -86,8 +86,10 @@ class FaultProxy:
     async def _answer(self, head: bytes, writer: asyncio.StreamWriter, fault: Fault) -> None:
         if fault.status is not None:
             wait = f"Retry-After: {fault.retry_after}\r\n" if fault.retry_after is not None else ""
-            head = f"HTTP/1.1 {fault.status} No\r\n{wait}Content-Length: {len(fault.body)}\r\nConnection: close\r\n\r\n"
-            writer.write(f"{head}{fault.body}".encode())
+            refusal = (
+                f"HTTP/1.1 {fault.status} No\r\n{wait}Content-Length: {len(fault.body)}\r\nConnection: close\r\n\r\n"
+            )
+            writer.write(f"{refusal}{fault.body}".encode())
             await writer.drain()
             return
         line = head.partition(b"\r\n")[0]

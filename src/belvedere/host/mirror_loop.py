@@ -20,12 +20,15 @@ from belvedere.host.mirror_plan import Held
 from belvedere.host.mirror_quota import Share
 from belvedere.sources.base import LogSource, Meter, SourceDenied, SourceError, SourceMissing
 from belvedere.sources.folder import FolderSource
+from belvedere.sources.hanging import within
 from belvedere.sources.location import FolderLocation, Location
 from belvedere.sources.pouring import in_thread
 from belvedere.sources.selecting import EVERYTHING
 from belvedere.viewers.base import ViewerType
 
 _NO_ROOM: Final = frozenset({ReasonCode.DISK_FULL, ReasonCode.MIRROR_QUOTA})
+_ANSWERS_WITHIN: Final = 0.5  # seconds; others' logs may be shown meanwhile
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,11 +77,12 @@ class SharedMirror:
 
     @property
     def elsewhere(self) -> Sequence[Path]:
-        """The folder of logs that are shown in place; nothing where they are copied."""
+        """The folder of logs that are shown in place; nothing where they are copied, or while it does not answer."""
         if not isinstance(self._location, FolderLocation):
             return ()
         with suppress(OSError, RuntimeError):
-            path = Path(self._location.path).resolve(strict=True)
+            named = self._location.path
+            path = within(named, lambda: Path(named).resolve(strict=True), _ANSWERS_WITHIN)
             if path.is_relative_to(self._location.root):
                 return (path,)
         return ()

@@ -56,7 +56,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 async def list_wanted(source: LogSource, viewer: ViewerType, selection: Selection = EVERYTHING) -> Listing:
     """One walk through the source's listing, keeping only what viewer and user want. Raises SourceError."""
     wanted: list[Entry] = []
-    census = Census(lambda key: _logs_of_another(key, viewer))
+    others = [each for each in viewer_types().values() if each.logs != viewer.logs]
+    census = Census(lambda key: _logs_of_another(key, viewer, others))
     async with aclosing(source.list()) as pages:
         async for page in pages:
             wanted += [entry for entry in page if viewer.wants(entry.key) and is_wanted(selection, entry.key)]
@@ -65,12 +66,10 @@ async def list_wanted(source: LogSource, viewer: ViewerType, selection: Selectio
     return Listing(entries=entries, skipped=skipped, census=census, remark=source.remark)
 
 
-def _logs_of_another(key: str, viewer: ViewerType) -> OtherLogs | None:
+def _logs_of_another(key: str, viewer: ViewerType, others: Sequence[ViewerType]) -> OtherLogs | None:
     """Whose logs a file is of, where the viewer itself doesn't want it. Versions of a viewer share its logs."""
-    if viewer.wants(key):
-        return None
-    other = next((each for each in viewer_types().values() if each.is_log(key)), None)
-    return OtherLogs(viewer=other.name, called=other.logs) if other and other.logs != viewer.logs else None
+    other = next((each for each in others if each.is_log(key)), None)
+    return OtherLogs(viewer=other.name, called=other.logs) if other and not viewer.wants(key) else None
 
 
 class Pass:

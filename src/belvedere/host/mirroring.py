@@ -36,7 +36,7 @@ class Mirror(Protocol):
 
     @property
     def elsewhere(self) -> Sequence[Path]:
-        """Folders that links in `folder` lead into, where they really are now; those that exist. Blocks."""
+        """Folders that links in `folder` lead into, where they really are now; those that answer. Blocks, not long."""
         ...
 
     @property

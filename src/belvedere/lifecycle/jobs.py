@@ -72,8 +72,8 @@ class Visibility(StrEnum):
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where some of a job's logs lie, and which of them are shown. `store`: see `Job.store`.
 
-    `name`: what its runs are shown below; "" only where it is the sole one. In `url`, ``*`` is a pattern, unlike in
-    `Job.train_url`. `latest`: see `sources.selecting`.
+    `name`: what its runs are shown below; "" only where it is the sole one. In `url`, ``*`` is a pattern unless it is
+    `literal`: it came as a job's `train_url`. `latest`: see `sources.selecting`.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     latest: int | None = None
+    literal: bool = False
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +138,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def sources_of(job: Job) -> tuple[Source, ...]:
     """The job's log sources, at least one."""
-    return job.sources or (Source(name="", url=job.train_url, store=job.store),)
+    return job.sources or (Source(name="", url=job.train_url, store=job.store, literal="*" in job.train_url),)
 
 
 def urls_of(job: Job) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ The settings say which folders, the catalog which stores.
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from belvedere.contract.decoding import shown
@@ -19,7 +19,7 @@ from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
 from belvedere.sources.base import SourceError, SourceUnavailable
 from belvedere.sources.browsing import Look, NoMarker, browse
-from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, refusal
+from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, locate_unseen, refusal
 from belvedere.sources.location import (
     DEFAULT_STORE,
     FolderLocation,
@@ -34,6 +34,8 @@ from belvedere.sources.opening import open_source
 from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.registry import viewer_types
+
+Locate = Callable[..., Coroutine[None, None, Location]]
 
 _UNDECIDED = "?"  # no store's name: stands for "one of several" until it is known that one is needed at all
 _BROWSE_SECONDS = 15.0
@@ -93,34 +95,35 @@ class Locator:
     async def of_job(self, job: Job) -> tuple[SourceSpec, ...]:
         """Where a job's logs lie. Raises SourceError if the settings no longer allow any of it.
 
-        Raises SourceUnavailable if a folder does not answer: without it nobody knows what its name leads to.
+        Raises SourceUnavailable if its only source is a folder that does not answer. One of several is read as it is
+        written: the others need not wait for it.
         """
         sources = sources_of(job)
         visible = await self._catalog.visible(job.project_id) if any(source.store for source in sources) else {}
-        found: list[SourceSpec] = []
-        refusals: list[SourceError] = []
-        for source in sources:
-            try:
-                location = await self._of_source(source, visible, is_pattern=bool(job.sources))
-                found.append(SourceSpec(name=source.name, location=location))
-            except SourceUnavailable:
-                raise
-            except SourceError as error:
-                found.append(SourceSpec(name=source.name, reason=error.reason))
-                refusals.append(error)
-        if len(refusals) == len(sources):
-            raise refusals[0]
+        find = locate if len(sources) == 1 else locate_unseen
+        found = await asyncio.gather(*(self._spec(source, visible, find) for source in sources))
+        if len(sources) > 1 and all(spec.location is None for spec in found):
+            reason = next(spec.reason for spec in found if spec.reason)
+            raise SourceError(reason.code, reason.text)
         return tuple(found)
 
-    async def _of_source(self, source: Source, visible: Mapping[str, ObjectStore], *, is_pattern: bool) -> Location:
+    async def _spec(self, source: Source, visible: Mapping[str, ObjectStore], find: Locate) -> SourceSpec:
+        try:
+            return SourceSpec(name=source.name, location=await self._of_source(source, visible, find))
+        except SourceError as error:
+            if find is locate:
+                raise
+            return SourceSpec(name=source.name, reason=error.reason)
+
+    async def _of_source(self, source: Source, visible: Mapping[str, ObjectStore], find: Locate) -> Location:
         if source.store and source.store not in visible:
             text = f"The log store {source.store!r} is gone, or its keys can't be decrypted. Add it again, or its keys."
             raise SourceError(ReasonCode.STORE_NOT_CONFIGURED, text)
         # What was a folder stays one, also when a store has been added since under which /a/b/ would be a bucket.
         names = (visible[source.store].key,) if source.store else ()
         try:
-            above, folders = split_pattern(source.url) if is_pattern else (source.url, "")
-            location = await locate(above, log_roots=self._roots, stores=names)
+            above, folders = (source.url, "") if source.literal else split_pattern(source.url)
+            location = await find(above, log_roots=self._roots, stores=names)
         except Unavailable as error:
             raise SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, error.message) from error
         except BelvedereError as error:
@@ -192,6 +195,6 @@ async def resolve(host: str) -> Sequence[str]:
     """See `service.log_stores.Resolve`."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter: it can be no host's name
         return []
     return [str(address[0]) for *_, address in found]

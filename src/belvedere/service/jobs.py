@@ -196,7 +196,7 @@ class JobService:
             who.require(Permission.UPDATE)
             known = sources_of(await self.find(who, job_id))
             checked = await check_sources(self._places, who.project_id, wanted, known)
-            settled = requests.settled_sources(wanted, [each.store for each in checked])
+            settled = requests.settled_sources(wanted, [each.store for each in checked], known)
 
             def change(job: Job, now: datetime) -> Job:
                 changed = requests.with_sources(job, settled, now)

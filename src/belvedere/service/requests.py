@@ -43,8 +43,14 @@ def new_job(who: Principal, request: ValidCreate, stores: Sequence[str]) -> NewJ
     )
 
 
-def settled_sources(sources: Sequence[ValidSource], stores: Iterable[str]) -> tuple[Source, ...]:
-    """The sources as they are kept, each with the store that it was found to lie in."""
+def settled_sources(
+    sources: Sequence[ValidSource], stores: Iterable[str], known: Sequence[Source] = ()
+) -> tuple[Source, ...]:
+    """The sources as they are kept, each with the store that it was found to lie in.
+
+    What a `known` one names literally goes on to mean that, whatever it is called now.
+    """
+    literal = {(source.url, source.store) for source in known if source.literal}
     return tuple(
         Source(
             name=source.name,
@@ -53,6 +59,7 @@ def settled_sources(sources: Sequence[ValidSource], stores: Iterable[str]) -> tu
             include=source.include,
             exclude=source.exclude,
             latest=source.latest,
+            literal=(source.url, store) in literal,
         )
         for source, store in zip(sources, stores, strict=False)
     )
@@ -106,12 +113,19 @@ def told_of_sources(before: Job, after: Job) -> str:
     """What became of a job's sources, for its history."""
     old = {source.name: source for source in sources_of(before)}
     new = {source.name: source for source in sources_of(after)}
+    gone = {replace(old[name], name=""): name for name in old if name not in new}
+    moved = {
+        name: was for name in new if name not in old and (was := gone.get(replace(new[name], name=""))) is not None
+    }
     groups = {
-        "Attached": [name or after.train_url for name in new if name not in old],
+        "Attached": [name or after.train_url for name in new if name not in old and name not in moved],
         "Changed": [name or after.train_url for name in new if name in old and new[name] != old[name]],
-        "Detached": [name or before.train_url for name in old if name not in new],
+        "Detached": [name or before.train_url for name in old if name not in new and name not in moved.values()],
     }
     told = [f"{word} log sources: {', '.join(names)}." for word, names in groups.items() if names]
+    told += [
+        f"The runs of {new[name].url} are shown {f'below {name}/' if name else 'as they are'} now." for name in moved
+    ]
     return " ".join(told) or "A user put its log sources in another order."
 
 

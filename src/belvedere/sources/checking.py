@@ -10,12 +10,20 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.sources.base import LogSource, SourceDenied, SourceError, SourceMissing, SourceUnavailable
 from belvedere.sources.census import Census, nothing_to_show
 from belvedere.sources.hanging import beside
-from belvedere.sources.location import FolderRequest, Location, describe, parse_train_url, resolve_folder
+from belvedere.sources.location import (
+    FolderLocation,
+    FolderRequest,
+    Location,
+    describe,
+    parse_train_url,
+    resolve_folder,
+)
 from belvedere.sources.opening import open_source
 from belvedere.sources.stores import ObjectStore
 
 NO_SUCH_BUCKET = "ModelArts.4311"
 _RESOLVE_SECONDS = 2.0
+_AT_ONCE_SECONDS = 0.5
 _CODE_OF = {ReasonCode.NO_SUCH_BUCKET: NO_SUCH_BUCKET, ReasonCode.NO_SUCH_PATH: "ModelArts.4312"}
 
 
@@ -32,6 +40,21 @@ async def locate(train_url: str, *, log_roots: Sequence[str], stores: Sequence[s
     except OSError as error:
         text = f"The folder {found.text} does not answer: its file system hangs, or is very slow. Try again later."
         raise Unavailable(text) from error
+
+
+async def locate_unseen(train_url: str, *, log_roots: Sequence[str], stores: Sequence[str]) -> Location:
+    """As `locate`; a folder that does not answer at once is taken as it is written.
+
+    Whoever reads it finds out where its links lead, and refuses what lies outside of its root.
+    """
+    found = parse_train_url(train_url, log_roots=log_roots, stores=stores)
+    if not isinstance(found, FolderRequest):
+        return found
+    try:
+        return await beside(train_url, partial(resolve_folder, found), _AT_ONCE_SECONDS)
+    except OSError:
+        root, path = found.candidates[0]
+        return FolderLocation(path=path, root=root)
 
 
 async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: float = 2.0) -> Reason | None:

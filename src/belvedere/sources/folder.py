@@ -23,6 +23,7 @@ _LINKED_FOLDERS = 4  # symlinked folders along one path: enough for "latest", to
 _AT_ONCE = 4  # file calls of one source
 _PAGE_SECONDS = 1.0  # after which a page goes out as it is: many slow calls in a row are no hanging one
 _PATIENCE = 60.0  # seconds for a page, or for a piece of a file
+_FIRST_PATIENCE = 10.0  # for the first look, which is a quick one
 
 _Result = TypeVar("_Result")
 
@@ -43,7 +44,7 @@ class FolderSource:
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def probe(self) -> None:
-        await self._in_thread(self._look, self._patience)
+        await self._in_thread(self._look, min(self._patience, _FIRST_PATIENCE))
 
     async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         await self.probe()
@@ -183,6 +184,9 @@ class FolderSource:
             return SourceDenied(ReasonCode.SOURCE_FORBIDDEN, text)
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return SourceMissing(ReasonCode.NO_SUCH_PATH, f"{where} or a file in it does not exist any more.")
+        if isinstance(error, TimeoutError):
+            text = f"{where} does not answer: its file system hangs, or is very slow. It is tried again."
+            return SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, text)
         text = f"{where} can't be read: {error.strerror or 'input/output error'}. It is tried again."
         return SourceUnavailable(ReasonCode.SOURCE_ERROR, text)
 

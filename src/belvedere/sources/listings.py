@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
@@ -56,5 +57,10 @@ def _fields(parent: Iterable[Element]) -> dict[str, str]:
 
 
 def _name(element: Element) -> str:
+    return _local_name(element.tag)
+
+
+@lru_cache(maxsize=64)
+def _local_name(tag: str) -> str:
     """Without the namespace, which differs from store to store."""
-    return element.tag.rpartition("}")[2]
+    return tag.rpartition("}")[2]

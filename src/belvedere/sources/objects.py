@@ -67,16 +67,29 @@ class ObjectSource:
         return self.below(self._prefix)
 
     async def below(self, prefix: str) -> AsyncGenerator[Sequence[Entry], None]:
-        """All files below another prefix than ours; their keys are relative to ours all the same."""
-        follow: Mapping[str, str] = {}
-        while True:
-            page = await self.page({"prefix": prefix, "max-keys": str(_PAGE), **follow})
-            yield [_relative(entry, self._prefix) for entry in page.entries if entry.key.startswith(prefix)]
-            if not page.next_token:
-                return
-            if follow.get("continuation-token") == page.next_token:
-                raise not_a_store(self._store)  # it would go on for ever
-            follow = {"continuation-token": page.next_token}
+        """All files below another prefix than ours; their keys are relative to ours all the same.
+
+        From the second page on the next one is on its way while somebody looks at one. Many want the first one alone.
+        """
+        asked = {"prefix": prefix, "max-keys": str(_PAGE)}
+        page, pages = await self.page(asked), 1
+        ahead: asyncio.Task[Page] | None = None
+        try:
+            while True:
+                token = page.next_token
+                if token and pages > 1:
+                    ahead = asyncio.create_task(self.page({**asked, "continuation-token": token}))
+                yield [_relative(entry, self._prefix) for entry in page.entries if entry.key.startswith(prefix)]
+                if not token:
+                    return
+                page = await (ahead or self.page({**asked, "continuation-token": token}))
+                ahead, pages = None, pages + 1
+                if page.next_token == token:
+                    raise not_a_store(self._store)  # it would go on for ever
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
 
     def read(self, key: str, start: int, end: int) -> AsyncGenerator[Chunk, None]:
         if end - start <= PART:
