@@ -52,6 +52,12 @@ async def test_strangers_scripts_get_the_error_body(rest: str) -> None:
         assert (await answer.json())["error_code"] == "ModelArts.0201"
 
 
+async def test_a_signature_is_told_what_is_taken_instead() -> None:
+    headers = {"Authorization": "SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature=0"}
+    async with open_stage() as made, made.client.get(made.url("/x"), headers=headers) as answer:
+        assert (answer.status, "/ticket" in (await answer.json())["error_msg"]) == (401, True)
+
+
 async def test_a_wrong_token_is_told_so() -> None:
     async with open_stage() as made, made.client.get(made.url("/x"), headers={"X-Auth-Token": "wrong"}) as answer:
         assert (answer.status, (await answer.json())["error_code"]) == (401, "ModelArts.0203")

@@ -130,7 +130,7 @@ class Stage:
             audit=audit,
         )
         self.tokens, self.keys, self.ring = those.tokens, those.keys, those.ring
-        routes = console_routes(
+        self.routes = console_routes(
             jobs=self.jobs,
             shares=self.shares,
             entrance=self.tokens,
@@ -139,7 +139,7 @@ class Stage:
             board=self.board,
             desk=desk,
         )
-        transport = httpx2.ASGITransport(app=Starlette(routes=routes))
+        transport = httpx2.ASGITransport(app=Starlette(routes=self.routes))
         self.client = httpx2.AsyncClient(transport=transport, base_url=ORIGIN)
 
     def told(self) -> list[tuple[str, str]]:

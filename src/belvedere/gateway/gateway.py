@@ -38,6 +38,7 @@ from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
 from belvedere.gateway.visitors import Visitors
 from belvedere.gateway.watching import Watch
+from belvedere.identity.signatures import is_signed
 from belvedere.runtimes.board import Board
 from belvedere.viewers.base import ReadsByPost
 from belvedere.viewers.environments import Environments
@@ -262,10 +263,15 @@ class Gateway:
         if "X-Auth-Token" in request.headers:
             return await self._guard.turn_away(request)
         return answers.problem(
-            401, AuthenticationError.code, "Nobody is signed in: send a token in the X-Auth-Token header."
+            401, AuthenticationError.code, _BY_LINK if is_signed(request.headers.get("Authorization", "")) else _NOBODY
         )
 
 
+_NOBODY: Final = "Nobody is signed in: send a token in the X-Auth-Token header."
+_BY_LINK: Final = (
+    "Signatures are taken by the API alone. Ask it for a link to this job, by POST …/{job_id}/ticket, and follow that, "
+    "or send a token in the X-Auth-Token header."
+)
 _NOT_OUR_NAME: Final = (
     "This service does not go by the name in the Host header. Use its public URL, "
     "or add the name to the allowed hosts in its settings."

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import gc
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -83,6 +84,7 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
 
     `cautions`: what the operator should know of the settings; they are logged.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold tokens and keys; whatever we start inherits it
     spare_memory()
     gc.freeze()  # what was imported stays: no collection has to look at it again
     configure_logging(log_format=settings.log_format, level=settings.log_level)
