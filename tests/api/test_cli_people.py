@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from belvedere.cli.main import run
+from belvedere.identity.records import Outsider
 from tests.support.api import OTHER_PROJECT, PROJECT
 from tests.support.served import ServedApi, served_api
 
@@ -148,3 +149,14 @@ def test_a_project_that_one_may_not_enter_is_as_absent_as_none(
 def test_an_administrator_who_is_no_member_is_told_so(cli: Words) -> None:
     lines = cli("project", "list")[1].splitlines()
     assert all("administrator" in line for line in lines[1:] if line.strip())
+
+
+def test_a_user_of_the_provider_needs_no_password_and_is_untied(cli: Words, served: ServedApi) -> None:
+    assert cli("user", "add", "ann", "--no-password")[0] == 0
+    assert "not at all" in cli("user", "list")[1]
+    her = Outsider(issuer="https://id.example", subject="1")
+    assert served.do(served.api.identities.add_outsider(her, "ann"))
+    assert "provider" in cli("user", "list")[1]
+    assert cli("user", "untie", "ann")[0] == 0
+    assert served.do(served.api.identities.find_outsider(her)) is None
+    assert "provider" not in cli("user", "list")[1]

@@ -234,3 +234,12 @@ async def test_the_same_subject_of_another_issuer_is_somebody_else(store: Identi
     other = replace(HER, issuer="https://other.example")
     assert await store.find_outsider(other) is None
     assert await store.add_outsider(other, "ann")
+
+
+async def test_whoever_is_untied_is_nobody_until_they_are_tied_anew(store: IdentityStore) -> None:
+    await enrol(store, "ann", role=None)
+    await store.add_outsider(HER, "ann")
+    assert await store.users_outside() == {"ann"}
+    assert await store.remove_outsiders("ann") == 1
+    assert (await store.users_outside(), await store.find_outsider(HER)) == (frozenset(), None)
+    assert await store.add_outsider(replace(HER, subject="2"), "ann")

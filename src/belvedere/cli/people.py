@@ -12,6 +12,7 @@ user = LazyGroup(
         "list": ("belvedere.cli.user_commands:list_users", "List all users."),
         "disable": ("belvedere.cli.user_commands:disable", "End all that is a user's, at once."),
         "enable": ("belvedere.cli.user_commands:enable", "Let a disabled user sign in again."),
+        "untie": ("belvedere.cli.user_commands:untie", "Forget who a user is at the OpenID provider."),
         "password": ("belvedere.cli.user_commands:password", "Set a user's password, or change one's own."),
         "whoami": ("belvedere.cli.user_commands:whoami", "Say who the token belongs to, and what they may do."),
     },

@@ -17,7 +17,7 @@ _REMEDIES = {
     Exit.NO_SUCH_JOB: "`belvedere user list` shows the users.",
     Exit.REFUSED: "`belvedere user list` shows the users.",
 }
-_HEADERS = ("USER", "KIND", "PASSWORD", "STATE")
+_HEADERS = ("USER", "KIND", "SIGNS IN BY", "STATE")
 
 _name = click.argument("name")
 
@@ -25,15 +25,16 @@ _name = click.argument("name")
 @click.command()
 @_name
 @click.option("--service", is_flag=True, help="A service account: no password, but keys (`belvedere key add`).")
+@click.option("--no-password", is_flag=True, help="They sign in at the OpenID provider.")
 @click.option("--administrator", is_flag=True, help="May do everything everywhere.")
 @options.output_option
 @options.connection_options
-def add(*, flags: Flags, name: str, service: bool, administrator: bool, output: Format) -> None:
+def add(*, flags: Flags, name: str, service: bool, no_password: bool, administrator: bool, output: Format) -> None:
     """Add the user NAME. Give them a role by `belvedere project grant`.
 
     The password is asked for, or read from standard input, or taken from BELVEDERE_PASSWORD.
     """
-    password = None if service else _new_password()
+    password = None if service or no_password else _new_password()
     wanted = AddUser(name=name, password=password, service=service, administrator=administrator)
     with connected(flags, _REMEDIES) as client:
         made = client.people.add_user(wanted)
@@ -72,6 +73,19 @@ def enable(*, flags: Flags, name: str, output: Format) -> None:
 
 
 @click.command()
+@_name
+@options.output_option
+@options.connection_options
+def untie(*, flags: Flags, name: str, output: Format) -> None:
+    """Forget who NAME is at the OpenID provider.
+
+    Their sessions end. Who signs in there by that name next is tied to it anew.
+    """
+    with connected(flags, _REMEDIES) as client:
+        _say(client.people.change_user(name, ChangeUser(outside=False)), f"{name} is tied to nobody any more.", output)
+
+
+@click.command()
 @click.argument("name", required=False)
 @options.connection_options
 def password(*, flags: Flags, name: str | None) -> None:
@@ -101,7 +115,8 @@ def whoami(*, flags: Flags, output: Format) -> None:
         return
     what = "administrator" if me.administrator else me.role or "no role"
     click.echo(f"{me.user}, {what} in project {me.project_id}")
-    print_table(("PROJECT", "ID", "ROLE"), [(each.name, each.id, each.role or "") for each in me.projects])
+    rows = [(each.name, each.id, each.role or "administrator") for each in me.projects]
+    print_table(("PROJECT", "ID", "ROLE"), rows)
 
 
 def _enable(flags: Flags, name: str, output: Format, *, enabled: bool, text: str) -> None:
@@ -130,7 +145,12 @@ def _new_password() -> str:
 
 def _row(user: UserShown) -> tuple[str, ...]:
     kind = "service" if user.service else "administrator" if user.administrator else "user"
-    return (user.name, kind, "yes" if user.has_password else "no", "enabled" if user.enabled else "disabled")
+    return (user.name, kind, _ways(user), "enabled" if user.enabled else "disabled")
+
+
+def _ways(user: UserShown) -> str:
+    """How they sign in by hand."""
+    return " and ".join(["password"] * user.has_password + ["provider"] * user.outside) or "not at all"
 
 
 def _say(user: UserShown, text: str, output: Format) -> None:

@@ -59,6 +59,7 @@ class ChangeUser(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     administrator: bool | UnsetType = UNSET
     password: NewPassword | UnsetType = UNSET
+    outside: Literal[False] | UnsetType = UNSET  # who they are at the OpenID provider is forgotten
 
     def __repr__(self) -> str:
         return "ChangeUser()"
@@ -74,6 +75,7 @@ class UserShown(msgspec.Struct, frozen=True, kw_only=True):
     administrator: bool
     service: bool
     has_password: bool
+    outside: bool  # somebody of the OpenID provider signs in as this user
     create_time: int
 
 

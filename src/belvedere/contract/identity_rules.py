@@ -1,9 +1,9 @@
 """The rules of requests about users and projects. Pure. No error repeats a password."""
 
 import re
-from typing import Final
+from typing import Final, Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from belvedere.contract.decoding import JsonObject, json_object, missing, refuse, shown, text_of
 from belvedere.contract.errors import RequestError
@@ -60,10 +60,22 @@ def change_user_request(body: bytes) -> ChangeUser:
         enabled=UNSET if enabled is None else enabled,
         administrator=UNSET if administrator is None else administrator,
         password=_new_password(raw, "password") or UNSET,
+        outside=_forgotten(raw, "outside"),
     )
     if change == ChangeUser():
-        raise missing("enabled", "true or false (or one of administrator, password)")
+        raise missing("enabled", "true or false (or one of administrator, password, outside)")
     return change
+
+
+def _forgotten(raw: JsonObject, field: str) -> Literal[False] | UnsetType:
+    value = raw.get(field)
+    if value is None:
+        return UNSET
+    if value is not False:
+        raise refuse(
+            field, "false, or nothing: a user is tied to a person of the provider by that one's sign-in", value
+        )
+    return False
 
 
 def change_password_request(body: bytes) -> ChangePassword:

@@ -194,6 +194,14 @@ class IdentityStore(Protocol):
         """From now on this is that user; False, and nothing changes, if either of them is taken."""
         ...
 
+    async def remove_outsiders(self, user: str) -> int:
+        """Nobody of a provider is that user any more; how many there were."""
+        ...
+
+    async def users_outside(self) -> frozenset[str]:
+        """The users that somebody of a provider is."""
+        ...
+
     # Members
 
     async def put_member(self, member: Member) -> None:

@@ -84,12 +84,13 @@ class IdentityService:
     async def users(self, who: Caller) -> wire.UserList:
         """All users."""
         who.require(Permission.USERS)
-        return wire.UserList(users=[_shown(user) for user in await self._store.users()])
+        outside = await self._store.users_outside()
+        return wire.UserList(users=[_shown(user, outside) for user in await self._store.users()])
 
     async def user(self, who: Caller, name: str) -> wire.UserShown:
         """One of them. Raises NotFound."""
         who.require(Permission.USERS)
-        return _shown(await self._user(name))
+        return _shown(await self._user(name), await self._store.users_outside())
 
     async def add_user(self, who: Caller, request: wire.AddUser) -> wire.UserShown:
         """A new user. Raises Conflict."""
@@ -106,7 +107,7 @@ class IdentityService:
                 user = await self._with_password(user, request.password)
             if not await self._store.add_user(user):
                 raise Conflict(f"name: there is a user named {user.name} already. Names are never given to another.")
-            return _shown(user)
+            return _shown(user, frozenset())
 
     async def change_user(self, who: Caller, name: str, change: wire.ChangeUser) -> wire.UserShown:
         """Change a user; tokens and sessions end with a new password, and all at once when disabled.
@@ -125,9 +126,11 @@ class IdentityService:
                 is_enabled=user.is_enabled if change.enabled is UNSET else change.enabled,
                 is_administrator=user.is_administrator if change.administrator is UNSET else change.administrator,
             )
-            ends = change.password is not UNSET or not changed.is_enabled
+            ends = change.password is not UNSET or change.outside is False or not changed.is_enabled
             await self._write(changed, ends_sessions=ends)
-            return _shown(changed)
+            if change.outside is False:
+                await self._store.remove_outsiders(name)
+            return _shown(changed, await self._store.users_outside())
 
     # Projects
 
@@ -224,7 +227,7 @@ def _words_of(request: wire.AddUser | wire.ChangeUser) -> str:
     return " ".join(f"{name}={str(value).lower()}" for name, value in told.items())
 
 
-def _shown(user: User) -> wire.UserShown:
+def _shown(user: User, outside: frozenset[str]) -> wire.UserShown:
     return wire.UserShown(
         id=user.id,
         name=user.name,
@@ -232,6 +235,7 @@ def _shown(user: User) -> wire.UserShown:
         administrator=user.is_administrator,
         service=user.is_service,
         has_password=bool(user.password_hash),
+        outside=user.name in outside,
         create_time=epoch_ms(user.created_at),
     )
 

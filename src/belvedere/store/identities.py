@@ -63,6 +63,13 @@ class SqlIdentityStore(SqlAccessKeys):
     async def add_outsider(self, outsider: Outsider, user: str) -> bool:
         return await self._database.write(partial(_add_outsider, outsider=outsider, user=user))
 
+    async def remove_outsiders(self, user: str) -> int:
+        theirs = delete(outsiders).where(outsiders.c.user == user)
+        return await self._database.write(lambda c: c.execute(theirs).rowcount)
+
+    async def users_outside(self) -> frozenset[str]:
+        return await self._database.read(lambda c: frozenset(c.execute(select(outsiders.c.user)).scalars()))
+
     # Members
 
     async def put_member(self, member: Member) -> None:

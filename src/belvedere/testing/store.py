@@ -347,6 +347,15 @@ class MemoryIdentityStore:
         self._outsiders[outsider] = user
         return True
 
+    async def remove_outsiders(self, user: str) -> int:
+        theirs = [each for each, name in self._outsiders.items() if name == user]
+        for each in theirs:
+            del self._outsiders[each]
+        return len(theirs)
+
+    async def users_outside(self) -> frozenset[str]:
+        return frozenset(self._outsiders.values())
+
     async def put_member(self, member: Member) -> None:
         self._members[member.project_id, member.user] = member
 
