@@ -61,3 +61,29 @@ async def test_a_mistyped_address_is_a_page_for_people_and_json_for_scripts(serv
         await expect(page.get_by_role("heading", name="There is no such page")).to_be_visible(timeout=PATIENCE)
         script = await chromium.request.get(f"{service.endpoint}/nope")
         assert (script.status, (await script.json())["is_success"]) == (404, False)
+
+
+async def test_a_key_is_made_and_revoked_by_the_keyboard_alone(service: BelvedereProcess) -> None:
+    async with browser() as chromium:
+        page = await signed_in(chromium, service, "/account")
+        await expect(page.get_by_role("heading", name="admin")).to_be_visible(timeout=PATIENCE)
+        await press_until(page, "New key")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("by hand")
+        await page.keyboard.press("Enter")
+        access = await page.get_by_label("Access key", exact=True).input_value(timeout=PATIENCE)
+        assert len(await page.get_by_label("Secret key").input_value()) == 40
+        await press_until(page, f"Revoke the key {access}, by hand")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("by hand")).to_have_count(0, timeout=PATIENCE)
+
+
+async def press_until(page: Page, name: str) -> None:
+    """Tab on until what has this name is in focus."""
+    focused = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim()"
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        if await page.evaluate(focused) == name:
+            return
+    raise AssertionError(f"no Tab leads to {name}")

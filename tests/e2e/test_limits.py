@@ -18,6 +18,7 @@ from tests.support.service import BelvedereProcess, running_service, wait_until
 
 pytestmark = pytest.mark.e2e
 ROUNDS = 2
+_NO_JOB = "/modelarts2/tensorboard/{}/99/data/runs"
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,15 @@ def test_a_script_with_a_token_wakes_a_sleeping_viewer_and_gets_its_answer(
     wait_until(lambda: not limited.viewers())
     answer = limited.view(job["service_url"], "data/plugin/scalars/scalars", run=".", tag="loss")
     assert (answer.status_code, len(answer.json()) > 0) == (200, True)
+
+
+def test_a_user_who_asks_too_often_has_to_wait_at_both_ports(tmp_path: Path) -> None:
+    with running_service(tmp_path, env={"BELVEDERE_USER_RATE": "1"}) as service:
+        api, viewers = f"{service.endpoint}/v1/identity/me", f"{service.viewer_url}{_NO_JOB.format(service.project_id)}"
+        found = [httpx2.get(each, headers=service.headers) for each in (api, api, *(api, viewers) * 20)]
+    assert [answer.status_code for answer in found[:2]] == [200, 200]
+    held = {answer.url.port for answer in found if answer.status_code == 429 and int(answer.headers["Retry-After"])}
+    assert held == {service.port, service.viewer_port}
 
 
 def test_after_a_kill_amid_changes_the_audit_and_the_changes_agree(tmp_path: Path, logs: Path) -> None:

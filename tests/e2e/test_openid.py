@@ -121,6 +121,7 @@ async def test_whoever_changes_their_mind_there_is_told_so_here(service: Belvede
 def test_whoever_comes_is_led_to_where_they_wanted_to_go(person: Person) -> None:
     back = person.arrive(person.allowed(person.depart("/jobs/7")))
     assert (back.status_code, back.headers["Location"]) == (303, "/jobs/7")
+    assert "Max-Age=43200" in back.headers["Set-Cookie"]
     assert person.is_signed_in()
 
 
