@@ -27,7 +27,7 @@ def provider() -> Iterator[OpenIdProvider]:
 def service(provider: OpenIdProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BelvedereProcess]:
     """It makes users of whoever the provider knows, viewers of the first project."""
     made = BelvedereProcess(tmp_path_factory.mktemp("service"))
-    settings = provider.registered(made, create_users="true", first_project="default")
+    settings = provider.registered(made, create_users="true", first_project="default", require="org=hill")
     made.add_variables({**settings, "BELVEDERE_GUESS_RATE": "0"})
     made.start()
     yield made
@@ -147,6 +147,17 @@ def test_another_person_of_the_same_name_is_not_let_in(
     assert not person.is_signed_in()
     assert other.arrive(other.allowed(other.depart())).status_code == 303
     httpx2.put(users, json={"outside": False}, headers=person.service.headers).raise_for_status()
+
+
+def test_whoever_lacks_what_is_required_is_not_let_in(
+    service: BelvedereProcess, provider: OpenIdProvider, people: People
+) -> None:
+    provider.add_person("olga", preferred_username="olga", org="valley")
+    olga = people(service, "olga")
+    back = olga.arrive(olga.allowed(olga.depart()))
+    assert (back.status_code, "not among those" in back.text, olga.is_signed_in()) == (403, True, False)
+    provider.add_person("olga", preferred_username="olga", org=["valley", "hill"])
+    assert olga.arrive(olga.allowed(olga.depart())).status_code == 303
 
 
 def test_nobody_becomes_the_administrator_by_calling_themselves_so(

@@ -19,7 +19,7 @@ class OpenIdProvider:
         self.issuer = f"http://localhost:{self.port}"
 
     def add_person(self, subject: str, **claims: object) -> None:
-        httpx2.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()
+        httpx2.put(f"{self.issuer}/users/{subject}", json={"org": "hill", **claims}).raise_for_status()
 
     def registered(self, service: BelvedereProcess, **settings: str) -> Mapping[str, str]:
         """The settings of a service that is known to the provider from now on."""

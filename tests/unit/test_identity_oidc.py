@@ -24,6 +24,7 @@ from belvedere.identity.oidc import (
     authorization_url,
     checked_claims,
     checked_issuer,
+    is_wanted,
     name_in,
     new_attempt,
     provider_of,
@@ -143,6 +144,8 @@ def test_an_audience_of_several_is_fine_if_we_are_the_party_that_asked() -> None
     ("said", "claim", "name"),
     [
         ({"preferred_username": "Ann"}, "preferred_username", "ann"),
+        ({"preferred_username": "\u212aelvin"}, "preferred_username", "\u212aelvin"),  # no k
+        ({"preferred_username": "stra\u00dfe"}, "preferred_username", "stra\u00dfe"),  # no ss
         ({"preferred_username": 1}, "preferred_username", None),
         ({}, "preferred_username", None),
         ({"email": "Ann@b.example", "email_verified": True}, "email", "ann@b.example"),
@@ -154,6 +157,27 @@ def test_a_name_is_what_the_claim_says_and_an_address_only_once_verified(
     said: dict[str, object], claim: str, name: str | None
 ) -> None:
     assert name_in(said, claim) == name
+
+
+@pytest.mark.parametrize(
+    ("value", "is_in"),
+    [
+        ("example.org", True),
+        (["a", "example.org"], True),
+        ("example.org.evil", False),
+        (["example"], False),
+        (None, False),
+        (1, False),
+    ],
+)
+def test_whoever_lacks_what_is_required_is_not_wanted(value: object, is_in: bool) -> None:
+    assert is_wanted({"hd": value}, ("hd", "example.org")) is is_in
+    assert is_wanted({"hd": value}, None)
+
+
+def test_a_claim_that_is_true_may_be_required() -> None:
+    assert is_wanted({"email_verified": True}, ("email_verified", "true"))
+    assert not is_wanted({"email_verified": False}, ("email_verified", "true"))
 
 
 def test_an_attempt_comes_back_as_it_went() -> None:

@@ -178,6 +178,7 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({}, {"BELVEDERE_OIDC_ISSUER": "https://id.example"}, "", "oidc.client_id is missing"),
         ({}, {"BELVEDERE_OIDC_CLIENT_ID": "b"}, "", "oidc.client_id is set and oidc.issuer is not"),
         ({}, {**OIDC, "BELVEDERE_OIDC_SCOPES": "profile"}, "", "oidc.scopes must hold openid"),
+        ({}, {**OIDC, "BELVEDERE_OIDC_REQUIRE": "hd"}, "", "oidc.require must be like hd=example.org"),
         ({}, {**OIDC, "BELVEDERE_OIDC_FIRST_ROLE": "admin"}, "", "oidc.first_role must be owner, editor or viewer"),
         ({}, {**OIDC, "BELVEDERE_OIDC_FIRST_PROJECT": "a"}, "", "oidc.create_users is not"),
         ({}, {**OIDC, "BELVEDERE_OIDC_SESSION_HOURS": "1000"}, "", "oidc.session_hours must be"),

@@ -39,6 +39,7 @@ class OidcRules(msgspec.Struct, frozen=True, kw_only=True):
     scopes: str = "openid profile email"
     claim: str = "preferred_username"  # which becomes the user's name here
     creates_users: bool = False
+    required: tuple[str, str] | None = None  # a claim, and what it must be, or hold among others
     first_project: str = ""  # a project's id or name, which those who are created become members of
     first_role: str = "viewer"
     session_life: timedelta = timedelta(hours=12)
@@ -201,7 +202,19 @@ def name_in(claims: Mapping[str, object], claim: str) -> str | None:
     value = claims.get(claim)
     if not isinstance(value, str) or not value or (claim == "email" and claims.get("email_verified") is not True):
         return None
-    return value.casefold()
+    # Beyond ASCII nothing is folded: the Kelvin sign would become a k, and somebody else's name.
+    return value.lower() if value.isascii() else value
+
+
+def is_wanted(claims: Mapping[str, object], required: tuple[str, str] | None) -> bool:
+    """Whether the person is one of those whom the operator wants to let in at all."""
+    if required is None:
+        return True
+    name, wanted = required
+    value = claims.get(name)
+    if isinstance(value, bool):
+        return wanted == str(value).lower()
+    return wanted in value if isinstance(value, list) else value == wanted
 
 
 def _is_for(claims: Mapping[str, object], client_id: str) -> bool:

@@ -23,6 +23,7 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     title: str = "single sign-on"  # on the button: Sign in with …
     scopes: str = "openid profile email"
     claim: str = "preferred_username"  # whose value is the user's name here
+    require: str = ""  # CLAIM=VALUE, which everybody who signs in must have
     create_users: bool = False  # make a user of whoever the provider knows
     first_project: str = ""  # name or id of the project that those become members of
     first_role: str = "viewer"  # in it
@@ -44,10 +45,15 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             scopes=self.scopes,
             claim=self.claim,
             creates_users=self.create_users,
+            required=self._required(),
             first_project=self.first_project,
             first_role=self.first_role,
             session_life=timedelta(hours=self.session_hours),
         )
+
+    def _required(self) -> tuple[str, str] | None:
+        name, _, value = self.require.partition("=")
+        return (name.strip(), value.strip()) if self.require else None
 
     def fault(self) -> str:
         """What is wrong with them, in a sentence; "" if nothing is."""
@@ -69,6 +75,10 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 f"oidc.scopes must hold openid, like 'openid profile email'; not {self.scopes!r}.",
             ),
             (not (self.claim and self.title), "oidc.claim and oidc.title must not be empty."),
+            (
+                bool(self.require) and not all(self._required() or ()),
+                f"oidc.require must be like hd=example.org, a claim and its value; not {self.require!r}.",
+            ),
             (
                 self.first_role not in set(Role),
                 f"oidc.first_role must be owner, editor or viewer, not {self.first_role!r}.",

@@ -27,6 +27,7 @@ from belvedere.identity.oidc import (
     authorization_url,
     checked_claims,
     checked_issuer,
+    is_wanted,
     name_in,
     new_attempt,
     sealed_text,
@@ -133,11 +134,14 @@ class OidcService:
             raise WrongCredentials("That sign-in was used already, or took too long. Begin it anew.")
         signed = await self._provider.claims_of(tokens.id_token)
         claims = checked_claims(signed, self.rules, attempt, self._clock())
-        if name_in(claims, self.rules.claim) is not None:
+        if name_in(claims, self.rules.claim) is not None and is_wanted(claims, self.rules.required):
             return claims
         further = await self._provider.further_claims(tokens.access_token)
         same = further.get("sub") == subject_of(claims)
-        return {**further, **claims} if same else claims
+        whole = {**further, **claims} if same else claims
+        if not is_wanted(whole, self.rules.required):
+            raise PermissionDenied("You are not among those who may sign in here. Ask the operator.")
+        return whole
 
     async def _user(self, claims: Mapping[str, object]) -> User:
         """Who it is here. Whoever came before is known by the provider's own id, whatever they are called by now."""
