@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from belvedere.cli.completing import complete_flavors, complete_sources, complete_stores
+from belvedere.cli.completing import complete_flavors, complete_job_types, complete_sources, complete_stores
 from belvedere.cli.main import run
 from belvedere.contract.log_sources import LogFolder
 from tests.support.api import PROJECT
@@ -157,9 +157,10 @@ def test_urls_are_completed_below_the_last_slash(
     assert (world.browsed.url if world.browsed else None) == asked
 
 
-def test_stores_and_flavors_are_completed(served: ServedApi) -> None:
+def test_stores_flavors_and_installed_viewers_are_completed(served: ServedApi) -> None:
     del served
     context = click.Context(click.Command("create"))
     option = click.Option(["--x"])
     assert [item.value for item in complete_stores(context, option, "de")] == ["default"]
     assert [item.value for item in complete_flavors(context, option, "l")] == ["large"]
+    assert [item.value for item in complete_job_types(context, option, "")] == ["tensorboard", "mindinsight"]

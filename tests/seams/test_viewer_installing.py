@@ -1,21 +1,31 @@
 """Making environments for viewers, from a folder of wheels: no network takes part."""
 
+import itertools
+import shutil
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from belvedere.testing.viewer import ViewerTrial
+from belvedere.viewers import installing
 from belvedere.viewers.base import Environment
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.installing import InstallFailed, Wish, check, install, remove
 from belvedere.viewers.mindinsight.viewer import MindInsight
 from belvedere.viewers.pip_settings import for_uv
 from belvedere.viewers.tensorboard.viewer import TensorBoard
+from tests.support.disks import small_disk
 from tests.support.installed import installed
 from tests.support.wheels import write_wheel
+
+ROOT = Path(__file__).parents[2]
 
 
 class Tiny(TensorBoard):
@@ -35,6 +45,7 @@ class Tiny(TensorBoard):
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
     modules = {"tiny_viewer.py": "", "broken_viewer.py": "import sys\nsys.exit('it draws nothing')"}
+    modules["slow_viewer.py"] = "import time\ntime.sleep(0.5)"
     return write_wheel(tmp_path / "wheels", "tiny-viewer", "1.5", modules).parent
 
 
@@ -78,8 +89,121 @@ def test_a_viewer_that_shows_nothing_is_not_installed(environments: Environments
 
 def test_a_missing_wheel_is_named(environments: Environments, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InstallFailed, match="tiny-viewer"):
+    with pytest.raises(InstallFailed, match=r"(?s)tiny-viewer.*`pip download`"):
         install(environments, Wish(viewer=Tiny(), wheels=tmp_path / "empty"), print)
+
+
+@pytest.mark.parametrize(
+    ("last_word", "later"),
+    [("making an environment", 0.2), ("installing its packages", 0.0), ("looking whether", 0.2)],
+)
+def test_killed_anywhere_it_is_not_installed_and_the_next_try_ends_well(
+    environments: Environments, wheels: Path, last_word: str, later: float
+) -> None:
+    script = (
+        "from tests.seams.test_viewer_installing import *\n"
+        f"wish = Wish(viewer=Tiny('slow_viewer'), wheels=Path({str(wheels)!r}))\n"
+        f"install(Environments(Path({str(environments.folder)!r})), wish, lambda text: print(text, flush=True))"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as installing:
+        assert installing.stdout is not None
+        while last_word not in installing.stdout.readline():
+            assert installing.poll() is None
+        time.sleep(later)
+        installing.kill()
+    assert (environments.names(), environments.version_of(Tiny())) == ([], None)
+    assert install(environments, Wish(viewer=Tiny("slow_viewer"), wheels=wheels), print).version == "1.5"
+    assert environments.program_of(Tiny()).is_guest
+    assert len(list((environments.folder / "tiny").glob("env-*"))) == 1
+
+
+def test_the_program_that_a_killed_installation_has_left_is_waited_for(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from pathlib import Path; from belvedere.viewers import installing\n"
+        "with installing._alone(Path(sys.argv[1]), print) as lock:\n"
+        '    left = \'import os, time; os.write(1, b"x"); time.sleep(1); open("ended", "w")\'\n'
+        "    import threading; threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        "    installing._run([sys.executable, '-c', left], kept=(lock,))\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "tiny")], cwd=tmp_path, check=False)
+    assert not (tmp_path / "ended").exists()
+    with installing._alone(tmp_path / "tiny", print):
+        assert (tmp_path / "ended").exists()
+
+
+def test_of_two_at_once_one_waits_and_finds_it_done(environments: Environments, wheels: Path) -> None:
+    wish = Wish(viewer=Tiny("slow_viewer"), wheels=wheels)
+    with ThreadPoolExecutor(2) as both:
+        told = [each.result() for each in [both.submit(told_by, environments, wish) for _ in range(2)]]
+    words = "\n".join(itertools.chain(*told))
+    assert words.count("installing its packages") == 1
+    assert "waiting for another installation of it\ntiny 1.5 is installed already" in words
+
+
+def test_taking_it_away_waits_until_it_is_made(environments: Environments, wheels: Path) -> None:
+    wish = Wish(viewer=Tiny("slow_viewer"), wheels=wheels)
+    begun = threading.Event()
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(install, environments, wish, lambda _: begun.set())
+        begun.wait()
+        assert remove(environments, "tiny")
+        assert made.result().version == "1.5"
+    assert environments.names() == []
+
+
+def spoil_packages(environment: Path) -> None:
+    (site,) = environment.glob("lib/python*/site-packages")
+    shutil.rmtree(site)
+
+
+def spoil_python(environment: Path) -> None:
+    (environment / "bin" / "python").unlink()
+
+
+@pytest.mark.parametrize("spoil", [spoil_packages, spoil_python])
+def test_an_environment_of_which_a_part_is_gone_is_made_anew(
+    environments: Environments, wheels: Path, spoil: Callable[[Path], None]
+) -> None:
+    wish = Wish(viewer=Tiny(), wheels=wheels)
+    made = install(environments, wish, print)
+    spoil(environments.folder / "tiny" / made.folder)
+    assert "tiny: a part of it is missing" in told_by(environments, wish)
+    assert told_by(environments, wish) == ["tiny 1.5 is installed already"]
+
+
+def test_what_an_earlier_try_left_spoilt_is_begun_anew(environments: Environments, wheels: Path) -> None:
+    wish = Wish(viewer=Tiny(), wheels=wheels)
+    made = install(environments, wish, print)
+    (environments.folder / "tiny" / "viewer.json").unlink()
+    for file in (environments.folder / "tiny" / made.folder).rglob("tiny_viewer.py"):
+        file.unlink()  # it may be a link to the installer's own
+        file.write_text("cut o")
+    assert "tiny: what an earlier try has left is no good" in told_by(environments, wish)
+    assert environments.version_of(Tiny()) == "1.5"
+
+
+def test_without_a_network_it_says_what_helps(environments: Environments, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("UV_FIND_LINKS", "")
+    with pytest.raises(InstallFailed, match="Check the network, name a mirror as for pip"):
+        install(environments, Wish(viewer=Tiny()), print)
+
+
+def test_on_a_full_disk_it_says_so(tmp_path: Path, wheels: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    with (
+        small_disk(tmp_path / "disk", "16k") as disk,
+        pytest.raises(InstallFailed, match="The disk is full"),
+    ):
+        install(Environments(disk), Wish(viewer=Tiny(), wheels=wheels), print)
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null"])
+def test_a_folder_that_cant_be_written_to_is_named(place: str) -> None:
+    with pytest.raises(InstallFailed, match=rf"{place}.* Set viewers_folder to a folder that this user may write to"):
+        install(Environments(Path(place)), Wish(viewer=Tiny()), print)
 
 
 def test_what_is_removed_is_gone(environments: Environments, wheels: Path) -> None:

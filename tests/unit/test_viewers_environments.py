@@ -66,6 +66,13 @@ def test_all_data_folders_of_a_user_share_the_viewers() -> None:
     assert default_viewers_folder({"HOME": "/home/me"}) == Path("/home/me/.local/share/belvedere-viewers")
 
 
+def test_who_has_no_home_at_all_has_no_viewers_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user without an entry in /etc/passwd
+    folder = default_viewers_folder({})
+    assert folder.is_absolute()
+    assert Environments(folder).names() == []
+
+
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with the standard library and nothing else."""

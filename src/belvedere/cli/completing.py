@@ -35,6 +35,27 @@ def complete_flavors(ctx: click.Context, param: click.Parameter, incomplete: str
     ]
 
 
+def complete_job_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Kinds of viewers that the service has and that begin so."""
+    found = ask(ctx, lambda client: client.viewer_types())
+    return [
+        CompletionItem(each.job_type, help=each.title)
+        for each in found or ()
+        if each.is_installed and each.job_type.startswith(incomplete.lower())
+    ]
+
+
+def complete_viewers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Kinds of viewers that this machine could have, and that begin so."""
+    from belvedere.viewers.registry import viewer_types  # noqa: PLC0415 - for this alone
+
+    return [
+        CompletionItem(name, help=viewer.title)
+        for name, viewer in viewer_types().items()
+        if viewer.environment and name.startswith(incomplete.lower())
+    ]
+
+
 def complete_stores(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Names of log stores that begin so."""
     found = ask(ctx, lambda client: client.log_stores())

@@ -166,11 +166,12 @@ def of_memory_limits(kept_by: str, *, running: bool) -> Finding:
     return Finding(check=check, level=Level.INFO, text=text, remedy=remedy)
 
 
-def of_viewer(name: str, version: str | None, fault: str) -> Finding:
-    """Whether a viewer with an environment of its own is installed, and shows what it should."""
+def of_viewer(name: str, version: str | None, fault: str, folder: str) -> Finding:
+    """Whether a viewer with an environment of its own is installed below the folder, and shows what it should."""
     command = f"belvedere viewer install {name}"
     if version is None:
-        return Finding(check=f"viewer {name}", level=Level.INFO, text="not installed", remedy=f"If wanted: {command}")
+        text = f"not installed in {folder}"
+        return Finding(check=f"viewer {name}", level=Level.INFO, text=text, remedy=f"If wanted: {command}")
     if fault:
         remedy = f"Make it anew: belvedere viewer remove {name}, then {command}"
         return Finding(check=f"viewer {name}", level=Level.FAIL, text=f"{version}: {fault}", remedy=remedy)

@@ -69,7 +69,10 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
         ),
         diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.object_stores), service_runs=running),
     ]
-    findings += [diagnosis.of_viewer(*found) for found in probes.viewers(settings.environments)]
+    findings += [
+        diagnosis.of_viewer(*found, str(settings.environments.folder))
+        for found in probes.viewers(settings.environments)
+    ]
     findings += [
         diagnosis.of_store(store.endpoint, probes.store(name, settings))
         for name, store in settings.object_stores.items()

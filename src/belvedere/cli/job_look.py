@@ -8,6 +8,7 @@ import click
 from msgspec.structs import replace
 
 from belvedere.cli import options
+from belvedere.cli.completing import complete_job_types
 from belvedere.cli.connection import Flags
 from belvedere.cli.following import new_lines
 from belvedere.cli.output import (
@@ -43,7 +44,7 @@ def _since(text: str) -> datetime:
 @click.option("--search", default="", help="Text in name, description or log location.")
 @click.option("--tag", "tags", multiple=True, help="Has this tag; repeat it for jobs that have them all.")
 @click.option("--owner", default="", help="Created by this user.")
-@click.option("--type", "job_type", default="", help="tensorboard, …")
+@click.option("--type", "job_type", default="", shell_complete=complete_job_types, help="tensorboard, …")
 @click.option("--since", type=options.Parsed("time", _since), help="Created since: 2h or 7d ago, or a date.")
 @click.option("--sort", type=click.Choice(SORT_KEYS), default=SORT_KEYS[0], show_default=True)
 @click.option("--order", type=click.Choice(["asc", "desc"]), default="desc", show_default=True)

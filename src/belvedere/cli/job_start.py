@@ -11,7 +11,7 @@ from typing import Literal
 import click
 
 from belvedere.cli import options
-from belvedere.cli.completing import complete_flavors, complete_named_sources, complete_sources
+from belvedere.cli.completing import complete_flavors, complete_job_types, complete_named_sources, complete_sources
 from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.job_sources import Choice, location_of
@@ -42,7 +42,11 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 )
 @options.choosing_options
 @click.option("--description", help="Up to 256 characters.")
-@click.option("--job-type", help="Kind of viewer; TensorBoard unless said otherwise.")
+@click.option(
+    "--job-type",
+    shell_complete=complete_job_types,
+    help="Kind of viewer, such as mindinsight; TensorBoard unless said otherwise.",
+)
 @click.option("--flavor", shell_complete=complete_flavors, help="Resources of the viewer, by their code.")
 @click.option(
     "--auto-stop",

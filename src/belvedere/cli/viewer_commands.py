@@ -1,15 +1,17 @@
 """The commands of `belvedere viewer`: they work on this machine, not on a service."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 import msgspec
 
 from belvedere.cli import options
+from belvedere.cli.completing import complete_viewers
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.serve import config_from_environment
@@ -19,6 +21,7 @@ from belvedere.viewers.environments import Environments
 from belvedere.viewers.installing import InstallFailed, Wish, check, install, remove
 from belvedere.viewers.registry import NAME, viewer_types
 
+_PACKAGE: Final = re.compile(r"[A-Za-z0-9./~]")  # an option of pip's would begin with a hyphen, a comment with a #
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -34,8 +37,9 @@ class ViewerHere(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewersHere(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them."""
+    """All of them. `folder`: where installed ones are looked for."""
 
+    folder: str
     viewers: list[ViewerHere]
 
 
@@ -46,7 +50,7 @@ def _folder_option(command: _Command) -> _Command:
 
 
 @click.command("install")
-@click.argument("requirement", metavar="NAME")
+@click.argument("requirement", metavar="NAME", shell_complete=complete_viewers)
 @click.option("--as", "name", metavar="TYPE", help="The job type of another version, such as tensorboard-2.20.")
 @click.option("--with", "extras", multiple=True, metavar="PACKAGE", help="A package beside it, such as a plug-in.")
 @click.option(
@@ -86,10 +90,11 @@ def list_viewers(*, checks: bool, output: Format, viewers_folder: str | None) ->
     environments = _environments(viewers_folder)
     found = [_here(viewer, environments) for viewer in viewer_types(environments).values()]
     if output is not Format.TABLE:
-        print_document(ViewersHere(viewers=found), output)
+        print_document(ViewersHere(folder=str(environments.folder), viewers=found), output)
     else:
         rows = [(each.name, each.version or f"belvedere viewer install {each.name}", each.where) for each in found]
         print_table(("TYPE", "VERSION", "WHERE"), rows)
+        click.echo(f"Installed viewers are looked for in {environments.folder}.", err=True)
     if checks:
         _check_all(environments)
 
@@ -99,7 +104,12 @@ def list_viewers(*, checks: bool, output: Format, viewers_folder: str | None) ->
 @_folder_option
 def remove_viewer(name: str, viewers_folder: str | None) -> None:
     """Take the environment of the viewer NAME away. Its running jobs fail when they are next started."""
-    if not NAME.fullmatch(name) or not remove(_environments(viewers_folder), name):
+    environments = _environments(viewers_folder)
+    try:
+        was_there = bool(NAME.fullmatch(name)) and remove(environments, name)
+    except InstallFailed as failed:
+        raise Failure(Exit.UNEXPECTED, str(failed)) from failed
+    if not was_there:
         raise Failure(Exit.USAGE, f"{name} is not installed.", remedy="See `belvedere viewer list`.")
     click.echo(f"{name} is removed.", err=True)
 
@@ -118,9 +128,14 @@ def _wish(
     viewer = viewer_types(environments).get(kind.lower())
     if viewer is None:
         known = ", ".join(viewer_types(environments))
-        raise Failure(Exit.USAGE, f"There is no viewer called {kind}.", remedy=f"Known are {known}.")
+        raise Failure(Exit.USAGE, f"There is no viewer called {kind!r}.", remedy=f"Known are {known}.")
     if not (version or extras or name):
         return Wish(viewer=viewer, wheels=wheels)
+    if name in viewer_types():
+        remedy = f"{name} is another kind of viewer. Such as --as {viewer.name}-next."
+        raise Failure(Exit.USAGE, "Another version needs a job type of its own: --as TYPE.", remedy=remedy)
+    if odd := [each for each in (requirement, *extras) if not _PACKAGE.match(each) or "\n" in each]:
+        raise Failure(Exit.USAGE, f"{odd[0]!r} is no package.", remedy="Such as NAME, NAME==1.0 or a wheel's path.")
     return _wish_for_version(viewer, requirement, name, extras, wheels)
 
 

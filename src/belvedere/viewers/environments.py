@@ -20,11 +20,13 @@ import msgspec
 from belvedere.viewers.base import Program, ViewerType
 
 MANIFEST: Final = "viewer.json"
+NO_HOME: Final = "/nonexistent"
 
 
 def default_viewers_folder(environ: Mapping[str, str]) -> Path:
     """Where a user's viewers are installed (XDG Base Directory Specification): all data folders share them."""
-    base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "share")
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - it doesn't raise for who has no home at all
+    base = environ.get("XDG_DATA_HOME") or f"{home if home != '~' else NO_HOME}/.local/share"
     return Path(base) / "belvedere-viewers"
 
 

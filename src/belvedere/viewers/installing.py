@@ -1,20 +1,23 @@
 """Makes viewers' own environments, and takes them away.
 
 An installation may be killed at any moment: the manifest is written last, after the environment has shown something
-real, and the next try goes on with what is there. Another one of the same viewer waits for its end.
+real, and the next try goes on with what is there. Another one of the same viewer waits for its end, and for that of
+whatever it had started.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import msgspec
 
@@ -28,6 +31,9 @@ Tell = Callable[[str], None]
 _VERSION: Final = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
 _CHECK_SECONDS: Final = 120.0
 _WORDS: Final = 600  # characters of a command's last words
+_CHATTER: Final = re.compile(r"^Using Python .*\n", re.MULTILINE)
+_DISK_IS_FULL: Final = "The disk is full. Make room and run the command again, or set viewers_folder to another disk."
+_NETWORK: Final = re.compile(r"connect|dns|timed out|fetch|network|retries", re.IGNORECASE)
 
 
 class InstallFailed(Exception):
@@ -58,22 +64,23 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 def install(environments: Environments, wish: Wish, tell: Tell) -> Installed:
     """Make an environment, unless it is there. Raises InstallFailed."""
     name = wish.environment.name
-    python = python_for(wish.environment)
+    asked = wish.digest(python_for(wish.environment))
     home = environments.folder / name
-    with _alone(home, tell):
-        asked = wish.digest(python)
-        present = environments.installed(name)
-        if present and present.asked == asked and environments.python_of(name):
-            tell(f"{name} {present.version} is installed already")
-            return present
-        folder = home / f"env-{asked}"
-        interpreter = _make(folder, python, tell)
-        _fill(interpreter, wish, folder, tell)
-        check(interpreter, wish.environment, tell)
+    with _alone(home, tell) as lock:
+        present, folder = environments.installed(name), home / f"env-{asked}"
+        if present and present.asked == asked:
+            if _version_in(folder, wish.environment) == present.version:
+                tell(f"{name} {present.version} is installed already")
+                return present
+            tell(f"{name}: a part of it is missing")
+            shutil.rmtree(folder, ignore_errors=True)
+        _make_and_check(folder, wish, tell, lock)
         if isinstance(wish.viewer, HasAssets):
             for _ in wish.viewer.assets(folder):
                 """Compressed now, so that no page has to wait for it."""
-        version = _run([str(interpreter), "-c", _VERSION, wish.environment.distribution])
+        version = _version_in(folder, wish.environment)
+        if not version:
+            raise InstallFailed(f"{name} is made, and has no package {wish.environment.distribution}.")
         made = Installed(
             version=version, folder=folder.name, asked=asked, kind=wish.kind, requirements=wish.requirements
         )
@@ -82,13 +89,35 @@ def install(environments: Environments, wish: Wish, tell: Tell) -> Installed:
         return made
 
 
+def _make_and_check(folder: Path, wish: Wish, tell: Tell, lock: int) -> None:
+    """Go on with what an earlier try has left; from the beginning if that turns out to be no good."""
+    goes_on = folder.exists()
+    _fill(_make(folder, wish.environment, tell, lock), wish, folder, tell, lock)
+    try:
+        check(folder / "bin" / "python", wish.environment, tell)
+    except InstallFailed:
+        if not goes_on:
+            raise
+        tell(f"{wish.environment.name}: what an earlier try has left is no good")
+        shutil.rmtree(folder)
+        _make_and_check(folder, wish, tell, lock)
+
+
+def _version_in(folder: Path, environment: Environment) -> str:
+    """Of the viewer's own package; "" if that, or the interpreter, is not there."""
+    with contextlib.suppress(InstallFailed):
+        return _run([str(folder / "bin" / "python"), "-c", _VERSION, environment.distribution])
+    return ""
+
+
 def remove(environments: Environments, name: str) -> bool:
-    """Take an environment away; whether there was one."""
+    """Take an environment away; whether there was one. Waits for one that is just being made. Raises InstallFailed."""
     home = environments.folder / name
     if not home.is_dir():
         return False
-    (home / MANIFEST).unlink(missing_ok=True)  # first: nothing is to be started from half an environment
-    shutil.rmtree(home)
+    with _alone(home, lambda _: None):
+        (home / MANIFEST).unlink(missing_ok=True)  # first: nothing is to be started from half an environment
+        shutil.rmtree(home)
     return True
 
 
@@ -123,15 +152,15 @@ def python_for(environment: Environment) -> Path:
     raise InstallFailed(f"{environment.name} needs Python {wanted}, and neither this one ({ours}) nor one on PATH is.")
 
 
-def _make(folder: Path, python: Path, tell: Tell) -> Path:
-    interpreter = folder / "bin" / "python"
+def _make(folder: Path, environment: Environment, tell: Tell, lock: int) -> Path:
+    interpreter, python = folder / "bin" / "python", python_for(environment)
     if not (folder / "pyvenv.cfg").exists() or not os.access(interpreter, os.X_OK):
         tell(f"{folder.parent.name}: making an environment with {python.name}")
-        _run([str(python), "-m", "venv", "--clear", "--without-pip", str(folder)])
+        _run([str(python), "-m", "venv", "--clear", "--without-pip", str(folder)], kept=(lock,))
     return interpreter
 
 
-def _fill(interpreter: Path, wish: Wish, folder: Path, tell: Tell) -> None:
+def _fill(interpreter: Path, wish: Wish, folder: Path, tell: Tell, lock: int) -> None:
     """Install the packages; those that are there already stay."""
     requirements = folder / "requirements.txt"
     requirements.write_text(wish.environment.requirements)
@@ -142,7 +171,24 @@ def _fill(interpreter: Path, wish: Wish, folder: Path, tell: Tell) -> None:
     if wish.wheels is not None:
         options += ["--no-index", "--find-links", str(wish.wheels.absolute())]
     command, surroundings = _installer(interpreter)
-    _run([*command, *options], env=surroundings, shows=sys.stderr.isatty())
+    try:
+        _run([*command, *options], env=surroundings, shows=sys.stderr.isatty(), kept=(lock,))
+    except InstallFailed as failed:
+        remedy = remedy_for(str(failed), wish.wheels)
+        raise InstallFailed(f"{failed}\n  {remedy}".rstrip()) from failed
+
+
+def remedy_for(words: str, wheels: Path | None) -> str:
+    """What to do when packages could not be installed. Pure. `words`: what was said about it."""
+    if _DISK_IS_FULL in words:
+        return ""  # it has been told
+    if wheels is not None:
+        return (
+            f"Only packages in {wheels} were looked at. Have `pip download` put what is missing there, then try again."
+        )
+    if _NETWORK.search(words):
+        return "Check the network, name a mirror as for pip (PIP_INDEX_URL), or take wheels along: --wheels FOLDER."
+    return "What is installed so far stays; mend that, then run the same command again."
 
 
 def _installer(interpreter: Path) -> tuple[list[str], dict[str, str]]:
@@ -155,14 +201,23 @@ def _installer(interpreter: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def _run(
-    command: Sequence[str], *, env: dict[str, str] | None = None, timeout: float | None = None, shows: bool = False
+    command: Sequence[str],
+    *,
+    env: dict[str, str] | None = None,
+    timeout: float | None = None,
+    shows: bool = False,
+    kept: Collection[int] = (),
 ) -> str:
-    """What a command prints. `shows`: it may draw its progress on our terminal. Raises InstallFailed."""
+    """What a command prints. `shows`: it may draw its progress on our terminal. Raises InstallFailed.
+
+    `kept`: descriptors that it holds, too: a lock that it outlives us with is not free.
+    """
     try:
         done = subprocess.run(
             command,
             env=env,
             timeout=timeout,
+            pass_fds=kept,
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -173,24 +228,39 @@ def _run(
         raise InstallFailed(f"{Path(command[0]).name}: {error}") from error
     if done.returncode != 0:
         words = (done.stderr or done.stdout or f"it ended with status {done.returncode}").strip()
-        raise InstallFailed(words[-_WORDS:])
+        is_full = "No space left" in words or "quota exceeded" in words.lower()
+        raise InstallFailed(_CHATTER.sub("", words)[-_WORDS:] + (f"\n  {_DISK_IS_FULL}" if is_full else ""))
     return done.stdout.strip()
 
 
 @contextlib.contextmanager
-def _alone(home: Path, tell: Tell) -> Iterator[None]:
-    """Hold the lock of one viewer's folder, which is made."""
+def _alone(home: Path, tell: Tell) -> Iterator[int]:
+    """Hold the lock of one viewer's folder, which is made; the lock's descriptor."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / "install.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                tell("waiting for another installation of it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        with _lock_of(home, tell) as lock:
+            yield lock.fileno()
     except OSError as error:
-        raise InstallFailed(f"{home}: {error.strerror or error}. Set viewers_folder to another folder.") from error
+        remedy = (
+            _DISK_IS_FULL
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}
+            else "Set viewers_folder to a folder that this user may write to."
+        )
+        raise InstallFailed(f"{error.filename or home}: {error.strerror or error}. {remedy}") from error
+
+
+def _lock_of(home: Path, tell: Tell) -> TextIO:
+    while True:
+        home.mkdir(parents=True, exist_ok=True)
+        file = (home / "install.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("waiting for another installation of it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), (home / "install.lock").stat()):
+                return file
+        file.close()  # it was taken away with its folder while we waited
 
 
 def _write_manifest(home: Path, made: Installed) -> None:

@@ -17,6 +17,7 @@ from belvedere.viewers.tensorboard.viewer import TensorBoard
 
 log = logging.getLogger(__name__)
 
+_MEMBERS: Final = [name for name in vars(ViewerType) if not name.startswith("_")]
 GROUP: Final = "belvedere.viewers"  # each entry is a callable without arguments that gives a ViewerType
 NAME: Final = re.compile(r"[a-z][a-z0-9.-]{0,31}")  # of a viewer, as it stands in `job_type` and in URLs
 
@@ -37,19 +38,36 @@ def _kinds() -> Mapping[str, ViewerType]:
 
 
 def _of_plugins() -> list[ViewerType]:
-    """What plug-ins bring. One that can't be loaded is told in the log, and does no harm to the others."""
-    found = []
+    """What plug-ins bring, the first of each name. One that is no good is told in the log, and harms no other."""
+    found: dict[str, ViewerType] = {}
     for entry in entry_points(group=GROUP):
         try:
             viewer = entry.load()()
-        except Exception:
+            fault = _fault_of(viewer, found)
+        except (Exception, SystemExit):
             log.exception("the viewer plug-in %s can't be loaded", entry.name)
             continue
-        if not (isinstance(viewer, ViewerType) and NAME.fullmatch(viewer.name)):
-            log.error("the viewer plug-in %s is left out: %r is no ViewerType", entry.name, viewer)
-            continue
-        found.append(viewer)
-    return found
+        if fault:
+            log.error("the viewer plug-in %s is left out: %s", entry.name, fault)
+        else:
+            found[viewer.name] = viewer
+    return list(found.values())
+
+
+def _fault_of(viewer: object, others: Mapping[str, ViewerType]) -> str:
+    """What is wrong with a plug-in's viewer; "" if nothing is."""
+    if not isinstance(viewer, ViewerType):
+        lacking = sorted(name for name in _MEMBERS if not hasattr(viewer, name))
+        return f"{viewer!r} is no ViewerType, it lacks {', '.join(lacking)}"
+    if not NAME.fullmatch(viewer.name):
+        return (
+            f"{viewer.name!r} is no name: a letter, then letters, digits, periods and hyphens, 32 at most, lower case"
+        )
+    if viewer.name in others:
+        return f"another plug-in brings {viewer.name} already"
+    if viewer.environment is not None and viewer.environment.name != viewer.name:
+        return f"its environment is called {viewer.environment.name!r}, and not {viewer.name} as it is"
+    return ""
 
 
 def _versions(kinds: Mapping[str, ViewerType], environments: Environments) -> dict[str, ViewerType]:
@@ -57,6 +75,6 @@ def _versions(kinds: Mapping[str, ViewerType], environments: Environments) -> di
     for name in environments.names():
         made = environments.installed(name)
         kind: object = kinds.get(made.kind) if made else None
-        if made and isinstance(kind, HasVersions):
+        if made and isinstance(kind, HasVersions) and name not in kinds:
             versions[name] = kind.version(name, made.requirements)
     return versions

@@ -1,0 +1,65 @@
+"""`belvedere viewer`, where nothing gets so far as to be installed."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from belvedere.cli.completing import complete_viewers
+from belvedere.cli.main import run
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nope"], "There is no viewer called 'nope'"),
+        ([""], "There is no viewer called ''"),
+        (["tensorboard"], "tensorboard comes with belvedere"),
+        (["mindinsight==2.3.0"], "mindinsight has no other versions"),
+        (["netron", "--with", "x"], "netron has no other versions and takes no further packages"),
+        (["tensorboard==2.20.0"], "needs a job type of its own: --as TYPE"),
+        (["tensorboard==2.20.0", "--as", "../evil"], "needs a job type of its own: --as TYPE"),
+        (["tensorboard==2.20.0", "--as", "tensorboard"], "needs a job type of its own: --as TYPE"),
+        (["tensorboard==2.20.0", "--as", "netron"], "netron is another kind of viewer"),
+        (["tensorboard==2.20.0", "--as", "x", "--with", "--index-url=http://evil"], "is no package"),
+        (["tensorboard==2.20.0", "--as", "x", "--with", "a\n-r /etc/passwd"], "is no package"),
+    ],
+)
+def test_what_cant_be_installed_is_told(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["viewer", "install", *words, "--viewers-folder", str(tmp_path)]) != 0
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["nope", "../x", "", "/"])
+def test_what_is_not_installed_cant_be_taken_away(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["viewer", "remove", name, "--viewers-folder", str(tmp_path)]) == 2
+    assert f"{name} is not installed" in capsys.readouterr().err
+
+
+def test_the_list_says_where_it_looked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["viewer", "list", "--viewers-folder", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert "belvedere viewer install mindinsight" in told.out
+    assert f"Installed viewers are looked for in {tmp_path}." in told.err
+    run(["viewer", "list", "--viewers-folder", str(tmp_path), "-o", "json"])
+    assert json.loads(capsys.readouterr().out)["folder"] == str(tmp_path)
+
+
+def test_the_doctor_says_where_it_looked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELVEDERE_VIEWERS_FOLDER", str(tmp_path))
+    run(["doctor", "--data", str(tmp_path), "--port", "0", "--viewer-port", "0"])
+    assert f"not installed in {tmp_path}" in capsys.readouterr().out
+
+
+def test_viewers_are_completed() -> None:
+    option = click.Option(["--x"])
+    found = complete_viewers(click.Context(click.Command("install")), option, "Mi")
+    assert [(each.value, each.help) for each in found] == [("mindinsight", "MindInsight")]
