@@ -6,8 +6,8 @@ from pathlib import Path
 from belvedere.viewers.base import Appetite, AssetFile, Environment
 from belvedere.viewers.tensorboard.assets import asset_files
 
-# What our program needs beside it: the fast loader and HTTP/2 to talk to it; older versions ask for pkg_resources.
-_BESIDE = ("tensorboard-data-server==0.7.2", "h2>=4,<5", "setuptools<81")
+# What our program needs beside it: the fast loader, HTTP/2 to talk to it, JSON; older versions ask for pkg_resources.
+_BESIDE = ("tensorboard-data-server==0.7.2", "h2>=4,<5", "msgspec>=0.22,<1", "setuptools<81")
 APPETITE = Appetite(
     bare=12 << 20,  # seen: 8.4 MiB at rest, 16.2 while it is asked
     per_log_byte=1.1,  # seen: 1.1 at 114 MB of scalars, 0.9 at 436 MB

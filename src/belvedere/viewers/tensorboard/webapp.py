@@ -17,6 +17,7 @@ from tensorboard.plugins.core import core_plugin
 from tensorboard.plugins.projector import projector_plugin
 from werkzeug.test import Client
 
+from belvedere.viewers.tensorboard import shortcuts
 from belvedere.viewers.tensorboard.channel import Channel, Port
 from belvedere.viewers.tensorboard.confinement import asset_below
 
@@ -89,6 +90,7 @@ def first_request(app: WsgiApp) -> None:
 @functools.cache
 def _tensorboard() -> Any:
     main_lib.global_init()
+    shortcuts.take()
     projector_plugin._rel_to_abs_asset_path = asset_below
     plugins = [
         _CoreLoader() if isinstance(plugin, core_plugin.CorePluginLoader) else plugin
