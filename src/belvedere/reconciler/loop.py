@@ -34,6 +34,7 @@ ROUNDS = 4  # of look and act in one pass: remove, then see it gone, then forget
 COMPARE_EVERY = 5.0  # seconds
 BEAT_EVERY = 5.0  # seconds
 START_PATIENCE = 0.5  # seconds that a pass waits for a viewer that starts, before it writes that it does
+FIRST_CLAIM = 0.05  # seconds, at most, until a new job is claimed: its viewer is asked for first, and both want the same CPU
 FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
 
 _log = structlog.get_logger("belvedere.reconciler")
@@ -79,12 +80,15 @@ class Reconciler:
     def hint(self, job_id: int) -> None:
         """Something about this job is due. Cheap; may be called from anywhere in the loop's thread.
 
-        A new job's viewer begins at once, while the job is being claimed: that is repeatable, and the job is durable.
+        A new job's viewer begins at once, before the job is claimed: that is repeatable, and the job is durable.
         """
-        self._hinted.set()
         sighting = self._board.get(job_id)
-        if sighting and _is_brand_new(sighting.job) and job_id not in self._begun:
+        if not (sighting and _is_brand_new(sighting.job)):
+            self._hinted.set()
+        elif job_id not in self._begun:
             seen = asyncio.create_task(self._ensure(sighting.job))
+            seen.add_done_callback(lambda _: self._hinted.set())
+            asyncio.get_running_loop().call_later(FIRST_CLAIM, self._hinted.set)
             self._begun[job_id] = _Begun(job=sighting.job, seen=seen)
             self._in_pass[job_id] = None  # the job is due: a pass is to come, and goes by the board
 
