@@ -59,6 +59,10 @@ class Connection(asyncio.Protocol):
                 raise Broken("the viewer hung up before it answered")
             await self._wait()
 
+    def whole(self) -> bytes | None:
+        """The body, if all of it is there already."""
+        return self._take() if self.is_complete and self._held else None
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, to its end. Raises Broken if it ends too early."""
         while True:

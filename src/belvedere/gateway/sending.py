@@ -26,6 +26,8 @@ async def send(
     request: web.BaseRequest, answer: Answer, headers: CIMultiDict[str], *, before: bytes = b"", after: bytes = b""
 ) -> web.StreamResponse:
     """Stream the answer, between what comes `before` and `after` it. If either end goes, the browser is cut off."""
+    if not (before or after) and (body := answer.whole()) is not None:  # head and body go together
+        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     try:
         await response.prepare(request)

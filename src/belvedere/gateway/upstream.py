@@ -29,6 +29,7 @@ class Answer:
         self.status = connection.status
         self.reason = connection.reason
         self.headers: CIMultiDict[str] = connection.headers
+        self.whole = connection.whole
         self.chunks = connection.chunks
         self._line = line
         self._connection = connection
