@@ -12,9 +12,12 @@ import os
 import socket
 import socketserver
 import sys
+import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO, Final
+from queue import SimpleQueue
+from typing import Any, BinaryIO, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from belvedere.viewers.leaving import Leaving
@@ -33,13 +36,28 @@ class BadRequest(Exception):
 
 
 class Server(Leaving, socketserver.UnixStreamServer):
-    """Serves an application, a thread for each connection."""
+    """Serves an application, with a thread for each connection that is open; it takes others after that."""
 
     def __init__(self, app: WsgiApp, listen_fd: int) -> None:
         super().__init__("", _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = socket.socket(fileno=os.dup(listen_fd))
         self.app = app
+        self._at_rest: deque[SimpleQueue[Any]] = deque()  # one of each thread without a connection
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Hand it to a thread: the one that rested last, whose memory is at hand, or a new one."""
+        try:
+            turns = self._at_rest.pop()
+        except IndexError:
+            turns = SimpleQueue()
+            threading.Thread(target=self._take_turns, args=(turns,), daemon=True).start()
+        turns.put((request, client_address))
+
+    def _take_turns(self, turns: "SimpleQueue[Any]") -> NoReturn:
+        while True:
+            self.process_request_thread(*turns.get())
+            self._at_rest.append(turns)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Browsers break connections all the time; that is no news."""
