@@ -27,11 +27,11 @@ def up(mirror: MirrorState = COMPLETE) -> Facts:
 
 
 def loading(mirror: MirrorState = COMPLETE) -> Facts:
-    return course.told(course.load_sent(up(mirror), NOW), Event(event=Told.SERVING))
+    return course.told(course.load_sent(up(mirror), NOW), Event(event=Told.SERVING), NOW)
 
 
 def loaded() -> Facts:
-    return course.told(loading(), Event(event=Told.LOADED))
+    return course.told(loading(), Event(event=Told.LOADED), NOW)
 
 
 def ready() -> Facts:
@@ -147,8 +147,15 @@ def test_a_mirrors_note_is_told_with_a_ready_viewer() -> None:
     assert course.reason_of(course.mirror_changed(ready(), replace(COMPLETE, note=NOTE), NOW)) == NOTE
 
 
+def test_one_that_has_answered_itself_needs_no_first_check() -> None:
+    assert course.phase_of(course.told(loading(), Event(event=Told.ANSWERED), NOW)) is Phase.STARTING
+    facts = course.told(loaded(), Event(event=Told.ANSWERED), NOW)
+    assert (course.phase_of(facts), facts.ready_at) == (Phase.READY, NOW)
+    assert course.next_step(facts, NOW) == Step(None, NOW + course.CHECK_EVERY)
+
+
 def test_the_slow_loader_is_told() -> None:
-    reason = course.reason_of(course.told(ready(), Event(event=Told.LOADER, text="python")))
+    reason = course.reason_of(course.told(ready(), Event(event=Told.LOADER, text="python"), NOW))
     assert reason is not None
     assert reason.code is ReasonCode.SLOW_LOADER
 
@@ -166,8 +173,8 @@ def test_a_new_process_loads_what_is_there_already() -> None:
 
 
 def test_a_recovered_viewer_keeps_the_time_it_first_became_ready() -> None:
-    facts = course.told(course.load_sent(course.launched(crashed(ready())), NOW), Event(event=Told.LOADED))
-    facts = course.checked(course.told(facts, Event(event=Told.SERVING)), True, NOW + 9 * SECOND)
+    facts = course.told(course.load_sent(course.launched(crashed(ready())), NOW), Event(event=Told.LOADED), NOW)
+    facts = course.checked(course.told(facts, Event(event=Told.SERVING), NOW), True, NOW + 9 * SECOND)
     assert (course.phase_of(facts), facts.ready_at) == (Phase.READY, NOW)
 
 
@@ -194,7 +201,7 @@ def test_retries_wait_longer_and_longer_up_to_a_limit() -> None:
 
 
 def test_a_program_that_says_why_it_failed_is_quoted() -> None:
-    facts = course.told(ready(), Event(event=Told.FAILED, text="no memory"))
+    facts = course.told(ready(), Event(event=Told.FAILED, text="no memory"), NOW)
     reason = course.reason_of(crashed(facts))
     assert reason is not None
     assert "no memory" in reason.text
@@ -262,7 +269,7 @@ def test_a_woken_viewer_outlives_an_unreadable_source_and_tells_of_it() -> None:
 
 def test_the_words_of_a_process_that_is_gone_count_for_nothing() -> None:
     asleep = course.put_to_sleep(ready())
-    assert course.told(asleep, Event(event=Told.LOADED)) == asleep
+    assert course.told(asleep, Event(event=Told.LOADED), NOW) == asleep
 
 
 def test_a_viewer_without_room_waits_and_asks_again() -> None:
@@ -283,6 +290,6 @@ def test_a_viewer_without_room_for_its_logs_loads_them_later() -> None:
 
 
 def test_what_the_viewer_says_of_the_logs_stands_beside_its_readiness_until_it_says_otherwise() -> None:
-    facts = course.told(ready(), Event(event=Told.NOTE, text="a.summary is damaged."))
+    facts = course.told(ready(), Event(event=Told.NOTE, text="a.summary is damaged."), NOW)
     assert course.reason_of(facts) == Reason(code=ReasonCode.VIEWER_NOTE, text="a.summary is damaged.")
-    assert course.reason_of(course.told(facts, Event(event=Told.NOTE))) is None
+    assert course.reason_of(course.told(facts, Event(event=Told.NOTE), NOW)) is None

@@ -58,6 +58,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     load_sent_at: datetime | None = None
     rewrites_sent: int = 0
     loaded: bool = False
+    answered: bool = False  # a request of its own
     slow: bool = False
     note: str = ""  # what it wants people to know
     alive: bool = False  # has answered a liveness check
@@ -199,21 +200,29 @@ def load_sent(facts: Facts, now: datetime) -> Facts:
     return replace(facts, load_sent_at=sent_at, rewrites_sent=rewrites, waiting=None, retry_at=None)
 
 
-def told(facts: Facts, event: Event) -> Facts:
+def told(facts: Facts, event: Event, now: datetime) -> Facts:
     """The program has said something."""
     if not facts.up:
         return facts
     match event.event:
         case Told.SERVING:
-            return replace(facts, serving=True)
+            return _alive_by_its_word(replace(facts, serving=True), now)
         case Told.LOADER:
             return replace(facts, slow=event.text == SLOW_LOADER)
         case Told.LOADED:
-            return replace(facts, loaded=True)
+            return _alive_by_its_word(replace(facts, loaded=True), now)
+        case Told.ANSWERED:
+            return _alive_by_its_word(replace(facts, answered=True), now)
         case Told.NOTE:
             return replace(facts, note=event.text)
         case Told.FAILED:
             return replace(facts, complaint=event.text)
+
+
+def _alive_by_its_word(facts: Facts, now: datetime) -> Facts:
+    """One that has answered itself needs no first check."""
+    is_alive = facts.serving and facts.loaded and facts.answered and not facts.alive
+    return checked(facts, alive=True, now=now) if is_alive else facts
 
 
 def checked(facts: Facts, alive: bool, now: datetime) -> Facts:

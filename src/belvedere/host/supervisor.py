@@ -433,7 +433,8 @@ class Supervisor:
         except msgspec.DecodeError:
             self._hear_log(line)
             return
-        self._note(course.told(self._facts, Event(event=event.event, text=self._safe(event.text))))
+        said = Event(event=event.event, text=self._safe(event.text))
+        self._note(course.told(self._facts, said, self._around.clock()))
 
     def _hear_log(self, line: bytes) -> None:
         if text := line.decode(errors="replace").rstrip():

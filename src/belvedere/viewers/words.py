@@ -51,6 +51,7 @@ class Told(StrEnum):
     NOTE = (
         "note"  # `text` is a sentence that people should know while it runs; the next one takes its place, "" ends it
     )
+    ANSWERED = "answered"  # it has answered a request of its own, all the way to the data; saves its host asking
     FAILED = "failed"  # it can't go on and ends; `text` says why
 
 

@@ -26,7 +26,7 @@ from h2.settings import SettingCodes, Settings
 
 LARGEST_ANSWER: Final = 256 << 20  # bytes, as TensorBoard has it
 PATIENCE: Final = 30.0  # seconds that a call waits for a data server
-PAUSE: Final = 0.002  # seconds between two looks for one, at first
+PAUSE: Final = 0.0005  # seconds between two looks for one, at first
 LONGEST_PAUSE: Final = 0.1
 SILENCE: Final = 120.0  # seconds without a byte of an answer after which a data server counts as hung
 CHUNK: Final = 1 << 18  # bytes per read

@@ -55,7 +55,8 @@ class Keeper:
         """Until standard input ends."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
         self._loop.watch(STDIN, self._obey)
-        self._workers.start(ahead=True)
+        self._loop.step(0)  # mostly it is to load at once, and of all that is begun here the data server takes longest
+        self._workers.start(answered=lambda: self._say(Told.ANSWERED, ""))
         self._say(Told.SERVING, "")
         while True:
             self._loop.step()

@@ -79,12 +79,13 @@ def build_app(flags: Any, provider: Any, multiplexer: Any = None) -> WsgiApp:
     return app
 
 
-def first_request(app: WsgiApp) -> None:
-    """Ask for something that goes through to the data, so that whoever comes next finds all pages that it takes copied.
+def first_request(app: WsgiApp) -> bool:
+    """Ask for something that goes through to the data; whether it was answered well.
 
-    It waits until there is a data server, and is answered while that loads the logs.
+    It waits until there is a data server, and is answered while that loads the logs. Whoever comes next finds all pages
+    of memory that it takes copied.
     """
-    Client(app).get(FIRST)
+    return Client(app).get(FIRST).status_code == 200
 
 
 @functools.cache

@@ -33,15 +33,15 @@ class Workers:
         self._pid: int | None = None
         self._left: Callable[[], None] | None = None
 
-    def start(self, *, ahead: bool = False) -> None:
-        """Have one. `ahead`: nobody has asked yet, and it gets ready for whoever does."""
+    def start(self, answered: Callable[[], None] | None = None) -> None:
+        """Have one. With `answered` nobody has asked yet: it gets ready for whoever does, and calls that then."""
         keeper = os.getpid()
         pid = os.fork()
         if pid == 0:
             try:
                 self._loop.close()
                 self._let_go()
-                _work(self._listen_fd, self._app, keeper, ahead=ahead)
+                _work(self._listen_fd, self._app, keeper, answered)
             finally:
                 os._exit(1)
         self._pid, pidfd = pid, os.pidfd_open(pid)
@@ -81,19 +81,24 @@ class Workers:
         self._loop.after(GRACE if status else 0.0, self.await_connection)
 
 
-def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, *, ahead: bool) -> NoReturn:
+def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, answered: Callable[[], None] | None) -> NoReturn:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != keeper:
         os._exit(0)  # it has just ended
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if ahead:
-        threading.Thread(target=webapp.first_request, args=(app,), daemon=True).start()
+    if answered is not None:
+        threading.Thread(target=_get_ready, args=(app, answered), daemon=True).start()
     server = _RestingServer(app, listen_fd)
     os.close(listen_fd)
     # Not in the handler itself: the thread that it interrupts may hold the lock.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.leave, daemon=True).start())
     server.serve_forever(poll_interval=REST / 4)
     os._exit(0)
+
+
+def _get_ready(app: webapp.WsgiApp, answered: Callable[[], None]) -> None:
+    if webapp.first_request(app):
+        answered()
 
 
 class _RestingServer(Server):
