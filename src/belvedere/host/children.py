@@ -36,7 +36,7 @@ class Children:
     def __init__(self, records: Path, *, sweeps: bool) -> None:
         self._records = records
         self._sweeps = sweeps
-        self._known: dict[int, int] = {}  # pid -> pidfd
+        self._known: dict[int, tuple[int, asyncio.Future[None]]] = {}  # pid -> pidfd, and what tells of its end
         self._births = 0
 
     @contextlib.contextmanager
@@ -49,11 +49,16 @@ class Children:
             self._births -= 1
 
     def adopt(self, pid: int) -> asyncio.Future[None]:
-        """Watch a child, the leader of its group. Done once it and its group have been killed, and it is reaped."""
+        """Watch a child, the leader of its group. Done once it and its group have been killed, and it is reaped.
+
+        Repeatable. It may be somebody else's child still, if that one leaves it to us.
+        """
+        if pid in self._known:
+            return self._known[pid][1]
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
         pidfd = os.pidfd_open(pid)
-        self._known[pid] = pidfd
+        self._known[pid] = pidfd, ended
         with contextlib.suppress(OSError):  # a full disk must not stop a viewer that runs
             (self._records / str(pid)).write_text(str(start_time(pid)))
         loop.add_reader(pidfd, self._exited, pid, ended)
@@ -69,9 +74,14 @@ class Children:
         # Until it is reaped its pid stands for its group and nobody else's.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        pidfd = self._known.pop(pid)
-        asyncio.get_running_loop().remove_reader(pidfd)
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+        loop, pidfd = asyncio.get_running_loop(), self._known[pid][0]
+        loop.remove_reader(pidfd)
+        try:
+            os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+        except ChildProcessError:
+            loop.call_later(SWEEP_PAUSE, self._exited, pid, ended)  # whose child it is has yet to leave it to us
+            return
+        del self._known[pid]
         os.close(pidfd)
         (self._records / str(pid)).unlink(missing_ok=True)
         if not ended.done():

@@ -1,15 +1,17 @@
 """A warm parent: ``python -m belvedere.host.warm MODULE --control-fd N``.
 
 It imports a viewer's program, prepares what all its viewers share, and then forks one per request. It has one thread
-and opens nothing that a fork must not inherit. One fork is always made ahead: a spare, which waits for its viewer.
+and opens nothing that a fork must not inherit. What it forks is a spare: it waits, as far behind its walls as it can
+be, for its viewer, which the host hands to it.
 
-Each viewer is forked twice, so that it becomes the host's own child and neither notices nor minds this parent's death.
-The process in the middle lives as long as the spare waits: until then that is no child of the host, which would take it
-for an orphan. All of them end when this parent does.
+Each is forked twice, so that it becomes the host's own child and neither notices nor minds this parent's death. The
+process in the middle stays until the host has taken note of it, and would not take it for an orphan. A spare ends when
+the host does.
 
-On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message with four or five descriptors
-(listening socket, standard input, output, error, and the members of a control group to join) it answers with the
-viewer's pid. The socket's end is its end.
+On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message it answers with the pid of a
+spare and two descriptors: the line to the spare, and what holds the process in the middle. The socket's end is its end.
+On the line (likewise) a spare takes one message with four or five descriptors: listening socket, standard input,
+output, error, and the members of a control group to join.
 """
 
 import argparse
@@ -17,7 +19,6 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import signal
 import socket
 import sys
@@ -28,41 +29,9 @@ from typing import NoReturn
 from belvedere.viewers import sandbox
 
 READY = b"ready"
+SPARE = b"spare"
 FORK = b"fork"
 DESCRIPTORS = 5  # at most
-QUIET = 0.1  # seconds without a request after which the next spare is made: until then its viewer needs the machine
-
-
-class Spare:
-    """A fork that waits for its viewer."""
-
-    def __init__(self, program: ModuleType, control: socket.socket) -> None:
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        held, self._hold = os.pipe()
-        from_middle, to_parent = os.pipe()
-        self._middle = os.fork()
-        if self._middle == 0:
-            try:
-                for end in (control, self._line):
-                    end.close()
-                os.close(self._hold)
-                _be_the_middle(program, theirs, held, to_parent)
-            finally:
-                os._exit(1)
-        theirs.close()
-        os.close(held)
-        os.close(to_parent)
-        self.pid = int(os.read(from_middle, 32))
-        os.close(from_middle)
-
-    def give(self, descriptors: list[int]) -> None:
-        """Let it become a viewer, which from now on is nobody's child here. Raises OSError if it has ended."""
-        try:
-            socket.send_fds(self._line, [FORK], descriptors)
-        finally:
-            self._line.close()
-            os.close(self._hold)
-            os.waitpid(self._middle, 0)
 
 
 def serve(program: ModuleType, control: socket.socket) -> None:
@@ -73,27 +42,40 @@ def serve(program: ModuleType, control: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # so that a collection in a child does not copy every page of the parent
     gc.enable()
-    spare: Spare | None = Spare(program, control)
+    signal.signal(signal.SIGCHLD, _reap)
     control.send(READY)
-    while True:
-        if spare is None and not select.select([control], [], [], QUIET)[0]:
-            spare = Spare(program, control)
-        message, descriptors, _, _ = socket.recv_fds(control, len(FORK), DESCRIPTORS)
-        if not message:
-            return
-        pid = _give(spare, descriptors) or _give(Spare(program, control), descriptors)
-        spare = None
-        for descriptor in descriptors:
-            os.close(descriptor)
-        control.send(str(pid).encode())
+    while control.recv(len(SPARE)):
+        _make_spare(program, control)
 
 
-def _give(spare: Spare | None, descriptors: list[int]) -> int | None:
-    if spare is not None:
-        with contextlib.suppress(OSError):
-            spare.give(descriptors)
-            return spare.pid
-    return None
+def _reap(*_: object) -> None:
+    """Processes in the middle."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _make_spare(program: ModuleType, control: socket.socket) -> None:
+    line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    held, hold = os.pipe()
+    from_middle, to_parent = os.pipe()
+    if os.fork() == 0:
+        try:
+            for end in (control, line):
+                end.close()
+            os.close(hold)
+            os.close(from_middle)
+            _be_the_middle(program, theirs, held, to_parent)
+        finally:
+            os._exit(1)
+    theirs.close()
+    os.close(held)
+    os.close(to_parent)
+    pid = os.read(from_middle, 32)
+    os.close(from_middle)
+    socket.send_fds(control, [pid], [line.fileno(), hold])
+    line.close()
+    os.close(hold)
 
 
 def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_parent: int) -> NoReturn:
@@ -118,10 +100,11 @@ def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_paren
 def _await_viewer(program: ModuleType, line: socket.socket) -> NoReturn:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, descriptors, _, _ = socket.recv_fds(line, len(FORK), DESCRIPTORS)
     line.close()
     if not message:
-        os._exit(0)  # the parent has ended
+        os._exit(0)  # the host has ended, or needs it no more
     listen_fd, stdin, stdout, stderr, *groups = descriptors
     for group in groups:
         _join(group)

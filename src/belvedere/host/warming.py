@@ -11,7 +11,7 @@ from pathlib import Path
 
 from belvedere.host.children import Children
 from belvedere.host.launching import LISTEN_FD, Descriptors, spawn
-from belvedere.host.warm import FORK, READY
+from belvedere.host.warm import FORK, READY, SPARE
 from belvedere.viewers.base import Program
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 BIRTH_TIMEOUT = 10.0  # seconds that a launch waits for a parent's first birth: another interpreter takes as long
 FORK_TIMEOUT = 5.0  # seconds; a parent that is slower is hung
 FIRST_RETRY = 0.5  # seconds before a dead parent is rebuilt; doubles
+SPARES = 2  # forks made ahead, for so many viewers in a moment
+QUIET = 0.1  # seconds without a launch before they are made
 SLOWEST_RETRY = 600.0  # each try that fails leaves a traceback in the host's error file
 
 
@@ -89,6 +91,9 @@ class _WarmParent:
         self._pid = 0
         self._turn = asyncio.Lock()
         self._born = asyncio.Event()  # its first life has come so far, or has ended before
+        self._spares: list[_Spare] = []
+        self._filling: asyncio.Task[None] | None = None
+        self._launched_at = -QUIET
 
     async def born(self) -> None:
         """Wait until it is ready for the first time, is known to fail, or takes too long."""
@@ -118,6 +123,7 @@ class _WarmParent:
                 log.info("warm parent of %s is ready, pid %d", self._program.module, self._pid)
                 self._control = ours
                 self._born.set()
+                self._fill()
             await asyncio.shield(ended)
         except OSError:
             log.exception("warm parent of %s could not be started", self._program.module)
@@ -125,12 +131,22 @@ class _WarmParent:
         finally:
             self._control = None
             self._born.set()
+            await self._let_spares_go()
             ours.close()
             theirs.close()
             if ended is not None:
                 self._children.signal(self._pid, signal.SIGKILL)
                 await asyncio.shield(ended)
         return ready
+
+    async def _let_spares_go(self) -> None:
+        """A parent that is rebuilt makes new ones; it may be of another version by then."""
+        if self._filling is not None:
+            self._filling.cancel()
+        spares, self._spares = self._spares, []
+        for spare in spares:
+            spare.end()
+        await asyncio.gather(*(asyncio.shield(spare.ended) for spare in spares))
 
     def _spawn(self, theirs: socket.socket) -> asyncio.Future[None]:
         with self._children.birth(), open(os.devnull, "r+b", buffering=0) as null:  # noqa: PTH123 - a descriptor
@@ -143,21 +159,93 @@ class _WarmParent:
 
     async def fork(self, descriptors: Descriptors) -> int | None:
         """The pid of a fork; None if the parent is not ready or fails."""
+        self._launched_at = asyncio.get_running_loop().time()
+        self._fill()
+        while self._spares:
+            if (spare := self._spares.pop()).give(descriptors):
+                return spare.pid
+        made = await self._make()
+        return made.pid if made and made.give(descriptors) else None
+
+    def _fill(self) -> None:
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.create_task(self._make_spares())
+
+    async def _make_spares(self) -> None:
+        """When nobody has asked for a while: until then their viewers need the machine."""
+        while len(self._spares) < SPARES:
+            rest = self._launched_at + QUIET - asyncio.get_running_loop().time()
+            if rest > 0:
+                await asyncio.sleep(rest)
+            elif spare := await self._make():
+                self._spares.append(spare)
+            else:
+                return
+
+    async def _make(self) -> "_Spare | None":
         async with self._turn:
             control = self._control
             if control is None:
                 return None
-            with contextlib.suppress(OSError, ValueError, TimeoutError):
+            try:
                 async with asyncio.timeout(FORK_TIMEOUT):
-                    return await _ask(control, descriptors)
-            log.warning("warm parent of %s does not fork; it is ended", self._program.module)
-            self._control = None
-            self._children.signal(self._pid, signal.SIGKILL)
-            return None
+                    return await self._ask(control)
+            except asyncio.CancelledError:
+                self._give_up()  # its answer would be taken for another one's
+                raise
+            except (OSError, ValueError, TimeoutError):
+                self._give_up()
+                return None
+
+    def _give_up(self) -> None:
+        log.warning("warm parent of %s does not fork; it is ended", self._program.module)
+        self._control = None
+        self._children.signal(self._pid, signal.SIGKILL)
+
+    async def _ask(self, control: socket.socket) -> "_Spare":
+        control.send(SPARE)
+        await _readable(control)
+        pid, (line, hold), _, _ = socket.recv_fds(control, 32, 2)
+        try:
+            return _Spare(int(pid), self._children.adopt(int(pid)), socket.socket(fileno=line))
+        finally:
+            os.close(hold)  # from now on it is our child
 
 
-async def _ask(control: socket.socket, descriptors: Descriptors) -> int:
-    handed = [descriptors.listen, descriptors.stdin, descriptors.stdout, descriptors.stderr]
-    handed += [] if descriptors.group is None else [descriptors.group]
-    socket.send_fds(control, [FORK], handed)
-    return int(await asyncio.get_running_loop().sock_recv(control, 32))
+class _Spare:
+    """A fork that waits for its viewer."""
+
+    def __init__(self, pid: int, ended: asyncio.Future[None], line: socket.socket) -> None:
+        self.pid = pid
+        self.ended = ended
+        self._line = line
+
+    def give(self, given: Descriptors) -> bool:
+        """Let it become a viewer; False if it has ended."""
+        handed = [
+            given.listen,
+            given.stdin,
+            given.stdout,
+            given.stderr,
+            *([] if given.group is None else [given.group]),
+        ]
+        with self._line:
+            try:
+                socket.send_fds(self._line, [FORK], handed)
+            except OSError:
+                return False
+            return not self.ended.done()
+
+    def end(self) -> None:
+        """Need it no more."""
+        self._line.close()
+
+
+async def _readable(control: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(control, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(control)
