@@ -64,9 +64,7 @@ async def test_a_viewer_and_its_data_server_are_in_a_group(runtime: LocalRuntime
 
 
 async def test_a_viewer_that_starts_cold_is_in_a_group_too(runtime: LocalRuntime, tmp_path: Path) -> None:
-    await runtime._meet(start=True)
-    for pid in running(WARM_PARENT, descendants(await host(runtime))):
-        end(pid, signal.SIGSTOP)  # it doesn't fork
+    runtime._options.append("--cold")
     await stand_up(runtime, LIMITED)
     (inside,) = members(tmp_path / "data").values()
     assert "--listen-fd" in " ".join(map(command, inside))

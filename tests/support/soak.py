@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from belvedere.host import memory
 from belvedere.host.places import places
+from belvedere.host.warming import SPARES
 from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.local import LocalRuntime
 from tests.support.viewers import LOGS, command, descendants, end, get, running, until, until_phase, viewer_spec
@@ -30,7 +31,7 @@ JOBS = 8
 LIMITS = (None, 1 << 30, 1 << 30, 2 << 20)  # bytes; the last is less than a viewer needs
 FOLDERS = (LOGS, LOGS / "exp_0", LOGS / "missing")
 MEMORY_GROWTH = 12 << 20  # bytes: allocators keep some
-WARM = 3  # processes of a host without viewers: a warm parent, its spare fork, and one between the two
+WARM = 1 + SPARES  # processes of a host without viewers: a warm parent, and what it has forked ahead
 DATA_SERVER, WARM_PARENT = "tensorboard_data_server", "belvedere.host.warm"
 Event = Callable[[], Awaitable[None]]
 

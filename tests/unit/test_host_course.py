@@ -12,7 +12,7 @@ from belvedere.host.course import Act, Facts, Step
 from belvedere.host.mirroring import MirrorState
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase
-from belvedere.viewers.words import Event, Told
+from belvedere.viewers.words import SOON, Event, Told
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -152,6 +152,14 @@ def test_one_that_has_answered_itself_needs_no_first_check() -> None:
     facts = course.told(loaded(), Event(event=Told.ANSWERED), NOW)
     assert (course.phase_of(facts), facts.ready_at) == (Phase.READY, NOW)
     assert course.next_step(facts, NOW) == Step(None, NOW + course.CHECK_EVERY)
+
+
+def test_one_that_says_that_it_will_answer_is_not_checked_before() -> None:
+    facts = course.told(course.load_sent(up(), NOW), Event(event=Told.SERVING, text=SOON), NOW)
+    assert course.next_step(facts, NOW + SECOND) == Step(None, NOW + course.LOAD_LIMIT)
+    facts = course.told(facts, Event(event=Told.LOADED), NOW)
+    assert course.next_step(facts, NOW) == Step(None, NOW + course.CHECK_AGAIN)
+    assert course.next_step(facts, NOW + course.CHECK_AGAIN).act is Act.CHECK
 
 
 def test_the_slow_loader_is_told() -> None:

@@ -11,7 +11,7 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirroring import MirrorState
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Phase
-from belvedere.viewers.words import SLOW_LOADER, Event, Told
+from belvedere.viewers.words import SLOW_LOADER, SOON, Event, Told
 
 FIRST_CHART = timedelta(seconds=1)  # load what is there by then, though more is being fetched
 LOAD_LIMIT = timedelta(minutes=5)  # after which a viewer that lives is shown although it still loads
@@ -20,7 +20,7 @@ CRASH_LIMIT = 5  # so many within the window, and it is given up
 FIRST_RETRY = timedelta(seconds=0.2)
 SLOWEST_RETRY = timedelta(seconds=10)
 CHECK_EVERY = timedelta(seconds=15)
-CHECK_AGAIN = timedelta(seconds=1)  # after a check that failed
+CHECK_AGAIN = timedelta(seconds=1)  # after a check that failed, or for an answer that is to come by itself
 LEAVE_LIMIT = timedelta(seconds=3)  # for what a process that is to be exchanged is answering
 MISSES = 3  # checks failed in a row, and the process is ended
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -58,7 +58,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     load_sent_at: datetime | None = None
     rewrites_sent: int = 0
     loaded: bool = False
-    answered: bool = False  # a request of its own
+    answers_soon: bool = False  # a request of its own
+    answered: bool = False
     slow: bool = False
     note: str = ""  # what it wants people to know
     alive: bool = False  # has answered a liveness check
@@ -206,11 +207,13 @@ def told(facts: Facts, event: Event, now: datetime) -> Facts:
         return facts
     match event.event:
         case Told.SERVING:
-            return _alive_by_its_word(replace(facts, serving=True), now)
+            return _alive_by_its_word(replace(facts, serving=True, answers_soon=event.text == SOON), now)
         case Told.LOADER:
             return replace(facts, slow=event.text == SLOW_LOADER)
         case Told.LOADED:
-            return _alive_by_its_word(replace(facts, loaded=True), now)
+            waits = facts.answers_soon and not (facts.answered or facts.alive)
+            check_at = now + CHECK_AGAIN if waits else facts.check_at
+            return _alive_by_its_word(replace(facts, loaded=True, check_at=check_at), now)
         case Told.ANSWERED:
             return _alive_by_its_word(replace(facts, answered=True), now)
         case Told.NOTE:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import functools
+import gc
 import logging
 import os
 import resource
@@ -84,6 +85,7 @@ def run_host(
     viewers within their memory, where it can. 1: viewers can't be confined as they have to be.
     """
     spare_memory()
+    gc.freeze()  # what was imported stays: no collection has to look at it again
     os.umask(0o022)  # what viewers are to see must be readable by them; nobody else gets into our folders
     where = places(data)
     make_private(where.home)

@@ -58,6 +58,7 @@ from belvedere.service.quotas import QuotaService
 from belvedere.service.strangers import Strangers
 from belvedere.store.opening import StoreError, Stores, open_store
 
+GARBAGE = 10_000  # objects made, and not freed, until those are looked over: a request makes a thousand, and frees all
 OWNER = "local"  # of claims: one service process works on a SQLite database
 
 LITTLE_DISK = 16 << 20  # bytes; with less a database can hardly begin
@@ -87,6 +88,7 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold tokens and keys; whatever we start inherits it
     spare_memory()
     gc.freeze()  # what was imported stays: no collection has to look at it again
+    gc.set_threshold(GARBAGE)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for text in cautions:
         _log.warning("caution", text=text)

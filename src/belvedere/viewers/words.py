@@ -45,7 +45,7 @@ class Command:
 class Told(StrEnum):
     """What a program tells."""
 
-    SERVING = "serving"  # its socket answers
+    SERVING = "serving"  # its socket answers; the text SOON says that ANSWERED comes in a moment
     LOADER = "loader"  # `text` names what reads the logs: "rust", or "python" for the slow one
     LOADED = "loaded"  # after a LOAD: everything that was in the folder is shown
     NOTE = (
@@ -63,4 +63,5 @@ class Event:
     text: str = ""
 
 
+SOON = "soon"
 SLOW_LOADER = "python"  # the text of a LOADER event that is worth a warning

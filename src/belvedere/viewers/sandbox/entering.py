@@ -66,6 +66,9 @@ def stage() -> None:
         kernel.bring_up_loopback()
     if found.has(Facet.FILES):
         view.stage(_machine(), own_processes=found.has(Facet.PROCESSES))
+    if found.has(Facet.RIGHTS):
+        kernel.bound_capabilities()
+        kernel.forbid_new_rights()
     _this.is_staged = True
 
 
@@ -125,13 +128,10 @@ def _limit(confinement: Confinement, *, counts_alone: bool) -> None:
 
 
 def _give_up_rights(user: int | None, found: Lacks) -> None:
-    if found.has(Facet.RIGHTS):
-        kernel.bound_capabilities()
     if user is not None:
         kernel.become(user)
     if found.has(Facet.RIGHTS):
         kernel.drop_capabilities()
-        kernel.forbid_new_rights()
     judge = _judge()
     if found.has(Facet.CALLS) and judge is not None:
         kernel.filter_calls(judge)

@@ -18,7 +18,7 @@ from belvedere.viewers.tensorboard.damage import Damage
 from belvedere.viewers.tensorboard.dataserver import DataServer, command_line
 from belvedere.viewers.tensorboard.loop import Loop
 from belvedere.viewers.tensorboard.worker import Workers
-from belvedere.viewers.words import Do, Show, Told
+from belvedere.viewers.words import SOON, Do, Show, Told
 
 STDIN = 0
 CHUNK = 1 << 12
@@ -57,7 +57,7 @@ class Keeper:
         self._loop.watch(STDIN, self._obey)
         self._loop.step(0)  # mostly it is to load at once, and of all that is begun here the data server takes longest
         self._workers.start(answered=lambda: self._say(Told.ANSWERED, ""))
-        self._say(Told.SERVING, "")
+        self._say(Told.SERVING, SOON)
         while True:
             self._loop.step()
 
