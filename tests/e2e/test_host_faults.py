@@ -134,7 +134,8 @@ async def test_a_killed_warm_parent_leaves_no_fork_behind(runtime: LocalRuntime)
     end(parent, signal.SIGKILL)
     await until(lambda: not ahead.present())
     new = await warm_parent(runtime, other_than=parent)
-    assert sorted(children_of(await host_pid(runtime))) == sorted([new, *await spares(runtime)])
+    made_anew = await spares(runtime)
+    assert sorted(children_of(await host_pid(runtime))) == sorted([new, *made_anew])
 
 
 async def test_a_viewer_that_nobody_asks_has_no_process_for_requests(runtime: LocalRuntime) -> None:

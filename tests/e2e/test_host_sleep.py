@@ -10,10 +10,23 @@ import pytest
 from msgspec.structs import replace
 
 from belvedere.contract.reasons import ReasonCode
+from belvedere.host.children import children_of
 from belvedere.host.protocol import ViewerSpec
+from belvedere.host.warming import SPARES
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.runtimes.local import LocalRuntime
-from tests.support.viewers import LOGS, Roll, descendants, end, get_json, running, stand_up, until_phase, viewer_spec
+from tests.support.viewers import (
+    LOGS,
+    Roll,
+    descendants,
+    end,
+    get_json,
+    running,
+    stand_up,
+    until,
+    until_phase,
+    viewer_spec,
+)
 
 pytestmark = pytest.mark.e2e
 DATA_SERVER = "tensorboard_data_server"
@@ -129,6 +142,7 @@ async def test_a_viewer_sleeps_although_its_process_hangs(runtime: LocalRuntime)
 async def test_a_sleeping_viewer_holds_no_file_open(runtime: LocalRuntime) -> None:
     await sleep(runtime, replace(viewer_spec(9, folder=LOGS / "exp_0"), sleep_after=0.3))
     host = await host_pid(runtime)
+    await until(lambda: len(children_of(host)) == 1 + SPARES)  # forks made ahead are held open
     before = open_files(host)
     for number in range(1, 4):  # one after the other: each question at a time has a connection of its own
         await sleep(runtime, replace(viewer_spec(number), project_id=f"p{number}", sleep_after=0.2))

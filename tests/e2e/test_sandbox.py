@@ -16,13 +16,14 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from belvedere.host.children import children_of
 from belvedere.host.places import places
 from belvedere.host.walls import lacks_here, users_here
 from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.viewers.sandbox import Facet
 from tests.support.service import BelvedereProcess, wait_until
-from tests.support.viewers import get, stand_up, viewer_spec
+from tests.support.viewers import descendants, get, running, stand_up, viewer_spec
 
 pytestmark = pytest.mark.e2e
 PLUGIN = Path(__file__).parents[1] / "support" / "plugins" / "hostile"
@@ -368,3 +369,28 @@ def test_when_its_first_process_ends_nothing_of_it_is_left(prison: Prison) -> No
     with contextlib.suppress(ConnectionError):  # it ends before it has answered
         prison.ask("__import__('os').kill(1, 15)")
     wait_until(lambda: not subprocess.run(running, check=False, capture_output=True).stdout)
+
+
+async def test_every_process_of_a_tensorboard_is_behind_the_same_walls(prison: Prison) -> None:
+    """Also the one that answers requests, which is forked before it is known what they are about."""
+    runtime = LocalRuntime(prison.data)
+    seen = await stand_up(runtime, viewer_spec(3, folder=prison.logs))
+    assert seen.endpoint is not None
+    await asyncio.to_thread(get, seen.endpoint.socket, "/data/environment")
+    host = descendants(prison.host.pid)
+    families = [[pid, *descendants(pid)] for pid in host if running("tensorboard_data_server", children_of(pid))]
+    walls = [{walls_of(pid) for pid in family} for family in families]
+    assert ([len(family) for family in families], [len(each) for each in walls]) == ([3], [1])
+    assert "NoNewPrivs:\t1" in next(iter(walls[0]))
+    await runtime.close(end_viewers=False)
+
+
+def walls_of(pid: int) -> tuple[str, ...]:
+    process = Path(f"/proc/{pid}")
+    names = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp:")
+    status = [line for line in (process / "status").read_text().splitlines() if line.startswith(names)]
+    limits = [
+        line for line in (process / "limits").read_text().splitlines() if line.startswith(("Max proc", "Max core"))
+    ]
+    spaces = [str((process / "ns" / name).readlink()) for name in ("mnt", "net", "pid", "ipc", "uts", "user")]
+    return (*status, *limits, *spaces, str((process / "root").stat()[:3]))

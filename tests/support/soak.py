@@ -31,7 +31,7 @@ JOBS = 8
 LIMITS = (None, 1 << 30, 1 << 30, 2 << 20)  # bytes; the last is less than a viewer needs
 FOLDERS = (LOGS, LOGS / "exp_0", LOGS / "missing")
 MEMORY_GROWTH = 12 << 20  # bytes: allocators keep some
-WARM = 1 + SPARES  # processes of a host without viewers: a warm parent, and what it has forked ahead
+WARM = 1 + 2 * SPARES  # processes of a host without viewers: a warm parent, its spares, and a worker of each
 DATA_SERVER, WARM_PARENT = "tensorboard_data_server", "belvedere.host.warm"
 Event = Callable[[], Awaitable[None]]
 

@@ -67,3 +67,16 @@ async def test_a_sleeping_viewer_hears_of_every_use() -> None:
         async with passing_on(uses):
             uses.note(1)
     assert runtime.heard == [{1}, {1}]
+
+
+async def test_a_viewer_that_has_just_begun_hears_of_none() -> None:
+    runtime, board = Listening(), Board()
+    job = Job(id=1, project_id="p", name="n", train_url="/b/", created_at=T0, updated_at=T0, intended_at=T0)
+    board.put(job, Seen(phase=Phase.STARTING, attempt=1))
+    uses = Uses(runtime, board, Clock())
+    async with passing_on(uses):
+        uses.note(1)
+    board.put(job, Seen(phase=Phase.READY, attempt=1))
+    async with passing_on(uses):
+        uses.note(1)
+    assert runtime.heard == [{1}]

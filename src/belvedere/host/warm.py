@@ -86,9 +86,7 @@ def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_paren
         try:
             os.close(held)
             os.close(to_parent)
-            if sandbox.is_separated():
-                sandbox.stage()
-            _await_viewer(program, line)
+            _await_viewer(program, line, _get_ready(program))
         finally:
             os._exit(1)  # whatever happens, never return into the parent's loop
     line.close()
@@ -97,8 +95,16 @@ def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_paren
     os._exit(0)
 
 
-def _await_viewer(program: ModuleType, line: socket.socket) -> NoReturn:
+def _get_ready(program: ModuleType) -> list[int]:
+    """Do all that does not depend on the viewer; pids of what was forked for that."""
     os.setsid()
+    if not sandbox.is_separated():
+        return []
+    sandbox.stage()
+    return [program.ahead()] if hasattr(program, "ahead") else []
+
+
+def _await_viewer(program: ModuleType, line: socket.socket, others: list[int]) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, descriptors, _, _ = socket.recv_fds(line, len(FORK), DESCRIPTORS)
@@ -107,7 +113,7 @@ def _await_viewer(program: ModuleType, line: socket.socket) -> NoReturn:
         os._exit(0)  # the host has ended, or needs it no more
     listen_fd, stdin, stdout, stderr, *groups = descriptors
     for group in groups:
-        _join(group)
+        _join(group, others)
     for number, descriptor in enumerate((stdin, stdout, stderr)):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -115,10 +121,11 @@ def _await_viewer(program: ModuleType, line: socket.socket) -> NoReturn:
     os._exit(1)
 
 
-def _join(group: int) -> None:
+def _join(group: int, others: list[int]) -> None:
     """Be counted in a control group from now on. Without that the host's weighing has to do."""
     with contextlib.suppress(OSError):
-        os.write(group, b"0")
+        for pid in (0, *others):
+            os.write(group, str(pid).encode())
     os.close(group)
 
 

@@ -141,6 +141,11 @@ def sources_of(job: Job) -> tuple[Source, ...]:
     return job.sources or (Source(name="", url=job.train_url, store=job.store, literal="*" in job.train_url),)
 
 
+def is_brand_new(job: Job) -> bool:
+    """Whether it is to run, and nobody has taken it up yet."""
+    return job.run.taken_up_at is None and job.intent is Intent.RUN
+
+
 def urls_of(job: Job) -> tuple[str, ...]:
     """Where the job's logs lie, as its user wrote it."""
     return tuple(source.url for source in sources_of(job))

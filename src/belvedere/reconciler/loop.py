@@ -19,7 +19,7 @@ from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.decide import Action, Plan, decide
-from belvedere.lifecycle.jobs import End, Event, Intent, Job
+from belvedere.lifecycle.jobs import End, Event, Job, is_brand_new
 from belvedere.lifecycle.quotas import is_running_job, place_among
 from belvedere.lifecycle.seen import ABSENT, Phase, Seen
 from belvedere.reconciler.compare import differing, gist, unwanted
@@ -85,7 +85,7 @@ class Reconciler:
         A new job's viewer begins at once, before the job is claimed: that is repeatable, and the job is durable.
         """
         sighting = self._board.get(job_id)
-        if not (sighting and _is_brand_new(sighting.job)):
+        if not (sighting and is_brand_new(sighting.job)):
             self._hinted.set()
         elif job_id not in self._begun:
             seen = asyncio.create_task(self._ensure(sighting.job))
@@ -135,7 +135,7 @@ class Reconciler:
 
     async def _start_passes(self, claims: Collection[Claim]) -> None:
         """Look at all that are not brand-new: those have no viewer yet, and if one does, ENSURE is repeatable."""
-        known = [claim.job.id for claim in claims if not _is_brand_new(claim.job)]
+        known = [claim.job.id for claim in claims if not is_brand_new(claim.job)]
         sights = await self._runtime.look(known) if known else {}
         for claim in claims:
             job_id, seen = claim.job.id, sights.get(claim.job.id, ABSENT)
@@ -164,7 +164,7 @@ class Reconciler:
     async def _work_on(self, claim: Claim, seen: Seen) -> None:
         self._in_pass.setdefault(claim.job.id, None)
         try:
-            if not _is_brand_new(claim.job) and (begun := self._begun.pop(claim.job.id, None)):
+            if not is_brand_new(claim.job) and (begun := self._begun.pop(claim.job.id, None)):
                 seen = await begun.seen  # its first pass, and a user has changed his mind already
             plan, seen = await self._advance(claim.job, self._with_last_life(claim.job.id, seen))
             await self._settle(claim, plan, seen)
@@ -358,7 +358,3 @@ class _Begun(msgspec.Struct, frozen=True, kw_only=True):
     def is_for(self, job: Job) -> bool:
         """Whether the job still asks for just that."""
         return (self.job.attempt, self.job.revision) == (job.attempt, job.revision)
-
-
-def _is_brand_new(job: Job) -> bool:
-    return job.run.taken_up_at is None and job.intent is Intent.RUN

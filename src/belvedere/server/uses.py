@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from belvedere.lifecycle.jobs import is_brand_new
 from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.base import Runtime
 from belvedere.runtimes.board import Board
 
 REMEMBERED = 5.0  # seconds in which a further use of a job that is awake tells nothing new
 _MOST_REMEMBERED = 10_000
+_BEGINNING = {Phase.ABSENT, Phase.STARTING}
 
 
 class Uses:
@@ -28,6 +30,8 @@ class Uses:
 
     def note(self, job_id: int) -> None:
         """Somebody looks at the job now."""
+        if self._is_new(job_id):
+            return  # its viewer has just begun; it counts as used since then
         now = self._clock()
         if now - self._told.get(job_id, -REMEMBERED) < REMEMBERED and not self._is_asleep(job_id):
             return
@@ -44,6 +48,10 @@ class Uses:
             self._news.clear()
             used, self._pending = self._pending, set()
             await self._runtime.use(used)
+
+    def _is_new(self, job_id: int) -> bool:
+        sighting = self._board.get(job_id)
+        return sighting is not None and is_brand_new(sighting.job) and sighting.seen.phase in _BEGINNING
 
     def _is_asleep(self, job_id: int) -> bool:
         sighting = self._board.get(job_id)

@@ -21,8 +21,11 @@ LONGEST_TEXT = 1000  # characters of an event's text
 Say = Callable[[Told, str], None]
 
 
-def run_program(listen_fd: int, show_it: Callable[[int, Say, Show], None]) -> NoReturn:
-    """Read what to show, show it until that returns, and end. A fault is told, then ends it with status 1."""
+def run_program(listen_fd: int, show_it: Callable[[int, Say, Show], None], kept: tuple[int, ...] = ()) -> NoReturn:
+    """Read what to show, show it until that returns, and end. A fault is told, then ends it with status 1.
+
+    `kept`: descriptors of its own that stay open.
+    """
     os.umask(0o077)
     # The first process of its own namespace doesn't end by a signal that it has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -30,7 +33,7 @@ def run_program(listen_fd: int, show_it: Callable[[int, Say, Show], None]) -> No
     say = announcer(events)
     try:
         show = read_show(_first_line())
-        confine(show, kept=(listen_fd, events))
+        confine(show, kept=(listen_fd, events, *kept))
         show_it(listen_fd, say, show)
     except Exception as error:  # noqa: BLE001 - the last chance to say why
         traceback.print_exc()
@@ -81,8 +84,13 @@ def confine(show: Show, kept: tuple[int, ...]) -> None:
     )
     if found.reasons:
         sys.stderr.write(f"this viewer is not wholly confined. It lacks: {found}\n")
-    os.chdir(show.work)
-    os.environ["HOME"] = os.environ["TMPDIR"] = show.work
+    live_in(show.work)
+
+
+def live_in(work: str) -> None:
+    """The only folder to write to."""
+    os.chdir(work)
+    os.environ["HOME"] = os.environ["TMPDIR"] = work
 
 
 def loads(leave: Callable[[], None]) -> Iterator[None]:

@@ -5,8 +5,21 @@
 Standard library only: programs in an environment of their own use it too.
 """
 
-from belvedere.viewers.sandbox.entering import Refused, enter, is_separated, prepare, separate, stage
+from belvedere.viewers.sandbox.entering import Refused, end_with, enter, follow, is_separated, prepare, separate, stage
 from belvedere.viewers.sandbox.facets import Facet, Lacks, lacks
 from belvedere.viewers.sandbox.plan import Confinement
 
-__all__ = ["Confinement", "Facet", "Lacks", "Refused", "enter", "is_separated", "lacks", "prepare", "separate", "stage"]
+__all__ = [
+    "Confinement",
+    "Facet",
+    "Lacks",
+    "Refused",
+    "end_with",
+    "enter",
+    "follow",
+    "is_separated",
+    "lacks",
+    "prepare",
+    "separate",
+    "stage",
+]

@@ -87,12 +87,39 @@ def enter(confinement: Confinement) -> Lacks:
             _be_a_child()
     if not _this.is_staged:
         stage()
-    user = confinement.user if found.has(Facet.USER) and os.geteuid() == 0 else None
+    user = _own_user(confinement, found)
     if found.has(Facet.FILES):
         view.see_only(confinement, _machine(), user)
+    _bind(confinement, user, found)
+    return found
+
+
+def end_with(parent: int) -> None:
+    """End when this process, which made the present one, does. To be said anew by who becomes another user."""
+    kernel.end_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)  # it has just ended
+
+
+def follow(confinement: Confinement) -> None:
+    """Give up what is left to give up, after the process that this one was forked from has entered.
+
+    For a process that it forked when it was staged: they share namespaces, so this one sees no more than the other one.
+    Raises OSError.
+    """
+    found = lacks(confinement.user)
+    kernel.close_all_but({0, 1, 2, *confinement.kept})
+    _bind(confinement, _own_user(confinement, found), found)
+
+
+def _own_user(confinement: Confinement, found: Lacks) -> int | None:
+    return confinement.user if found.has(Facet.USER) and os.geteuid() == 0 else None
+
+
+def _bind(confinement: Confinement, user: int | None, found: Lacks) -> None:
+    """What holds for one process and those that it forks from here on."""
     _limit(confinement, counts_alone=found.by_user_namespace or user is not None)
     _give_up_rights(user, found)
-    return found
 
 
 def _be_a_child() -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from belvedere.viewers import kit
 from belvedere.viewers.kit import Say
-from belvedere.viewers.tensorboard import webapp
+from belvedere.viewers.tensorboard import ahead, webapp
 from belvedere.viewers.tensorboard.damage import Damage
 from belvedere.viewers.tensorboard.dataserver import DataServer, command_line
 from belvedere.viewers.tensorboard.loop import Loop
@@ -46,10 +46,10 @@ class Keeper:
         self._partial = b""
         self._lack = ""
         self._damage = Damage(show.folder)
-        webapp.PORT.own()
+        if not ahead.descriptors():
+            webapp.PORT.own()
         self._data_server = DataServer(command_line(binary, show.folder, RELOAD), self._loop, self)
-        app = webapp.fast_app(show.path_prefix)
-        self._workers = Workers(self._loop, listen_fd, app, self._data_server.let_go)
+        self._workers = Workers(self._loop, listen_fd, show, self._data_server.let_go)
 
     def run(self) -> NoReturn:
         """Until standard input ends."""

@@ -13,9 +13,11 @@ from typing import NoReturn
 
 from belvedere.viewers import kit, sandbox
 from belvedere.viewers.kit import Say
+from belvedere.viewers.tensorboard import ahead as forked_ahead
 from belvedere.viewers.tensorboard import keeper, rehearsal, webapp
 from belvedere.viewers.tensorboard.dataserver import data_server_binary
 from belvedere.viewers.tensorboard.loaders import PythonLoader
+from belvedere.viewers.tensorboard.worker import work
 from belvedere.viewers.words import SLOW_LOADER, Show, Told
 from belvedere.viewers.wsgi import Server
 
@@ -28,9 +30,14 @@ def prepare() -> None:
     sandbox.prepare()
 
 
+def ahead() -> int:
+    """Fork what will answer requests, before it is known what is shown; its pid."""
+    return forked_ahead.fork(work)
+
+
 def run(listen_fd: int, *, slow: bool = False) -> NoReturn:
     """Show what standard input says, on the listening socket, until it ends. `slow` forces the Python loader."""
-    kit.run_program(listen_fd, functools.partial(_show, slow=slow))
+    kit.run_program(listen_fd, functools.partial(_show, slow=slow), kept=forked_ahead.descriptors())
 
 
 def _show(listen_fd: int, say: Say, show: Show, *, slow: bool) -> None:

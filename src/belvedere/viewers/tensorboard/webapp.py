@@ -24,6 +24,7 @@ from belvedere.viewers.tensorboard.confinement import asset_below
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 INDEX = "index.html"
 FIRST = "/data/environment"
+TOUCHED = "/data/window_properties"
 LOGS = "logs"  # the name, in a viewer's work folder, of a link to what it shows
 PORT = Port()
 CHANNEL = Channel(PORT)
@@ -77,6 +78,11 @@ def build_app(flags: Any, provider: Any, multiplexer: Any = None) -> WsgiApp:
         flags, board.plugin_loaders, provider, board.assets_zip_provider, multiplexer
     )
     return app
+
+
+def touch() -> None:
+    """Answer something that needs no data: what that takes of memory is at hand then."""
+    Client(fast_app("")).get(TOUCHED)
 
 
 def first_request(app: WsgiApp) -> bool:

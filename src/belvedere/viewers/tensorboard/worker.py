@@ -4,7 +4,6 @@ A viewer that nobody asks for a second has none: what serving a request has touc
 its keeper forks another one when the next connection comes, which takes it two milliseconds.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -12,40 +11,53 @@ import threading
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from belvedere.viewers.tensorboard import webapp
+from belvedere.viewers import sandbox
+from belvedere.viewers.tensorboard import ahead, webapp
 from belvedere.viewers.tensorboard.loop import Loop
+from belvedere.viewers.words import Show
 from belvedere.viewers.wsgi import Server
 
 REST: Final = 1.0  # seconds without a connection after which it ends
 GRACE: Final = 0.5  # seconds before another one, if one broke down
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class Workers:
     """The keeper's side: has a worker while there is a connection, and for a while after that. Never two."""
 
-    def __init__(self, loop: Loop, listen_fd: int, app: webapp.WsgiApp, let_go: Callable[[], None]) -> None:
+    def __init__(self, loop: Loop, listen_fd: int, show: Show, let_go: Callable[[], None]) -> None:
         """`let_go` is called in each worker, for what is the keeper's alone."""
         self._loop = loop
         self._listen_fd = listen_fd
-        self._app = app
+        self._show = show
         self._let_go = let_go
         self._pid: int | None = None
         self._left: Callable[[], None] | None = None
 
     def start(self, answered: Callable[[], None] | None = None) -> None:
-        """Have one. With `answered` nobody has asked yet: it gets ready for whoever does, and calls that then."""
-        keeper = os.getpid()
-        pid = os.fork()
+        """Have one. With `answered` nobody has asked yet: it gets ready for whoever does, and that is called then."""
+        made = ahead.use(self._listen_fd, self._show) if answered else None
+        if made and answered:
+            self._loop.watch(made.line.fileno(), lambda: self._heard(made, answered))
+        self._pid = made.pid if made else self._fork(answered)
+        pidfd = os.pidfd_open(self._pid)
+        self._loop.watch(pidfd, lambda: self._ended(pidfd))
+
+    def _fork(self, answered: Callable[[], None] | None) -> int:
+        keeper, pid = os.getpid(), os.fork()
         if pid == 0:
             try:
                 self._loop.close()
                 self._let_go()
-                _work(self._listen_fd, self._app, keeper, answered)
+                work(self._listen_fd, webapp.fast_app(self._show.path_prefix), keeper, answered)
             finally:
                 os._exit(1)
-        self._pid, pidfd = pid, os.pidfd_open(pid)
-        self._loop.watch(pidfd, lambda: self._ended(pidfd))
+        return pid
+
+    def _heard(self, made: ahead.Ahead, answered: Callable[[], None]) -> None:
+        self._loop.forget(made.line.fileno())
+        with made.line:
+            if made.has_answered():
+                answered()
 
     def close(self) -> None:
         """End it."""
@@ -81,10 +93,9 @@ class Workers:
         self._loop.after(GRACE if status else 0.0, self.await_connection)
 
 
-def _work(listen_fd: int, app: webapp.WsgiApp, keeper: int, answered: Callable[[], None] | None) -> NoReturn:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != keeper:
-        os._exit(0)  # it has just ended
+def work(listen_fd: int, app: webapp.WsgiApp, keeper: int, answered: Callable[[], None] | None) -> NoReturn:
+    """Answer requests until there have been none for a while, or the keeper ends."""
+    sandbox.end_with(keeper)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if answered is not None:
         threading.Thread(target=_get_ready, args=(app, answered), daemon=True).start()
