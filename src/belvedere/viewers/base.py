@@ -117,8 +117,8 @@ class ViewerType(Protocol):
     `kit` has what that takes; it and `words` need nothing but the standard library.
 
     A module that can be forked from a warm parent also has ``prepare()``, which imports and warms what every viewer
-    needs without starting a thread, and ``run(listen_fd)``, which does what ``python -m`` does. It may have ``ahead()``:
-    called in a fork that waits for its viewer, it forks what can be forked already, and gives its pid.
+    needs without starting a thread, and ``run(listen_fd)``, which does what ``python -m`` does. It may have
+    ``ahead()``: called in a fork that waits for its viewer, it forks what can be forked already, and gives its pid.
     """
 
     @property
