@@ -19,6 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from belvedere.host import memory
+from belvedere.host.children import children_of
 from belvedere.host.places import places
 from belvedere.host.warming import SPARES
 from belvedere.lifecycle.seen import Phase
@@ -157,7 +158,7 @@ class Soak:
         await self._runtime.close(end_viewers=False)  # its connections are no leak
         self._runtime = LocalRuntime(self._data, poll_seconds=0.5)
         host, log = await self._host(), places(self._data).home / "host.log"
-        await until(lambda: len(descendants(host)) == WARM and "is ready" in log.read_text().rpartition(" ended; ")[2])
+        await until(lambda: _is_warm(host) and "is ready" in log.read_text().rpartition(" ended; ")[2])
         metrics = await self._runtime.metrics()
         assert metrics is not None
         run = places(self._data).run
@@ -170,6 +171,11 @@ class Soak:
             tracebacks=sum(file.read_text().count("Traceback") for file in log.parent.glob("host.log*")),
             files=tuple(str(file.relative_to(run)) for file in run.rglob("*") if file.parent.name != "processes"),
         )
+
+
+def _is_warm(host: int) -> bool:
+    """Whether there is a warm parent with all its spares, which are the host's own, and nothing else."""
+    return (len(children_of(host)), len(descendants(host))) == (1 + SPARES, WARM)
 
 
 def _groups(record: Path) -> int:
