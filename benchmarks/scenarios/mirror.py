@@ -39,16 +39,20 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float
 
 
+Sides = tuple[list[Took], list[Peer]]
+
+
 class Bench:
     """The store, a folder for all copies, and who copies."""
 
     def __init__(self, server: SeaweedFs, work: Path, boto3: Path, s5cmd_program: Path) -> None:
         self._server, self._work, self._boto3, self._s5cmd = server, work, boto3, s5cmd_program
 
-    def ours(self, prefix: str, folder: str) -> Took:
+    def ours(self, prefix: str, folder: str, *, tls: bool = False) -> Took:
         """One pass of a mirror, in a process of its own."""
         location = ObjectLocation(store="default", bucket=BUCKET, prefix=prefix)
-        task = Task(store=self._server.settings(), location=location, folder=str(self._work / folder))
+        store = self._server.secure_settings() if tls else self._server.settings()
+        task = Task(store=store, location=location, folder=str(self._work / folder))
         words = [sys.executable, "-m", "benchmarks.programs.mirror", msgspec.json.encode(task).decode()]
         return msgspec.json.decode(subprocess.run(words, check=True, capture_output=True).stdout, type=Took)
 
@@ -59,11 +63,13 @@ class Bench:
         words = [str(self._boto3), str(_BOTO), json.dumps({"store": store, **place})]
         return msgspec.json.decode(subprocess.run(words, check=True, capture_output=True).stdout, type=Peer)
 
-    def by_s5cmd(self, prefix: str, folder: str) -> Peer:
-        """The same objects."""
+    def by_s5cmd(self, prefix: str, folder: str, *, tls: bool = False) -> Peer:
+        """The same objects. Over TLS it can't be told of a certificate, and looks at none."""
         keys = {"AWS_ACCESS_KEY_ID": self._server.access_key, "AWS_SECRET_ACCESS_KEY": self._server.secret_key}
         env = {**os.environ, **keys, "AWS_REGION": "us-east-1"}
-        words = ["--endpoint-url", self._server.endpoint, "cp", f"s3://{BUCKET}/{prefix}*", f"{self._work / folder}/"]
+        endpoint = self._server.secure_settings().endpoint if tls else self._server.endpoint
+        words = ["--no-verify-ssl", "--endpoint-url", endpoint, "cp", f"s3://{BUCKET}/{prefix}*"]
+        words.append(f"{self._work / folder}/")
         began = time.perf_counter()
         process = subprocess.Popen([str(self._s5cmd), *words], env=env, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
@@ -76,17 +82,21 @@ class Bench:
 def measure(effort: Effort) -> Chapter:
     """Each side in turn and first by turns, into a new folder; the files of one round are gone before the next."""
     boto3, program = python_with("boto3"), s5cmd()
-    with SeaweedFs() as server, tempfile.TemporaryDirectory(prefix="mirror-bench-", dir=_memory()) as work:
+    with SeaweedFs(tls=True) as server, tempfile.TemporaryDirectory(prefix="mirror-bench-", dir=_memory()) as work:
         bench = Bench(server, Path(work), boto3, program)
         objects = _objects(server, bench, Path(work), effort)
         tails = _tails(server, bench, Path(work), effort)
         big = _big(server, bench, Path(work), effort)
-    return chapter(objects, tails, big)
+        secure = _in_turn(
+            effort.of(3, 1),
+            Path(work),
+            lambda: bench.ours("big/", "ours", tls=True),
+            lambda: bench.by_s5cmd("big/", "theirs", tls=True),
+        )
+    return chapter(objects, tails, big, secure)
 
 
-def chapter(
-    objects: tuple[list[Took], list[Peer]], tails: tuple[list[Took], list[Peer]], big: tuple[list[Took], list[Peer]]
-) -> Chapter:
+def chapter(objects: Sides, tails: Sides, big: Sides, secure: Sides) -> Chapter:
     """What was measured, summed up."""
     rows = (
         _row("1,000 objects of 100 KB, client CPU", objects, "cpu", "boto3, 16 threads", 3),
@@ -98,6 +108,14 @@ def chapter(
             what="… most memory that our process ever had",
             unit=Unit.BYTES,
             ours=spread([each.peak for each in big[0]]),
+            at_most=_PEAK,
+        ),
+        _row("the same over TLS, time", secure, "seconds", "s5cmd"),
+        _row("… client CPU", secure, "cpu", "s5cmd"),
+        Row(
+            what="… most memory that our process ever had",
+            unit=Unit.BYTES,
+            ours=spread([each.peak for each in secure[0]]),
             at_most=_PEAK,
         ),
     )
@@ -115,14 +133,12 @@ def chapter(
     )
 
 
-def _row(
-    what: str, sides: tuple[list[Took], list[Peer]], field: str, against: str, at_least: float | None = None
-) -> Row:
+def _row(what: str, sides: Sides, field: str, against: str, at_least: float | None = None) -> Row:
     ours, theirs = (spread([getattr(each, field) for each in side]) for side in sides)
     return Row(what=what, unit=Unit.SECONDS, ours=ours, peer=theirs, against=against, at_least=at_least)
 
 
-def _objects(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tuple[list[Took], list[Peer]]:
+def _objects(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> Sides:
     count = effort.of(1000, 50)
     fill(server, {_key("many", number): os.urandom(_OBJECT) for number in range(count)})
     return _in_turn(
@@ -133,9 +149,9 @@ def _objects(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tup
     )
 
 
-def _tails(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tuple[list[Took], list[Peer]]:
+def _tails(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> Sides:
     """Both have all but the tails; then all objects have grown."""
-    grown: tuple[list[Took], list[Peer]] = ([], [])
+    grown: Sides = ([], [])
     content = {_key("tails", number): os.urandom(_OBJECT) for number in range(effort.of(500, 20))}
     fill(server, content)
     bench.ours("tails/", "ours")
@@ -149,24 +165,22 @@ def _tails(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tuple
     return grown
 
 
-def _big(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> tuple[list[Took], list[Peer]]:
+def _big(server: SeaweedFs, bench: Bench, work: Path, effort: Effort) -> Sides:
     size = effort.of(_BIG, 2**24)
     for number in range(4):
         fill(server, {_key("big", number): os.urandom(size)})
     return _in_turn(effort.of(3, 1), work, lambda: bench.ours("big/", "ours"), lambda: bench.by_s5cmd("big/", "theirs"))
 
 
-def _in_turn(
-    rounds: int, work: Path, ours: Callable[[], Took], theirs: Callable[[], Peer]
-) -> tuple[list[Took], list[Peer]]:
-    taken: tuple[list[Took], list[Peer]] = ([], [])
+def _in_turn(rounds: int, work: Path, ours: Callable[[], Took], theirs: Callable[[], Peer]) -> Sides:
+    taken: Sides = ([], [])
     for number in range(rounds):
         _both(taken, number, ours, theirs, lambda: _empty(work))
     return taken
 
 
 def _both(
-    taken: tuple[list[Took], list[Peer]],
+    taken: Sides,
     number: int,
     ours: Callable[[], Took],
     theirs: Callable[[], Peer],

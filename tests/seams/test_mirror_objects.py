@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host.mirroring import Mirror
@@ -30,7 +31,7 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture(scope="module")
 def seaweed() -> Iterator[SeaweedFs]:
-    with SeaweedFs() as server:
+    with SeaweedFs(tls=True) as server:
         server.make_bucket("bucket")
         yield server
 
@@ -129,6 +130,23 @@ async def test_a_wrong_secret_ends_the_mirror_with_a_reason(bench: Bench, seawee
     failure = (await until(bench.open(), has_failed)).failure
     assert failure is not None
     assert failure.code is ReasonCode.BAD_CREDENTIALS
+
+
+async def test_a_store_behind_tls_is_mirrored_by_its_own_certificate(bench: Bench, seaweed: SeaweedFs) -> None:
+    bench.store, data = seaweed.secure_settings(), os.urandom(12_000_000)  # longer than a part
+    bench.put(EVENTS, data)
+    mirror = bench.open()
+    await until_content(mirror, {EVENTS: data})
+    bench.put(EVENTS, data + b"more")
+    await until_content(mirror, {EVENTS: data + b"more"})
+    assert mirror.state.rewrites == 0
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told(bench: Bench, seaweed: SeaweedFs) -> None:
+    bench.store = replace(seaweed.secure_settings(), ca_file="")
+    note = (await until(bench.open(), has_note)).note
+    assert note is not None
+    assert note.code is ReasonCode.BAD_CERTIFICATE
 
 
 async def test_an_absent_bucket_ends_the_mirror_with_a_reason(bench: Bench) -> None:

@@ -14,11 +14,13 @@ from types import TracebackType
 from typing import Self
 
 import httpx2
+import msgspec
 import obstore
 from obstore.store import S3Store
 
 from belvedere.sources.signing import signed_headers
 from belvedere.sources.stores import ObjectStore
+from tests.support.certificates import write_certificate
 
 DOMAIN = "s3.test"  # buckets are served under their own names below it, too; nobody resolves it but tests
 _START_SECONDS = 60.0
@@ -27,7 +29,7 @@ _START_SECONDS = 60.0
 class SeaweedFs:
     """One server with one identity. `start` returns when a bucket can be made; `stop` ends it and removes its data.
 
-    `public` is the bucket that can be read without keys.
+    `public` is the bucket that can be read without keys. With `tls` it speaks https on a port of its own, too.
     """
 
     public = "public"
@@ -35,12 +37,17 @@ class SeaweedFs:
     access_key = "belvedere-test-key"
     secret_key = "belvedere-test-secret"
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: bool = False) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="seaweedfs-")
         self._process: subprocess.Popen[bytes] | None = None
         self._buckets: dict[str, S3Store] = {}
         port, self._ports = _arguments()
         self.endpoint = f"http://127.0.0.1:{port}"
+        if tls:
+            self._certificate, key = write_certificate(Path(self._folder.name), "localhost")
+            self._secure_port, *_ = _free_ports(1)
+            files = {"port.https": self._secure_port, "cert.file": self._certificate, "key.file": key}
+            self._ports += [f"-s3.{name}={value}" for name, value in files.items()]
 
     def start(self) -> Self:
         """Start the server and wait until it answers."""
@@ -91,6 +98,11 @@ class SeaweedFs:
             secret_key=self.secret_key if secret_key is None else secret_key,
             allow_http=True,
         )
+
+    def secure_settings(self) -> ObjectStore:
+        """The same over https, with the file that makes its certificate trusted."""
+        address, file = f"https://localhost:{self._secure_port}", str(self._certificate)
+        return msgspec.structs.replace(self.settings(), endpoint=address, ca_file=file, allow_http=False)
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket; it may exist."""
