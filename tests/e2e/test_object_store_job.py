@@ -92,6 +92,11 @@ def test_a_prefix_that_is_not_there_yet_is_told_at_create_and_while_running(stor
     assert running["reason"]["code"] == "NO_SUCH_PATH"
 
 
+def test_a_star_in_a_train_url_is_told_to_stand_for_itself(store_service: BelvedereProcess) -> None:
+    created = store_service.create("starred", f"obs://{BUCKET}/exp-*/")
+    assert created["reason"]["text"].endswith("in the url of one of several sources it stands for any text.")
+
+
 def test_checkpoints_alone_are_counted_in_the_reason(store_service: BelvedereProcess, seaweedfs: SeaweedFs) -> None:
     for number in range(214):
         seaweedfs.put(BUCKET, f"checkpoints/step-{number}.ckpt", b"weights")

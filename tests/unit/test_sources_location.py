@@ -56,6 +56,8 @@ def test_without_a_store_the_log_roots_act_as_one(text: str) -> None:
     [
         ("", "ModelArts.2791", "it is empty"),
         ("/", "ModelArts.2791", "names no bucket"),
+        (" obs://bucket/run/", "ModelArts.2791", "begins with a blank"),
+        ("\ufeffobs://bucket/run/", "ModelArts.2791", "begins with a blank"),
         ("obs:///run", "ModelArts.2791", "names no bucket"),
         ("obs://bucket//run", "ModelArts.4315", "contains //"),
         ("//bucket/run", "ModelArts.4315", "contains //"),

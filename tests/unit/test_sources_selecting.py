@@ -102,7 +102,13 @@ def test_a_url_is_a_place_and_a_pattern_below_it(url: str, parts: tuple[str, str
 
 @pytest.mark.parametrize(
     ("url", "word"),
-    [("obs://b/*/x/*/", "one folder"), ("obs://b/**/", "one folder"), ("b*/x/", "bucket"), ("*", "bucket")],
+    [
+        ("obs://b/*/x/*/", "one folder"),
+        ("obs://b/**/", "one folder"),
+        ("b*/x/", "bucket"),
+        ("*", "bucket"),
+        ("obs://b*/x/", "bucket"),
+    ],
 )
 def test_a_pattern_stands_for_one_folder(url: str, word: str) -> None:
     with pytest.raises(InvalidLogUrl, match=word):

@@ -37,6 +37,7 @@ from belvedere.viewers.registry import viewer_types
 
 Locate = Callable[..., Coroutine[None, None, Location]]
 
+_STAR = "In train_url * stands for itself; in the url of one of several sources it stands for any text."
 _UNDECIDED = "?"  # no store's name: stands for "one of several" until it is known that one is needed at all
 _BROWSE_SECONDS = 15.0
 _NO_BUCKET = "belvedere-asks-whether-you-know-it"  # a store that knows the keys says that it has no such bucket
@@ -62,6 +63,8 @@ class Locator:
             if refused.error_code != NO_SUCH_BUCKET or not (hint := folder_hint(url, self._roots)):
                 raise
             raise LogSourceRefused(f"{refused.message}{hint}", code=refused.error_code) from refused
+        if reason is not None and reason.code is ReasonCode.NO_SUCH_PATH and "*" in url and not is_pattern:
+            reason = Reason(code=reason.code, text=f"{reason.text} {_STAR}")
         return CheckedSource(store=name, reason=reason)
 
     async def browse(self, project_id: str, request: ValidBrowse) -> LogFolderList:

@@ -26,6 +26,7 @@ _KEY_BYTES = 1024  # OBS and S3 alike
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 # 3-63 characters: lower-case letters, digits, hyphens and single periods, a letter or digit at both ends
 _BUCKET = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-+[a-z0-9]+|\.[a-z0-9]+)*")
+_BLANKS = " \ufeff\u00a0"  # what comes along when a URL is copied
 _DOUBLE_SLASH = "ModelArts.4315"
 _BAD_CHARACTERS = "ModelArts.4313"
 _EVENT_FILE = "events.out.tfevents."  # TensorBoard's own sign of one; no folder is called so
@@ -62,6 +63,8 @@ class FolderRequest(msgspec.Struct, frozen=True, kw_only=True):
 def parse_train_url(text: str, *, log_roots: Sequence[str], stores: Sequence[str]) -> ObjectLocation | FolderRequest:
     """What `text` names. Touches nothing. `stores`: names of the configured object stores. Raises InvalidLogUrl."""
     _check_characters(text)
+    if text.lstrip(_BLANKS) != text and _SCHEME.match(text.lstrip(_BLANKS)):
+        raise _invalid(text, "it begins with a blank", "Remove it.")
     scheme, path = _split_scheme(text)
     _check_segments(text, path)
     match scheme:
@@ -105,7 +108,7 @@ def split_pattern(url: str) -> tuple[str, str]:
     name, _, below = f"{begun}*{after}".partition("/")
     if "**" in name or "*" in below:
         raise _invalid(url, "it has more than one folder with *", "Let * stand in the name of one folder alone.")
-    if not slash:
+    if not slash or above.endswith(":/"):
         raise _invalid(url, "its * stands in the name of a bucket", "Name the bucket; * may stand below it.")
     below = f"{below.rstrip('/')}/" if below.strip("/") else ""
     return f"{above}/", f"{name}/{below}"
