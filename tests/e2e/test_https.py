@@ -12,6 +12,7 @@ from tests.support.caddy import Caddy, caddy
 from tests.support.certificates import write_certificate
 from tests.support.chromium import browser, needs_chromium
 from tests.support.logs import write_log
+from tests.support.openid import OpenIdProvider, openid_provider
 from tests.support.service import BelvedereProcess, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -49,11 +50,22 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Caddy:
 
 
 @pytest.fixture(scope="module")
-def behind(proxy: Caddy, tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[BelvedereProcess]:
+def provider() -> Iterator[OpenIdProvider]:
+    with openid_provider() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def behind(
+    proxy: Caddy, provider: OpenIdProvider, tmp_path_factory: pytest.TempPathFactory, folder: Path
+) -> Iterator[BelvedereProcess]:
     """A service that speaks plain HTTP to the proxy alone."""
     env = {**QUICK, "BELVEDERE_TRUSTED_PROXIES": "127.0.0.1", "BELVEDERE_GUESS_RATE": str(GUESSES)}
     flags = ("--public-url", proxy.console, "--viewer-url", proxy.viewers)
     service = BelvedereProcess(tmp_path_factory.mktemp("service"), log_roots=(folder,), env=env, flags=flags)
+    service.add_variables(
+        provider.registered(service, origin=proxy.console, create_users="true", first_project="default")
+    )
     with caddy(proxy, api=service.port, gateway=service.viewer_port):
         service.start()
         try:
@@ -101,6 +113,25 @@ async def test_a_browser_opens_a_job_at_its_own_origin_and_its_cookies_stay_ther
             ("__Host-belvedere_viewer", own, True),
         }
         assert await page.evaluate("document.cookie.includes('belvedere')") is False
+
+
+@pytest.mark.browser
+@needs_chromium
+async def test_a_sign_in_at_a_provider_goes_over_the_proxy_with_secure_cookies(
+    behind: BelvedereProcess, proxy: Caddy, provider: OpenIdProvider
+) -> None:
+    provider.add_person("p", preferred_username="ann")
+    async with browser(ignore_https_errors=True) as chromium:
+        page = await chromium.new_page()
+        page.set_default_timeout(PATIENCE)
+        await page.goto(f"{proxy.console}/sign-in/oidc")
+        (attempt,) = await chromium.cookies(proxy.console)
+        assert (attempt["name"], attempt["secure"]) == ("__Host-belvedere_attempt", True)
+        await page.get_by_placeholder("sub").fill("p")
+        await page.get_by_role("button", name="Authorize").click()
+        await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
+        (session,) = await chromium.cookies(proxy.console)
+        assert (session["name"], session["secure"]) == ("__Host-belvedere_console", True)
 
 
 def test_the_audit_tells_the_clients_address_and_no_made_up_one(behind: BelvedereProcess, proxy: Caddy) -> None:

@@ -21,9 +21,9 @@ class OpenIdProvider:
     def add_person(self, subject: str, **claims: object) -> None:
         httpx2.put(f"{self.issuer}/users/{subject}", json={"org": "hill", **claims}).raise_for_status()
 
-    def registered(self, service: BelvedereProcess, **settings: str) -> Mapping[str, str]:
-        """The settings of a service that is known to the provider from now on."""
-        redirect = f"{service.endpoint}/sign-in/oidc/callback"
+    def registered(self, service: BelvedereProcess, *, origin: str = "", **settings: str) -> Mapping[str, str]:
+        """The settings of a service that is known to the provider from now on, by its console's origin."""
+        redirect = f"{origin or service.endpoint}/sign-in/oidc/callback"
         client = httpx2.post(f"{self.issuer}/oauth2/clients", json={"redirect_uris": [redirect]}).json()
         said = {
             "issuer": self.issuer,

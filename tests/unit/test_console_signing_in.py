@@ -80,3 +80,15 @@ async def test_a_change_of_project_comes_from_our_page_only() -> None:
         await furnish(stage)
         await stage.sign_in()
         assert (await stage.client.post("/project", data={"project": PROJECT})).status_code == 403
+
+
+async def test_whoever_signs_in_anew_leaves_no_session_behind() -> None:
+    async with console() as stage:
+        await furnish(stage)
+        await stage.sign_in()
+        before = stage.client.cookies["belvedere_console"]
+        answer = await stage.client.post("/sign-in", data={"user": "ann", "password": PASSWORD}, headers=OUR_PAGE)
+        assert answer.status_code == 303
+        assert before not in answer.headers["Set-Cookie"]
+        assert await stage.gatekeeper.principal_of_session(before, stage.now) is None
+        assert (await stage.client.get("/")).status_code == 200

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -10,7 +11,7 @@ from belvedere.console.forms import LARGEST_FORM, form_fields, is_same_origin
 from belvedere.console.pages import page_headers, render
 from belvedere.console.rules import ConsoleRules
 from belvedere.contract.limits import JOB_ID
-from belvedere.identity.gatekeeper import Gatekeeper, digest_of
+from belvedere.identity.gatekeeper import SESSION_LIFE, Gatekeeper, digest_of
 from belvedere.identity.records import Basis, Caller, SecretKind
 from belvedere.lifecycle.clock import Clock
 from belvedere.service.audit import Auditor
@@ -32,6 +33,14 @@ class Desk:
     async def who(self, request: Request) -> Caller | None:
         """Who is signed in in this browser."""
         return await self.gatekeeper.principal_of_session(self._session(request), self.clock())
+
+    async def welcome(self, request: Request, session: str, target: str, life: timedelta = SESSION_LIFE) -> Response:
+        """On to `target` with this session. The one that the browser had ends: nobody would ever sign out of it."""
+        if before := self._session(request):
+            await self.gatekeeper.end_session(before)
+        response = see_other(target)
+        response.headers["Set-Cookie"] = self.rules.cookie.setting(session, life=life)
+        return response
 
     def basis(self, request: Request) -> Basis | None:
         """The session that what is given to this browser depends on."""

@@ -58,9 +58,9 @@ class _OidcPages:
         except BelvedereError as error:
             response = self._refused("/", error)
         else:
-            response = see_other(arrival.target if RETURNS.fullmatch(arrival.target) else "/")
+            target = arrival.target if RETURNS.fullmatch(arrival.target) else "/"
             life = self._oidc.rules.session_life
-            response.headers["Set-Cookie"] = self._desk.rules.cookie.setting(arrival.session, life=life)
+            response = await self._desk.welcome(request, arrival.session, target, life)
         response.headers.append("Set-Cookie", delete_cookie(cookie.name))
         return response
 

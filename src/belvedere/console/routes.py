@@ -108,7 +108,7 @@ class _Console:
         ticket = request.query_params.get("ticket")
         session = await self._redeemed(ticket) if ticket else None
         if session:
-            return self._welcome(session, "/")
+            return await self._desk.welcome(request, session, "/")
         if await self._desk.who(request):
             return see_other("/")
         if ticket:
@@ -125,7 +125,7 @@ class _Console:
             session = await self._entered(fields)
         except BelvedereError as error:
             return self._desk.ask(target, status=error.http_status, error=error.message, user=fields.get("user", ""))
-        return self._welcome(session, target)
+        return await self._desk.welcome(request, session, target)
 
     async def _entered(self, fields: Mapping[str, str]) -> str:
         """A session for whoever filled in the form. Raises WrongCredentials, Unavailable."""
@@ -155,9 +155,8 @@ class _Console:
             return self._desk.message(404, "There is no such project", "Or you have no role in it.")
         there = Principal(user=who.user, project_id=wanted)
         async with self._desk.audit.act(who, TraceName.LOGIN, who.user, project_id=wanted):
-            await self._gatekeeper.end_session(request.cookies.get(self._desk.rules.cookie.name, ""))
             session = await self._gatekeeper.issue(SecretKind.SESSION, there, self._clock(), SESSION_LIFE)
-        return self._welcome(session, "/")
+        return await self._desk.welcome(request, session, "/")
 
     async def _redeemed(self, ticket: str) -> str | None:
         """A session for a ticket to the console."""
@@ -184,11 +183,6 @@ class _Console:
     async def _end(self, sessions: Iterable[str]) -> None:
         for secret in sessions:
             await self._gatekeeper.end_session(secret)
-
-    def _welcome(self, session: str, target: str) -> Response:
-        response = see_other(target)
-        response.headers["Set-Cookie"] = self._desk.rules.cookie.setting(session)
-        return response
 
 
 _USED_TICKET = "This link has been used, or its time is up. Sign in with the token instead."
