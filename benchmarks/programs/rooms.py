@@ -25,13 +25,20 @@ from belvedere.store.base import JobStore, NewJob
 from belvedere.store.opening import open_store
 
 _QUOTA = 10**9
+_RATE = 10**9  # counted as always, and never reached
 _AT_ONCE = 32
 
 
 async def serve(data: Path, api_port: int, gateway_port: int, jobs: int, upstream: str) -> None:
     """Until the process is ended."""
     settings = Settings(
-        data=str(data), log_root=(str(data),), port=api_port, viewer_port=gateway_port, job_quota=_QUOTA
+        data=str(data),
+        log_root=(str(data),),
+        port=api_port,
+        viewer_port=gateway_port,
+        job_quota=_QUOTA,
+        user_rate=_RATE,
+        address_rate=_RATE,
     )
     with open_store(data / "belvedere.db") as stores:
         parts = _parts(settings, data, stores)
