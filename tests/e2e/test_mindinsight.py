@@ -17,6 +17,7 @@ from tests.support.service import BelvedereProcess, wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.object_store]
 DATASET = "v1/mindinsight/datasets/dataset_graph"
 LINEAGE = ("v1/mindinsight/lineagemgr/lineages", "v1/mindinsight/optimizer/targets/search")
+CACHE = "v1/mindinsight/datavisual/train-job-caches"
 JOBS = "v1/mindinsight/datavisual/train-jobs"
 VALUES = f"obs://{BUCKET}/{MINDSPORE_VALUES.name}/"
 SUMMARY = "events.out.events.summary.1795444508.0.vm_MS"
@@ -24,7 +25,7 @@ CONTENT = (MINDSPORE_VALUES / "train_0" / SUMMARY).read_bytes()
 
 
 def runs(service: BelvedereProcess, job: dict[str, Any]) -> dict[str, Any]:
-    found = service.view(job["service_url"], JOBS).json()["train_jobs"]
+    found = service.view(job["service_url"], JOBS, offset="0", limit="999").json()["train_jobs"]
     return {run["train_id"]: run for run in found}
 
 
@@ -109,6 +110,22 @@ def test_runs_of_any_depth_are_found(
     job = mindinsight_service.run("deep", place(f"b/{SUMMARY}", CONTENT), job_type="mindinsight")
     assert set(runs(mindinsight_service, job)) == {"./2026--may--a", "./b"}
     assert len(steps(mindinsight_service, job, "./2026--may--a")) == 100
+
+
+def test_of_more_runs_than_it_keeps_the_oldest_is_loaded_when_it_is_opened(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    for number in range(17):
+        own = place(f"run-{number}/{SUMMARY}", CONTENT[:20_000])
+        os.utime(own / f"run-{number}" / SUMMARY, (number, number))
+    job = mindinsight_service.run("many", own, job_type="mindinsight")
+    found = runs(mindinsight_service, job)
+    assert (len(found), found["./run-0"]["cache_status"]) == (17, "NOT_IN_CACHE")
+    reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
+    assert reason["text"].startswith("MindInsight keeps the 15 newest of the 17 runs loaded")
+    with mindinsight_service.client() as client:  # as its page does when such a run is opened
+        client.post(f"{job['service_url']}{CACHE}", json={"train_ids": ["./run-0"]})
+    wait_until(lambda: steps(mindinsight_service, job, "./run-0"))
 
 
 def test_a_file_that_its_writer_keeps_to_itself_is_shown(

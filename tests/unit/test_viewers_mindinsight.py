@@ -6,8 +6,9 @@ import pytest
 
 from belvedere.viewers.base import HasAssets
 from belvedere.viewers.mindinsight.faults import SETTLED, CutOff, Faults
-from belvedere.viewers.mindinsight.layout import LISTED, Layout, flat_names
+from belvedere.viewers.mindinsight.layout import CACHED, LISTED, Layout, flat_names
 from belvedere.viewers.mindinsight.names import run_of
+from belvedere.viewers.mindinsight.program import limits_of
 from belvedere.viewers.mindinsight.viewer import MindInsight
 
 SUMMARY = "events.out.events.summary.1795444508.0.vm_MS"
@@ -117,6 +118,21 @@ def test_of_too_many_runs_the_newest_are_listed(tmp_path: Path) -> None:
     layout.follow()
     assert (layout.runs, len(found(tmp_path))) == (LISTED + 1, LISTED)
     assert f"r5/{SUMMARY}" in found(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        (CACHED, ""),
+        (CACHED + 1, "MindInsight keeps the 15 newest of the 16 runs loaded; another one loads when it is opened."),
+        (
+            LISTED + 1,
+            "MindInsight lists 999 runs; of the 1,000 here the oldest are left out. Name a folder with fewer.",
+        ),
+    ],
+)
+def test_what_its_limits_mean_is_told_when_there_are_more(runs: int, told: str) -> None:
+    assert limits_of(runs) == told
 
 
 CUT = CutOff(name=SUMMARY, offset=1234)
