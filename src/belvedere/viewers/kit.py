@@ -93,6 +93,23 @@ def live_in(work: str) -> None:
     os.environ["HOME"] = os.environ["TMPDIR"] = work
 
 
+def obey(say: Say, load: Callable[[], None], leave: Callable[[], None]) -> None:
+    """In a thread of its own: `load` each time that the host wants the folder read, and `leave` as for `loads`.
+
+    Standard input's end is the process's. A fault is told, and ends it.
+    """
+
+    def hear() -> None:
+        try:
+            for _ in loads(leave):
+                load()
+        except Exception as error:  # noqa: BLE001 - the last chance to say why
+            fail(say, f"{type(error).__name__}: {error}")
+        os._exit(0)
+
+    threading.Thread(target=hear, daemon=True).start()
+
+
 def loads(leave: Callable[[], None]) -> Iterator[None]:
     """One item each time that the host wants the folder read, until standard input ends.
 

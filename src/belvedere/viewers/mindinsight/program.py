@@ -7,7 +7,6 @@ so standard input's end and any signal end all of it at once.
 import functools
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -50,7 +49,7 @@ def _show(listen_fd: int, say: Say, show: Show) -> None:
     following = Following(layout, reader, say, show.reload_seconds)
     server = Server(app, listen_fd)
     os.close(listen_fd)
-    threading.Thread(target=_obey, args=(following, server.leave, say), daemon=True).start()
+    kit.obey(say, following.load, server.leave)
     say(Told.SERVING, "")
     server.serve_forever(poll_interval=3600)  # nobody calls its shutdown(), so it need not look
 
@@ -108,15 +107,6 @@ def limits_of(runs: int) -> str:
     if runs > CACHED:
         return f"MindInsight keeps the {CACHED} newest of the {runs} runs loaded; another one loads when it is opened."
     return ""
-
-
-def _obey(following: Following, leave: Callable[[], None], say: Say) -> None:
-    try:
-        for _ in kit.loads(leave):
-            following.load()
-    except Exception as error:  # noqa: BLE001 - the last chance to say why
-        kit.fail(say, f"{type(error).__name__}: {error}")
-    os._exit(0)
 
 
 if __name__ == "__main__":

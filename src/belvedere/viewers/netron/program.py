@@ -13,8 +13,7 @@ import re
 import shutil
 import socketserver
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,18 +58,9 @@ def run(listen_fd: int) -> NoReturn:
 
 def _show(listen_fd: int, say: Say, show: Show) -> None:
     with Server(listen_fd, Path(show.folder), show.path_prefix) as server:
-        threading.Thread(target=_obey, args=(server.leave, say), daemon=True).start()
+        kit.obey(say, lambda: say(Told.LOADED, ""), server.leave)  # what is there is looked for when it is asked for
         say(Told.SERVING, "")
         server.serve_forever(poll_interval=3600)
-
-
-def _obey(leave: Callable[[], None], say: Say) -> None:
-    try:
-        for _ in kit.loads(leave):
-            say(Told.LOADED, "")  # what is in the folder is looked for when it is asked for
-    except Exception as error:  # noqa: BLE001 - the last chance to say why
-        kit.fail(say, f"{type(error).__name__}: {error}")
-    os._exit(0)
 
 
 class Server(Leaving, socketserver.UnixStreamServer):
