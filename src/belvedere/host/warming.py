@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 BIRTH_TIMEOUT = 10.0  # seconds that a launch waits for a parent's first birth: another interpreter takes as long
 FORK_TIMEOUT = 5.0  # seconds; a parent that is slower is hung
 FIRST_RETRY = 0.5  # seconds before a dead parent is rebuilt; doubles
-SPARES = 2  # forks made ahead, for so many viewers in a moment
+SPARES = 1  # forks made ahead; another one would weigh 4 MiB, and make fifty at once no sooner
 QUIET = 0.1  # seconds without a launch before they are made
 SLOWEST_RETRY = 600.0  # each try that fails leaves a traceback in the host's error file
 
