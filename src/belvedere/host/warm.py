@@ -22,16 +22,19 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from belvedere.viewers import sandbox
+from belvedere.viewers.kit import join
 
 READY = b"ready"
 SPARE = b"spare"
 FORK = b"fork"
 DESCRIPTORS = 5  # at most
+Join = Callable[[int], None]
 
 
 def serve(program: ModuleType, control: socket.socket) -> None:
@@ -95,16 +98,16 @@ def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_paren
     os._exit(0)
 
 
-def _get_ready(program: ModuleType) -> list[int]:
-    """Do all that does not depend on the viewer; pids of what was forked for that."""
+def _get_ready(program: ModuleType) -> Join | None:
+    """Do all that does not depend on the viewer; how what was forked for that joins a control group."""
     os.setsid()
     if not sandbox.is_separated():
-        return []
+        return None
     sandbox.stage()
-    return [program.ahead()] if hasattr(program, "ahead") else []
+    return program.ahead() if hasattr(program, "ahead") else None
 
 
-def _await_viewer(program: ModuleType, line: socket.socket, others: list[int]) -> NoReturn:
+def _await_viewer(program: ModuleType, line: socket.socket, others_join: Join | None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, descriptors, _, _ = socket.recv_fds(line, len(FORK), DESCRIPTORS)
@@ -113,20 +116,14 @@ def _await_viewer(program: ModuleType, line: socket.socket, others: list[int]) -
         os._exit(0)  # the host has ended, or needs it no more
     listen_fd, stdin, stdout, stderr, *groups = descriptors
     for group in groups:
-        _join(group, others)
+        if others_join is not None:
+            others_join(group)
+        join(group)
     for number, descriptor in enumerate((stdin, stdout, stderr)):
         os.dup2(descriptor, number)
         os.close(descriptor)
     program.run(listen_fd)
     os._exit(1)
-
-
-def _join(group: int, others: list[int]) -> None:
-    """Be counted in a control group from now on. Without that the host's weighing has to do."""
-    with contextlib.suppress(OSError):
-        for pid in (0, *others):
-            os.write(group, str(pid).encode())
-    os.close(group)
 
 
 def main() -> None:

@@ -118,7 +118,8 @@ class ViewerType(Protocol):
 
     A module that can be forked from a warm parent also has ``prepare()``, which imports and warms what every viewer
     needs without starting a thread, and ``run(listen_fd)``, which does what ``python -m`` does. It may have
-    ``ahead()``: called in a fork that waits for its viewer, it forks what can be forked already, and gives its pid.
+    ``ahead()``: called in a fork that waits for its viewer, it forks what can be forked already, and gives a function
+    that has that join a control group.
     """
 
     @property

@@ -4,6 +4,7 @@ To fork a process of this size, and to touch its memory first, takes longer than
 forks its worker while nobody waits for it. Like its keeper it reads nothing of anybody's until it is behind its walls.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -20,6 +21,7 @@ Answered = Callable[[], None]
 Work = Callable[[int, webapp.WsgiApp, int, Answered], NoReturn]
 _LARGEST: Final = 1 << 17  # bytes of a task
 _ANSWERED: Final = b"answered"
+_JOIN: Final = b"join"
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Ahead:
 _made: list[Ahead] = []  # in this process, and not used yet
 
 
-def fork(work: Work) -> int:
-    """Make one, and return its pid. From here on this process and its forks share a port of their own."""
+def fork(work: Work) -> Callable[[int], None]:
+    """Make one; how it is told of a control group. From here on this process and its forks have a port of their own."""
     webapp.PORT.own()
     line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     keeper, pid = os.getpid(), os.fork()
@@ -50,7 +52,7 @@ def fork(work: Work) -> int:
             os._exit(1)
     theirs.close()
     _made.append(Ahead(pid, line))
-    return pid
+    return lambda group: _tell_of_group(line, group)
 
 
 def descriptors() -> tuple[int, ...]:
@@ -78,6 +80,9 @@ def _await_task(line: socket.socket, keeper: int, work: Work) -> NoReturn:
     if not select.select([line], [], [], 0)[0]:  # else somebody waits already
         webapp.touch()
     message, descriptors, _, _ = socket.recv_fds(line, _LARGEST, 2)
+    if message == _JOIN:
+        kit.join(descriptors[0])
+        message, descriptors, _, _ = socket.recv_fds(line, _LARGEST, 2)
     if not message:
         os._exit(0)  # there is nothing to do any more
     listen_fd, stderr = descriptors
@@ -88,6 +93,11 @@ def _await_task(line: socket.socket, keeper: int, work: Work) -> NoReturn:
     sandbox.follow(sandbox.Confinement(logs=(), work=task["work"], kept=(listen_fd, line.fileno()), user=task["user"]))
     kit.live_in(task["work"])
     work(listen_fd, webapp.fast_app(task["path_prefix"]), keeper, lambda: _say_answered(line))
+
+
+def _tell_of_group(line: socket.socket, group: int) -> None:
+    with contextlib.suppress(OSError):  # it has ended; another one is forked in its place
+        socket.send_fds(line, [_JOIN], [group])
 
 
 def _say_answered(line: socket.socket) -> None:

@@ -30,8 +30,8 @@ def prepare() -> None:
     sandbox.prepare()
 
 
-def ahead() -> int:
-    """Fork what will answer requests, before it is known what is shown; its pid."""
+def ahead() -> Callable[[int], None]:
+    """Fork what will answer requests, before it is known what is shown; how to have it join a control group."""
     return forked_ahead.fork(work)
 
 
