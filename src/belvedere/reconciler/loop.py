@@ -34,9 +34,7 @@ ROUNDS = 4  # of look and act in one pass: remove, then see it gone, then forget
 COMPARE_EVERY = 5.0  # seconds
 BEAT_EVERY = 5.0  # seconds
 START_PATIENCE = 0.5  # seconds that a pass waits for a viewer that starts, before it writes that it does
-FIRST_CLAIM = (
-    0.05  # seconds, at most, until a new job is claimed: its viewer is asked for first, and both want the same CPU
-)
+FIRST_CLAIM = 0.05  # seconds, at most, until a new job is claimed: its viewer is asked for before
 FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
 
 _log = structlog.get_logger("belvedere.reconciler")
