@@ -1,5 +1,6 @@
 """MindInsight jobs: the real MindInsight on what a real MindSpore wrote, from an object store, through the gateway."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -163,6 +164,8 @@ def test_a_truncated_file_is_shown_as_far_as_it_goes_and_named(
     assert len(steps(mindinsight_service, job, "./run")) == 99
     reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
     assert reason["text"].startswith(f"{SUMMARY} can't be read from byte ")
+    events = mindinsight_service.ask("GET", f"/{job['job_id']}/events").text
+    assert f"{SUMMARY} can't be read from byte " in events
 
 
 def test_a_damaged_record_is_left_out_and_its_file_named(
@@ -210,12 +213,29 @@ def test_a_killed_warm_parent_is_made_anew(mindinsight_service: BelvedereProcess
     assert steps(mindinsight_service, job)
 
 
+def test_whichever_of_its_processes_are_killed_it_comes_back(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    job = mindinsight_service.run("all-killed", place(f"run/{SUMMARY}", CONTENT), job_type="mindinsight")
+    count = len(viewers(mindinsight_service))
+    killed = set(of_mindinsight(mindinsight_service))  # viewers, the warm parent, what it has forked ahead
+    for pid in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(viewers(mindinsight_service) - killed) == count)
+    wait_until(lambda: len(steps(mindinsight_service, job, "./run")) == 100)
+    wait_until(lambda: not set(of_mindinsight(mindinsight_service)) & killed)
+
+
 def test_nothing_is_left_of_a_viewer_that_was_stopped(
     mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
 ) -> None:
-    before = viewers(mindinsight_service)
+    work = mindinsight_service.data / "run" / "work"
+    before, folders = viewers(mindinsight_service), set(work.iterdir())
     job = mindinsight_service.run("stopped", place(f"run/{SUMMARY}", CONTENT), job_type="mindinsight")
     (own,) = viewers(mindinsight_service) - before
+    assert len(set(work.iterdir()) - folders) == 1
     mindinsight_service.act(job["job_id"], "stop")
     mindinsight_service.wait_for_status(job["job_id"], 12)
     assert own not in {process.pid for process in mindinsight_service.processes()}
+    assert set(work.iterdir()) <= folders

@@ -13,7 +13,7 @@ from belvedere.viewers import registry
 from belvedere.viewers.base import Environment
 from belvedere.viewers.environments import MANIFEST, Environments, Installed
 from belvedere.viewers.mindinsight.viewer import MindInsight
-from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.registry import viewer_types, would_show
 from belvedere.viewers.tensorboard.viewer import TensorBoard
 
 
@@ -94,6 +94,14 @@ def test_a_plug_in_that_is_no_good_is_left_out_and_told(
         assert kinds(lambda: Named("good"), bad, lambda: Named("better")) == {"good", "better"}
     assert told in caplog.text
     assert "the viewer plug-in e1" in caplog.text
+
+
+def test_one_that_fails_at_a_file_takes_it_for_none_of_its_logs() -> None:
+    class Fails(TensorBoard):
+        def is_log(self, key: str) -> bool:
+            raise RuntimeError(key)
+
+    assert (would_show(Fails(), "a.tfevents.1"), would_show(TensorBoard(), "a.tfevents.1")) == (False, True)
 
 
 def test_a_plug_in_may_replace_a_viewer_of_ours(kinds: Kinds) -> None:

@@ -23,7 +23,7 @@ from belvedere.sources.location import Location
 from belvedere.sources.pouring import in_thread
 from belvedere.sources.selecting import EVERYTHING, Selection, is_wanted, only_latest
 from belvedere.viewers.base import ViewerType
-from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.registry import viewer_types, would_show
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -68,7 +68,7 @@ async def list_wanted(source: LogSource, viewer: ViewerType, selection: Selectio
 
 def _logs_of_another(key: str, viewer: ViewerType, others: Sequence[ViewerType]) -> OtherLogs | None:
     """Whose logs a file is of, where the viewer itself doesn't want it. Versions of a viewer share its logs."""
-    other = next((each for each in others if each.is_log(key)), None)
+    other = next((each for each in others if would_show(each, key)), None)
     return OtherLogs(viewer=other.name, called=other.logs) if other and not viewer.wants(key) else None
 
 

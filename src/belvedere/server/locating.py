@@ -33,7 +33,7 @@ from belvedere.sources.location import (
 from belvedere.sources.opening import open_source
 from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
-from belvedere.viewers.registry import viewer_types
+from belvedere.viewers.registry import viewer_types, would_show
 
 Locate = Callable[..., Coroutine[None, None, Location]]
 
@@ -154,7 +154,7 @@ class Locator:
 
 def _is_log(key: str) -> bool:
     """Whether any viewer that is installed shows it."""
-    return any(viewer.is_log(key) for viewer in viewer_types().values())
+    return any(would_show(viewer, key) for viewer in viewer_types().values())
 
 
 def _choice(visible: Mapping[str, ObjectStore], store: str | None) -> str | None:

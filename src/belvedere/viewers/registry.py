@@ -31,6 +31,14 @@ def viewer_types(environments: Environments | None = None) -> Mapping[str, Viewe
     return {**kinds, **_versions(kinds, environments)} if environments else kinds
 
 
+def would_show(viewer: ViewerType, key: str) -> bool:
+    """Whether a viewer that nobody has chosen takes the file for one of its logs. One that fails at it takes none."""
+    try:
+        return viewer.is_log(key)
+    except Exception:  # noqa: BLE001 - a plug-in's; whoever chooses that viewer is told
+        return False
+
+
 @functools.cache
 def _kinds() -> Mapping[str, ViewerType]:
     ours: list[ViewerType] = [TensorBoard(), MindInsight()]
