@@ -1,7 +1,8 @@
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from belvedere.contract.reasons import ReasonCode
 from belvedere.host.mirroring import Mirror
 from belvedere.host.mirrors import FolderMirrors
-from belvedere.sources.base import SourceDenied
+from belvedere.sources.base import Entry, SourceDenied
 from belvedere.sources.folder import FolderSource
-from belvedere.sources.location import FolderLocation
+from belvedere.sources.location import FolderLocation, Location
 from belvedere.sources.opening import open_source
 
 from .mirroring import EventsViewer, content, has_failed, has_note, is_complete, until, until_content
@@ -129,6 +130,50 @@ async def test_a_folder_that_goes_away_later_is_a_note(mirrors: FolderMirrors, l
     state = await until(mirror, has_note)
     assert state.note is not None
     assert (state.note.code, state.failure, state.complete) == (ReasonCode.NO_SUCH_PATH, None, True)
+
+
+class Stuck(FolderSource):
+    """Hangs at its first look or amid its listing while `answers` isn't set."""
+
+    where = "look"
+    answers = threading.Event()
+
+    def _look(self) -> None:
+        self._hang("look")
+        super()._look()
+
+    def _entries(self) -> Iterator[Entry]:
+        for entry in super()._entries():
+            self._hang("listing")
+            yield entry
+
+    def _hang(self, where: str) -> None:
+        if where == self.where:
+            self.answers.wait(30)
+
+
+@pytest.mark.parametrize("where", ["look", "listing"])
+async def test_a_folder_that_hangs_is_told_in_time_with_the_end_of_patience_and_shown_when_it_answers(
+    tmp_path: Path, logs: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stuck, "where", where)
+    monkeypatch.setattr(Stuck, "answers", threading.Event())
+    (logs / EVENTS).write_bytes(b"1")
+
+    def opened(location: Location) -> FolderSource:
+        assert isinstance(location, FolderLocation)
+        return Stuck(location, patience=0.05)
+
+    mirrors = FolderMirrors(tmp_path / "mirrors", opened, poll_seconds=0.02)
+    mirror = open_mirror(mirrors, logs)
+    told = await until(mirror, has_note)
+    assert told.note is not None
+    assert (told.note.code, "does not answer" in told.note.text) == (ReasonCode.SOURCE_UNREACHABLE, True)
+    assert told.progress.gives_up_at is not None
+    Stuck.answers.set()
+    await until_content(mirror, {EVENTS: b"1"})
+    assert mirror.state.failure is None
+    await mirrors.close()
 
 
 async def test_an_empty_folder_says_so(mirrors: FolderMirrors, logs: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from belvedere.contract.errors import IllegalState
+from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.decide import DELETE_LIMIT, LOSS_LIMIT, UNREACHABLE_LIMIT, Action, Plan, decide
@@ -56,6 +57,13 @@ def test_a_ready_viewer_makes_the_job_run_since_it_was_ready() -> None:
     assert status_of(after(plan)) is JobStatus.RUNNING
     assert after(plan).run.running_since == T0 + SECOND
     assert [event.kind for event in plan.events] == ["running"]
+
+
+def test_the_event_of_a_start_tells_how_much_of_the_logs_is_here() -> None:
+    source = SourceProgress(state="copying", files_done=3, files_total=20, bytes_done=16_400_000, bytes_total=2 * 10**9)
+    submitted = job(run=Run(taken_up_at=T0, submitted_at=T0))
+    told = decide(submitted, seen(Phase.READY, ready_at=T0, source=source), T0).events
+    assert told[0].text == "The viewer answers. 3 of 20 files and 16.4 of 2,000.0 MB of logs are here."
 
 
 def test_a_host_whose_clock_is_ahead_cannot_start_the_running_time_in_the_future() -> None:

@@ -136,10 +136,20 @@ def _running(job: Job, seen: Seen, now: datetime) -> Plan:
         since = min(seen.ready_at or now, now)
         since = max(since, job.run.submitted_at or since)
         job = _with_run(job, running_since=since, first_ran_at=job.run.first_ran_at or since, waiting=None)
-        events = (Event(at=now, kind="running", text="The viewer answers.", attempt=job.attempt),)
+        text = f"The viewer answers.{_read_so_far(seen)}"
+        events = (Event(at=now, kind="running", text=text, attempt=job.attempt),)
     events += _events_of_note(job, seen, now)
     job = _with_run(job, note=seen.reason)
     return Plan(job=job, action=_told_of_changes(job, seen), look_at=stop_at(job), events=events)
+
+
+def _read_so_far(seen: Seen) -> str:
+    source = seen.source
+    if source is None or not source.files_total:
+        return ""
+    scale, unit = (1e6, "MB") if source.bytes_total >= 1e6 else (1e3, "kB")
+    size, total = (f"{count / scale:,.1f}" for count in (source.bytes_done, source.bytes_total))
+    return f" {source.files_done:,} of {source.files_total:,} files and {size} of {total} {unit} of logs are here."
 
 
 def _events_of_note(job: Job, seen: Seen, now: datetime) -> tuple[Event, ...]:
