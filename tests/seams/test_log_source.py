@@ -455,6 +455,18 @@ async def test_a_store_that_says_no_at_create_time_is_a_refusal_with_its_code(
 
 
 @pytest.mark.object_store
+async def test_a_glance_at_create_time_sees_past_the_marks_of_empty_folders(seaweed: SeaweedFs) -> None:
+    seaweed.make_bucket("bucket")
+    for number in range(30):  # more than it begins with
+        await put_raw(seaweed, "bucket", f"marked/{number:02}/")
+    location = ObjectLocation(store="default", bucket="bucket", prefix="marked/")
+    found = [await check(location, {"default": seaweed.settings()}, timeout=30)]
+    seaweed.put("bucket", "marked/99/events", b"1")
+    found.append(await check(location, {"default": seaweed.settings()}, timeout=30))
+    assert [reason and reason.code for reason in found] == [ReasonCode.NOTHING_TO_SHOW, None]
+
+
+@pytest.mark.object_store
 async def test_an_absent_prefix_is_told_but_no_refusal(seaweed: SeaweedFs) -> None:
     seaweed.make_bucket("bucket")
     location = ObjectLocation(store="default", bucket="bucket", prefix="absent/")

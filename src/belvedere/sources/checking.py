@@ -64,7 +64,7 @@ async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: 
     the same. Raises LogSourceRefused or LogSourceForbidden when the source itself says no.
     """
     try:
-        source = open_source(location, stores)
+        source = open_source(location, stores, for_a_glance=True)
         try:
             async with asyncio.timeout(timeout):
                 return await _look(source, location)

@@ -29,7 +29,7 @@ _SHARED = 3  # files on their way at once: with so many none needs more than one
 _AHEAD = 4  # parts of one range on their way or waiting for their turn
 _BUDGET = 8  # such parts of all ranges: what bounds the memory
 _TELL_SECONDS = 0.5  # what has come of a part is handed on so often
-_PAGE = 1000  # keys: the most that a store gives at once
+PAGE: Final = 1000  # keys: the most that a store gives at once
 _LONGEST_PAGE = 2**24  # bytes; a thousand keys of full length, escaped, take a third of it
 _OK = frozenset({200})
 _PAST_THE_END = 416
@@ -41,8 +41,12 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 class ObjectSource:
     """Reads one prefix. Long ranges are fetched in parts, several at a time, and handed on in order."""
 
-    def __init__(self, location: ObjectLocation, store: ObjectStore) -> None:
-        """Makes no request. Raises SourceMissing when the store's settings can't be used."""
+    def __init__(self, location: ObjectLocation, store: ObjectStore, first_page: int = PAGE) -> None:
+        """Makes no request. Raises SourceMissing when the store's settings can't be used.
+
+        `first_page`: keys that a listing begins with; few come sooner.
+        """
+        self._first_page = first_page
         self._prefix = location.prefix
         self._store = store
         self._client = ObjectClient(location, store)
@@ -71,8 +75,8 @@ class ObjectSource:
 
         From the second page on the next one is on its way while somebody looks at one. Many want the first one alone.
         """
-        asked = {"prefix": prefix, "max-keys": str(_PAGE)}
-        page, pages = await self.page(asked), 1
+        asked = {"prefix": prefix, "max-keys": str(PAGE)}
+        page, pages = await self.page({**asked, "max-keys": str(self._first_page)}), 1
         ahead: asyncio.Task[Page] | None = None
         try:
             while True:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -11,13 +11,18 @@ from belvedere.sources.base import LogSource, SourceMissing
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, Location, ObjectLocation
 from belvedere.sources.matching import MatchingFolder, MatchingObjects
-from belvedere.sources.objects import ObjectSource
+from belvedere.sources.objects import PAGE, ObjectSource
 from belvedere.sources.selecting import Selection
 from belvedere.sources.stores import ObjectStore
 
+_A_FEW: Final = 20  # keys: of a thousand, a store takes many times as long to tell
 
-def open_source(location: Location, stores: Mapping[str, ObjectStore]) -> LogSource:
-    """The source at `location`. Makes no request yet. Raises SourceMissing if its store is not configured."""
+
+def open_source(location: Location, stores: Mapping[str, ObjectStore], *, for_a_glance: bool = False) -> LogSource:
+    """The source at `location`. Makes no request yet. Raises SourceMissing if its store is not configured.
+
+    `for_a_glance`: whoever lists it wants to know no more than whether anything is there.
+    """
     match location:
         case FolderLocation(selection=Selection(folders=str(folders)) as selection) if folders:
             return MatchingFolder(location, selection)
@@ -26,7 +31,7 @@ def open_source(location: Location, stores: Mapping[str, ObjectStore]) -> LogSou
         case ObjectLocation(selection=Selection(folders=str(folders)) as selection, store=name) if folders:
             return MatchingObjects(location, _store(name, stores), selection)
         case ObjectLocation(store=name):
-            return ObjectSource(location, _store(name, stores))
+            return ObjectSource(location, _store(name, stores), first_page=_A_FEW if for_a_glance else PAGE)
     assert_never(location)
 
 
