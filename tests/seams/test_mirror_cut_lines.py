@@ -75,6 +75,7 @@ FAULTS = {
     "shorter than said": Fault(longer_by=200),
     "stale": Fault(stale=True),
     "500": Fault(status=500),
+    "clocks that differ": Fault(status=403, body="<Error><Code>RequestTimeTooSkewed</Code></Error>"),
 }
 
 
