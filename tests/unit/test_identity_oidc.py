@@ -12,6 +12,8 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
+from belvedere.console.desk import RETURNS
+from belvedere.console.sessions import attempt_cookie
 from belvedere.contract.errors import WrongCredentials
 from belvedere.identity.id_tokens import LONGEST, keys_in, signed_claims
 from belvedere.identity.oidc import (
@@ -30,6 +32,7 @@ from belvedere.identity.oidc import (
     provider_of,
     sealed_text,
 )
+from belvedere.store.sealing import Sealer, new_key
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 ISSUER = "https://id.example"
@@ -198,6 +201,13 @@ def test_an_attempt_comes_back_as_it_went() -> None:
 def test_an_attempt_that_is_another_or_over_is_refused(text: str | None, state: str, later: timedelta) -> None:
     with pytest.raises(WrongCredentials, match="Begin it anew"):
         attempt_of(text, state, NOW + later)
+
+
+def test_the_longest_way_back_fits_into_a_cookie() -> None:
+    target = f"/jobs/{10**18}/open?to={'%' * 2000}"
+    assert RETURNS.fullmatch(target)
+    sealed = Sealer([new_key()]).seal(sealed_text(new_attempt(target, NOW)))
+    assert len(attempt_cookie(secure=True).setting(sealed)) < 4096
 
 
 def test_no_two_attempts_share_a_secret() -> None:
