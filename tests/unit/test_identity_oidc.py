@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 from joserfc import jws
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.errors import SecurityWarning
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from belvedere.console.desk import RETURNS
 from belvedere.console.sessions import attempt_cookie
@@ -84,6 +86,14 @@ def test_keys_of_elliptic_curves_sign_as_well() -> None:
     key = ECKey.generate_key("P-256", {"kid": "two"}, private=True)
     keys = keys_in(msgspec.json.encode(KeySet([key]).as_dict(private=False)))
     assert signed_claims(token(claims(), key, alg="ES256", kid="two"), keys) == claims()
+
+
+@pytest.mark.parametrize("alg", ["Ed25519", "EdDSA"])
+def test_keys_of_edwards_curves_sign_under_either_name(alg: str) -> None:
+    key = OKPKey.generate_key("Ed25519", {"kid": "two"}, private=True)
+    with warnings.catch_warnings(category=SecurityWarning, action="ignore"):
+        signed = jws.serialize_compact({"alg": alg, "kid": "two"}, json.dumps(claims()), key, algorithms=[alg])
+    assert signed_claims(signed, KeySet([key])) == claims()
 
 
 def forged() -> dict[str, str]:
