@@ -67,10 +67,19 @@ async def test_half_a_request_is_not_waited_for_for_ever(
     assert (await answer(address, part)).count(b"HTTP/1.1 200") == part.count(GOOD)
 
 
+async def test_half_a_body_is_not_waited_for_for_ever(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "BODY_SECONDS", 0.1)
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab"
+    assert b"HTTP/1.1 200" not in await answer(address, head)
+
+
 async def test_a_slow_answer_outlasts_the_patience_with_heads(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounded, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(bounded, "BODY_SECONDS", 0.1)
     head = b"POST /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
     assert (await answer(address, head)).endswith(b"2")
 

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from belvedere.gateway import forwarding
 from tests.support.gateway import Handler, Stage, job, stage, upstream
 
 
@@ -87,6 +88,17 @@ async def test_our_secrets_never_reach_the_viewer() -> None:
             assert "x-auth-token" not in seen
             assert "authorization" not in seen
             assert answer.headers["X-Cookie"] == "_xsrf=1; theme=dark"
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "BODY_SECONDS", 0.1)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"one"
+        await asyncio.sleep(30)
+
+    async with viewer(echo) as made, made.client.post(made.url("/x"), data=body()) as answer:
+        assert answer.status == 408
 
 
 async def test_head_has_the_length_and_no_body() -> None:

@@ -17,6 +17,7 @@ from belvedere.gateway.upstream import IDLE, Answer, Away, Line
 
 _SWEEP = 1.0  # seconds between two looks for idle connections, while there are any
 _HIDDEN_FROM_VALIDATION = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
+BODY_SECONDS = 120.0  # for a whole request to come
 LARGEST_BODY: Final = 2**24  # bytes of a request; what viewers are asked by POST has some KiB
 ENVIRONMENT: Final = "/data/environment"
 
@@ -26,6 +27,7 @@ class Missed(StrEnum):
 
     AWAY = "away"  # nobody listens; the viewer got nothing
     TOO_LARGE = "too large"  # the request's body had no end in sight
+    TOO_SLOW = "too slow"  # it took longer to come than anybody waits for it
     BROKEN = "broken"  # it hung up, or spoke no HTTP, before it had answered
 
 
@@ -47,20 +49,28 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload:
-    """A request's body on its way, as long as it is of a size that makes sense."""
+    """A request's body on its way, as long as it is of a size that makes sense, and comes in time."""
 
     def __init__(self, content: AsyncIterator[bytes]) -> None:
-        self.is_too_large = False
+        self.fault: Missed | None = None
         self._content = content
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for data in self._content:
+        size, deadline = 0, asyncio.get_running_loop().time() + BODY_SECONDS
+        while data := await self._next(deadline):
             size += len(data)
             if size > LARGEST_BODY:
-                self.is_too_large = True
+                self.fault = Missed.TOO_LARGE
                 raise ValueError("too large a body")
             yield data
+
+    async def _next(self, deadline: float) -> bytes:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await anext(self._content, b"")
+        except TimeoutError:
+            self.fault = Missed.TOO_SLOW
+            raise
 
 
 class Forwarder:
@@ -92,7 +102,7 @@ class Forwarder:
         except Away:
             return Missed.AWAY
         except Broken:
-            return Missed.TOO_LARGE if body and body.is_too_large else Missed.BROKEN
+            return (body and body.fault) or Missed.BROKEN
         try:
             return await self._pass_on(request, answer, passage, hides=hides, is_page=is_page)
         except Broken:

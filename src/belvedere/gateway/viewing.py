@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, PermissionDenied, Unavailable
+from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, PermissionDenied, RequestError, Unavailable
 from belvedere.gateway import answers
 from belvedere.gateway.forwarding import Forwarder, Missed, Passage
 from belvedere.gateway.routes import RouteMatch, without_parameter
@@ -177,6 +177,8 @@ class Viewing:
                     return answer
                 if answer is Missed.TOO_LARGE:
                     return answers.too_large()
+                if answer is Missed.TOO_SLOW:
+                    return answers.problem(408, RequestError.code, "The body of this request was too long in coming.")
                 if answer is Missed.BROKEN:
                     return answers.problem(502, Unavailable.code, "The viewer ended before it had answered. Try again.")
             elif standing_of(sighting) is not Standing.COMING:

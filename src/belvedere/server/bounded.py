@@ -1,6 +1,6 @@
 """HTTP parsing that gives up on requests whose head, or trailers, have no end: uvicorn's fast parser has no limit.
 
-Neither has its patience: without one, whoever sends half a head holds a connection for ever.
+Neither has its patience: without one, whoever sends half a request holds a connection for ever.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 30.0  # until a head is whole, from the connection's beginning or the head's own
+BODY_SECONDS = 120.0  # for the body after it: 12 MB in that time is 1 Mbit/s
 HEAD_BYTES: Final = 2**16  # of a request line and its headers; the longest real ones have a few KiB
 
 
@@ -18,11 +19,11 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._barren = 0  # bytes since something was complete
-        self._patience: asyncio.TimerHandle | None = None  # while a head is awaited
+        self._patience: asyncio.TimerHandle | None = None  # while a head or a body is awaited
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._await_head()
+        self._wait(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -36,11 +37,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._await_head()
+        if self._patience is None:
+            self._wait(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         self._barren = 0
         self._stop_waiting()
+        self._wait(BODY_SECONDS)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -49,11 +52,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._barren = 0
+        self._stop_waiting()
         super().on_message_complete()
 
-    def _await_head(self) -> None:
-        if self._patience is None:
-            self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _wait(self, seconds: float) -> None:
+        self._patience = self.loop.call_later(seconds, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
