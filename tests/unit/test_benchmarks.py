@@ -201,13 +201,17 @@ def test_opening_is_compared_from_the_wish_to_the_answer() -> None:
 
 
 def test_memory_of_a_scaled_peer_is_not_compared() -> None:
-    ours, peer = [large.Outcome(viewer=1, seconds=1, memory=1)], large.Outcome(viewer=1, seconds=10, memory=12)
+    ours, peer = (
+        [large.Outcome(viewer=1, seconds=1, memory=1, control=1)],
+        large.Outcome(viewer=1, seconds=10, memory=12),
+    )
     chapter = large.chapter(ours, peer, peer, [0.5], boto3_scale=1, s3fs_scale=10)
     assert [(each.unit, ratio(each)) for each in chapter.rows] == [
         (Unit.SECONDS, 10),
         (Unit.SECONDS, 91),
         (Unit.SECONDS, 0.5),
         (Unit.BYTES, 12),
+        (Unit.BYTES, 6),
     ]
 
 
