@@ -30,7 +30,7 @@ from belvedere.testing.source import MemorySource
 from tests.support.fault_proxy import FaultProxy
 from tests.support.raw_keys import put_raw
 from tests.support.seaweedfs import DOMAIN, SeaweedFs
-from tests.support.sloppy_stores import SloppyStore, nanio, rclone
+from tests.support.sloppy_stores import SloppyStore, moto, nanio, rclone
 
 LONG = bytes(range(256)) * 40_000  # 10 MB: several chunks
 
@@ -110,7 +110,13 @@ def nanio_server() -> Iterator[SloppyStore]:
         yield server
 
 
-STORES = [pytest.param(name, marks=pytest.mark.object_store) for name in ("objects", "rclone", "nanio")]
+@pytest.fixture(scope="module")
+def moto_server() -> Iterator[SloppyStore]:
+    with moto() as server:
+        yield server
+
+
+STORES = [pytest.param(name, marks=pytest.mark.object_store) for name in ("objects", "rclone", "nanio", "moto")]
 
 
 @pytest.fixture(params=["memory", "folder", *STORES])
@@ -121,6 +127,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         "objects": lambda: ObjectRig(request.getfixturevalue("seaweed")),
         "rclone": lambda: SloppyRig(request.getfixturevalue("rclone_server")),
         "nanio": lambda: SloppyRig(request.getfixturevalue("nanio_server")),
+        "moto": lambda: SloppyRig(request.getfixturevalue("moto_server")),
     }
     made = make[request.param]()
     yield made

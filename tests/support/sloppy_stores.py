@@ -1,12 +1,14 @@
-"""S3 servers that are less strict than most: rclone's ``serve s3`` and nanio, on 127.0.0.1 and free ports.
+"""S3 servers that are less strict than most: rclone's ``serve s3``, nanio and moto, on 127.0.0.1 and free ports.
 
-rclone answers ranges with status 200, nanio one past the end with 400; neither knows all conditions.
+rclone answers ranges with status 200, nanio one past the end with 400; neither knows all conditions. moto looks at no
+signature, and keeps all in memory.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +77,18 @@ def rclone() -> SloppyStore:
     return SloppyStore(_rclone, {"RCLONE_CONFIG": os.devnull})
 
 
+class _Moto(SloppyStore):
+    def __enter__(self) -> Self:
+        super().__enter__()
+        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/bucket", method="PUT"), timeout=30).close()
+        return self
+
+
+def moto() -> SloppyStore:
+    """moto's server, as many test suites start it."""
+    return _Moto(_moto, {})
+
+
 def nanio() -> SloppyStore:
     """nanio over a folder."""
     return SloppyStore(_nanio, {"NANIO_ACCESS_KEY": ACCESS_KEY, "NANIO_SECRET_KEY": SECRET_KEY})
@@ -83,6 +97,10 @@ def nanio() -> SloppyStore:
 def _rclone(folder: Path, port: int) -> list[str]:
     keys = f"{ACCESS_KEY},{SECRET_KEY}"
     return ["rclone", "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", keys]
+
+
+def _moto(_: Path, port: int) -> list[str]:
+    return ["moto_server", "-H", "127.0.0.1", "-p", str(port)]
 
 
 def _nanio(folder: Path, port: int) -> list[str]:
