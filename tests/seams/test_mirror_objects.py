@@ -18,7 +18,7 @@ from belvedere.sources.opening import open_source, source_identity
 from belvedere.sources.stores import ObjectStore
 from tests.support.raw_keys import put_raw
 from tests.support.seaweedfs import SeaweedFs
-from tests.support.sloppy_stores import SloppyStore, nanio, rclone
+from tests.support.sloppy_stores import SloppyStore, moto, nanio, rclone
 
 from .mirroring import EventsViewer, content, has_failed, has_note, is_complete, until, until_content
 
@@ -261,7 +261,7 @@ async def test_a_key_that_cannot_be_a_file_is_named_and_hides_nothing(bench: Ben
     assert content(mirror.folder) == {EVENTS: b"1"}
 
 
-@pytest.mark.parametrize("make", [rclone, nanio])
+@pytest.mark.parametrize("make", [rclone, nanio, moto])
 async def test_sloppy_stores_end_in_the_same_bytes(make: Callable[[], SloppyStore], tmp_path: Path) -> None:
     files = {EVENTS: b"0123456789" * 1000, f"a/{EVENTS}": bytes(range(256)) * 40_000, f"b/{EVENTS}": b""}
     with make() as server:
