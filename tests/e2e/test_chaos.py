@@ -1,7 +1,9 @@
 """kill -9 of every part at every step of a job's life: nothing acknowledged is lost, doubled or left over."""
 
 import concurrent.futures
+import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,6 +172,17 @@ def test_jobs_come_back_by_themselves_when_the_viewer_host_is_killed(mortal: Bel
     wait_until(lambda: [each for each in mortal.processes() if each.is_host and each.pid != host.pid])
     expect_shown(mortal, job["job_id"])
     assert mortal.details(job["job_id"])["status"] == 8
+
+
+def test_jobs_come_back_by_themselves_when_the_viewer_host_hangs(mortal: BelvedereProcess, logs: Path) -> None:
+    """Which is noticed half a minute later: a busy host is no hung one."""
+    job = mortal.run("hung", logs)
+    host = mortal.host()
+    os.kill(host.pid, signal.SIGSTOP)
+    wait_until(lambda: [each for each in mortal.processes() if each.is_host and each.pid != host.pid], limit=120)
+    expect_shown(mortal, job["job_id"])
+    assert mortal.details(job["job_id"])["status"] == 8
+    assert host.pid not in {each.pid for each in mortal.processes()}
 
 
 def test_running_time_is_not_counted_twice_when_the_viewer_host_is_killed(mortal: BelvedereProcess, logs: Path) -> None:
