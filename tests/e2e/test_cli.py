@@ -28,6 +28,7 @@ class CommandLine:
         self.folder = folder
         hidden = ("BELVEDERE_", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+        self.env["BELVEDERE_VIEWERS_FOLDER"] = str(folder / "viewers")  # and none that this machine happens to have
 
     def __call__(self, *words: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

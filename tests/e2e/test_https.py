@@ -135,12 +135,29 @@ async def test_a_sign_in_at_a_provider_goes_over_the_proxy_with_secure_cookies(
 
 
 def test_the_audit_tells_the_clients_address_and_no_made_up_one(behind: BelvedereProcess, proxy: Caddy) -> None:
+    assert_audited_from_where_it_came(behind, proxy)
+
+
+def test_so_it_does_behind_a_proxy_that_writes_forwarded(tmp_path: Path) -> None:
+    proxy = Caddy(tmp_path)
+    env = {**QUICK, "BELVEDERE_TRUSTED_PROXIES": "127.0.0.1", "BELVEDERE_PROXY_HEADER": "forwarded"}
+    flags = ("--public-url", proxy.console, "--viewer-url", proxy.viewers)
+    service = BelvedereProcess(tmp_path, env=env, flags=flags)
+    with caddy(proxy, api=service.port, gateway=service.viewer_port):
+        service.start()
+        try:
+            assert_audited_from_where_it_came(service, proxy)
+        finally:
+            service.stop()
+
+
+def assert_audited_from_where_it_came(service: BelvedereProcess, proxy: Caddy) -> None:
     made_up = {"X-Forwarded-For": "203.0.113.66", "Forwarded": "for=203.0.113.66", "Sec-Fetch-Site": "same-origin"}
     answer = proxy.ask(
         "POST", f"{proxy.console}/sign-in", address="127.0.0.2", headers=made_up, user="ann", password="wrong-wrong"
     )
     assert answer.status_code == 401
-    with behind.client() as client:
+    with service.client() as client:
         asked = {"trace_name": "login", "all_projects": "true", "limit": "1"}
         (trace,) = client.get("/audit", params=asked).json()["traces"]
     assert trace["source_ip"] == "127.0.0.2"

@@ -1,4 +1,4 @@
-"""Caddy in front of a service: it ends TLS, and tells who asks by X-Forwarded-For."""
+"""Caddy in front of a service: it ends TLS, and tells who asks by X-Forwarded-For and by Forwarded."""
 
 import contextlib
 import os
@@ -24,12 +24,16 @@ _CONFIGURATION: Final = """{{
 https://{console}:{port} {{
     bind 127.0.0.1
     tls {certificate} {key}
-    reverse_proxy 127.0.0.1:{api}
+    reverse_proxy 127.0.0.1:{api} {{
+        header_up Forwarded for={{remote_host}};proto=https
+    }}
 }}
 https://{viewers}:{port}, https://*.{viewers}:{port} {{
     bind 127.0.0.1
     tls {certificate} {key}
-    reverse_proxy 127.0.0.1:{gateway}
+    reverse_proxy 127.0.0.1:{gateway} {{
+        header_up Forwarded for={{remote_host}};proto=https
+    }}
 }}
 """
 
