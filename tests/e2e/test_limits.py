@@ -82,6 +82,32 @@ def test_a_job_too_many_to_run_waits_and_then_runs(limited: BelvedereProcess, qu
     limited.wait_for_status(second, 8)
 
 
+def test_a_viewer_too_many_to_be_awake_waits_for_one_to_fall_asleep_or_end(
+    limited: BelvedereProcess, quotas: Quotas, logs: Path
+) -> None:
+    quotas.set(awake_viewers=1)
+    first = limited.run("one", logs)["job_id"]
+    second = limited.create("two", logs.parent / "other")["job_id"]
+    told = limited.wait_for_reason(second, "NO_CAPACITY")
+    assert (told["status"], len(limited.viewers())) == (7, 1)
+    assert "awake" in told["reason"]["text"]
+    limited.act(first, "stop")
+    limited.wait_for_status(second, 8)
+
+
+def test_a_viewer_beyond_the_projects_memory_waits_until_it_may(
+    limited: BelvedereProcess, quotas: Quotas, logs: Path
+) -> None:
+    quotas.set(memory_bytes=1 << 20)
+    job_id = limited.create("one", logs)["job_id"]
+    told = limited.wait_for_reason(job_id, "NO_CAPACITY")
+    assert told["status"] == 7
+    assert "quota is 1 MiB" in told["reason"]["text"]
+    quotas.set()
+    limited.create("another", logs.parent / "other")  # tells the host of the quota
+    limited.wait_for_status(job_id, 8)
+
+
 def test_logs_beyond_the_projects_disk_are_not_copied_until_they_may(limited: BelvedereProcess, quotas: Quotas) -> None:
     assert quotas.set(mirror_bytes=1000)["mirror_bytes"] == 1000
     job_id = limited.create("large", f"/{BUCKET}/rich/")["job_id"]
