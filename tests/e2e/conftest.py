@@ -39,8 +39,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[BelvedereProcess]:
-    """A service on embedded defaults, with the rich logs and the module's own folder as its log roots."""
-    with running_service(tmp_path_factory.mktemp("service"), log_roots=(RICH, folder), env=QUICK) as started:
+    """A service on embedded defaults, with the rich logs and the module's own folder as its log roots.
+
+    It holds no bad token back: tests send hundreds.
+    """
+    env = {**QUICK, "BELVEDERE_GUESS_RATE": "100000"}
+    with running_service(tmp_path_factory.mktemp("service"), log_roots=(RICH, folder), env=env) as started:
         yield started
 
 
