@@ -408,6 +408,21 @@ async def test_a_job_that_waits_for_its_project_runs_when_another_one_ends() -> 
         await world.reaches(first.id, JobStatus.KILLED)
 
 
+async def test_a_raised_quota_lets_those_that_wait_run_and_reaches_the_runtime_at_once() -> None:
+    world = World()
+    world.quota = 1
+    jobs = [await world.create() for _ in range(2)]
+    async with world.reconciling() as reconciler:
+        await until(lambda: _so_many(world, jobs, JobStatus.WAITING, 1))
+        await until(lambda: _so_many(world, jobs, JobStatus.RUNNING, 1))
+        (first,) = [job for job in jobs if await world.status(job.id) == JobStatus.RUNNING]
+        asked = world.runtime.calls.count(("ensure", first.id))
+        world.quota = 2
+        reconciler.quotas_changed("p")
+        await until(lambda: _so_many(world, jobs, JobStatus.RUNNING, 2))
+        assert world.runtime.calls.count(("ensure", first.id)) == asked + 1
+
+
 async def test_a_lowered_quota_ends_nothing_and_lets_a_running_job_change() -> None:
     world = World()
     job = await world.create()

@@ -76,6 +76,16 @@ class Reconciler:
         self._in_pass: dict[int, Seen | None] = {}  # by job id: what a hint told of during the pass, or before it began
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def quotas_changed(self, project_id: str) -> None:
+        """A project may have more now, or less: its jobs that wait for that are not to wait for another one's change.
+
+        May be called from anywhere in the loop's thread.
+        """
+        task = asyncio.create_task(self._tell_quotas(project_id))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def hint(self, job_id: int) -> None:
         """Something about this job is due. Cheap; may be called from anywhere in the loop's thread.
@@ -236,6 +246,17 @@ class Reconciler:
                 return reason
         self._granted[job.id] = job.attempt
         return None
+
+    async def _tell_quotas(self, project_id: str) -> None:
+        """The runtime hears of quotas with whatever it is asked for; asking for what stands changes nothing else."""
+        here = [each for each in self._board.all() if each.job.project_id == project_id]
+        stands = next((each.job for each in here if is_running_job(each.job, each.seen, is_granted=False)), None)
+        try:
+            if stands is not None:
+                await self._runtime.ensure(await self._spec_of(stands))
+            await self._make_due(self._kept_waiting(project_id))
+        except Exception:  # noqa: BLE001 - nothing is lost: it is told with the next job
+            _log.exception("quotas-not-told", project_id=project_id)
 
     def _kept_waiting(self, project_id: str) -> list[int]:
         """Jobs of the project that wait for others of it to end."""

@@ -158,6 +158,7 @@ def _parts(settings: Settings, data: Path, stores: Stores) -> Parts:
         quota_of=quotas.running_jobs,
         owner=OWNER,
     )
+    quotas.on_change(reconciler.quotas_changed)
     those = people(stores.identities, sealer, utc_now, token_rules(settings), audit)
     passes = Passes(stores.passes, those.gatekeeper)
     jobs = build_jobs(settings, stores.jobs, runtime, board, passes, reconciler.hint, locator, audit)

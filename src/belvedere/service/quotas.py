@@ -1,5 +1,7 @@
 """The use cases of quotas: what a project may have, and who says so."""
 
+from collections.abc import Callable
+
 from msgspec.structs import asdict
 
 from belvedere.contract import identity as wire
@@ -23,7 +25,12 @@ class QuotaService:
         self._identities = identities
         self._defaults = defaults
         self._audit = audit
+        self._listeners: list[Callable[[str], None]] = []
         self._known: dict[str, Quotas] = {}  # by project: asked at every start of a viewer
+
+    def on_change(self, tell: Callable[[str], None]) -> None:
+        """Call this with each project whose quotas are set."""
+        self._listeners.append(tell)
 
     async def of(self, project_id: str) -> Quotas:
         """What a project may have."""
@@ -43,13 +50,15 @@ class QuotaService:
         return await self._shown(project_id)
 
     async def set(self, who: Caller, project_id: str, wanted: wire.SetQuotas) -> wire.ProjectQuotas:
-        """Set them; they count at once, for what is begun from now on. Raises NotFound, PermissionDenied."""
+        """Set them; they count at once, also for what waits. Raises NotFound, PermissionDenied."""
         words = " ".join(f"{name}={value}" for name, value in asdict(wanted).items() if value is not None)
         async with self._audit.act(who, TraceName.UPDATE_QUOTAS, project_id, project_id=project_id, message=words):
             who.require(Permission.PROJECTS)
             await self._require(project_id)
             await self._store.set_quotas(project_id, Quotas(**asdict(wanted)))
             self._known.pop(project_id, None)
+        for tell in self._listeners:
+            tell(project_id)
         return await self._shown(project_id)
 
     async def _require(self, project_id: str) -> None:
