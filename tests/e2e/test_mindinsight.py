@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.conftest import BUCKET
 from tests.support.installed import MINDSPORE_TRAINING, MINDSPORE_VALUES
 from tests.support.service import BelvedereProcess, wait_until
+from tests.support.viewers import is_at_work
 
 pytestmark = [pytest.mark.e2e, pytest.mark.object_store]
 DATASET = "v1/mindinsight/datasets/dataset_graph"
@@ -59,13 +60,6 @@ def warm_parent(service: BelvedereProcess, *, other_than: int = 0) -> int:
 def of_mindinsight(service: BelvedereProcess) -> set[int]:
     """Its processes: warm parents, spares and viewers look alike."""
     return {each.pid for each in service.processes() if "mindinsight.program" in each.command}
-
-
-def is_at_work(pid: int) -> bool:
-    try:
-        return re.search(r"/work/\d+-\d+$", str(Path(f"/proc/{pid}/cwd").readlink())) is not None
-    except OSError:
-        return False
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Viewers of every kind have a network of their own: nobody reaches their data servers, and they reach nobody."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from belvedere.runtimes.local import LocalRuntime
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.sandbox import Facet, lacks
 from tests.support.installed import MINDSPORE_VALUES
-from tests.support.viewers import LOGS, command, descendants, running, stand_up, viewer_spec
+from tests.support.viewers import LOGS, command, descendants, is_at_work, running, stand_up, viewer_spec
 
 pytestmark = [
     pytest.mark.e2e,
@@ -72,7 +71,7 @@ async def test_every_kind_of_viewer_is_confined(name: str, tmp_path: Path, envir
     try:
         seen = await stand_up(runtime, viewer_spec(1, folder=logs, viewer_type=name))
         assert seen.phase is Phase.READY, seen.reason
-        at_work = [pid for pid in descendants(host_of(tmp_path / "data")) if works(pid)]
+        at_work = [pid for pid in descendants(host_of(tmp_path / "data")) if is_at_work(pid)]
         assert at_work
         for pid in at_work:
             status = Path(f"/proc/{pid}/status").read_text()
@@ -82,14 +81,6 @@ async def test_every_kind_of_viewer_is_confined(name: str, tmp_path: Path, envir
             assert not lacks(None).has(Facet.CALLS) or "Seccomp:\t2" in status
     finally:
         await runtime.close(end_viewers=True)
-
-
-def works(pid: int) -> bool:
-    """Whether it is a viewer's process, and not one that waits to become one: it is in its scratch folder."""
-    try:
-        return re.search(r"/work/\d+-\d+$", str(Path(f"/proc/{pid}/cwd").readlink())) is not None
-    except OSError:
-        return False
 
 
 def port_of(server: int) -> int:

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,15 @@ def command(pid: int) -> str:
 def running(commands: str, pids: list[int]) -> list[int]:
     """Those whose command line has this in it."""
     return [pid for pid in pids if commands in command(pid)]
+
+
+def is_at_work(pid: int) -> bool:
+    """Whether it is a viewer's process, and not one that waits to become one: it is in its scratch folder."""
+    try:
+        place = Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return False
+    return place.parent.name == "work" and re.fullmatch(r"\d+-\d+", place.name) is not None
 
 
 class Roll:

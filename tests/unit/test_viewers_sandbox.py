@@ -17,7 +17,7 @@ MACHINE = Machine(places=("/usr", "/usr/lib/python3", "/opt/service/venv", "/etc
 
 
 def seen(*logs: str, hidden: tuple[str, ...] = ()) -> list[Place]:
-    return places(Confinement(logs=logs, work="/run/work/1", kept=(), hidden=hidden), MACHINE)
+    return places(Confinement(logs=logs, work="/run/scratch/1", kept=(), hidden=hidden), MACHINE)
 
 
 def test_programs_and_logs_are_seen_and_nothing_twice() -> None:
