@@ -387,7 +387,7 @@ async def test_jobs_beyond_the_running_quota_wait_and_say_why() -> None:
     jobs = [await world.create() for _ in range(5)]
     async with world.reconciling():
         await until(lambda: _so_many(world, jobs, JobStatus.WAITING, 3))
-        assert await _so_many(world, jobs, JobStatus.RUNNING, 2)
+        await until(lambda: _so_many(world, jobs, JobStatus.RUNNING, 2))
         waiting = [job for each in jobs if (job := await world.store.find(each.id)) and job.run.waiting]
         assert {job.run.waiting.code for job in waiting if job.run.waiting} == {ReasonCode.QUOTA}
         assert len({job_id for verb, job_id in world.runtime.calls if verb == "ensure"}) == 2
