@@ -49,6 +49,7 @@ def test_the_list_can_be_narrowed(cli: Words) -> None:
     assert [trace["resource_name"] for trace in json.loads(out)["traces"]] == ["run-2"]
     assert len(cli("audit", "list", "--rating", "warning")[1].splitlines()) == 2
     assert len(cli("audit", "list", "--limit", "1")[1].splitlines()) == 2
+    assert len(cli("audit", "list", "--name", "stopModelArtsTensorboardJob")[1].splitlines()) == 2
 
 
 def test_the_export_is_json_lines_the_oldest_first(cli: Words) -> None:

@@ -221,7 +221,17 @@ async def test_a_viewer_that_hangs_up_unasked_is_a_bad_gateway() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/data/environment", "/data/%65nvironment", "/data/environment/", "/experiment/e/data/environment?x=1"]
+    "path",
+    [
+        "/data/environment",
+        "/data/%65nvironment",
+        "/data/environment/",
+        "/experiment/e/data/environment?x=1",
+        "/data/environment;x",
+        "/data/environment%3bdebug",
+        "/data/environment%3Fx",
+        "/data/environment%23x",
+    ],
 )
 async def test_environment_tells_no_command_line(path: str) -> None:
     async def tell(request: web.BaseRequest) -> web.Response:

@@ -19,6 +19,7 @@ from belvedere.contract.audit import RATINGS, AuditList, AuditTrace, TraceName
 
 _REMEDIES = {Exit.NOT_AUTHORISED: "Owners read their project's audit, administrators all of it (--all-projects)."}
 _HEADERS = ("TIME", "WHAT", "RESULT", "TO", "BY", "FROM", "TOLD")
+_NAMES = [each.value for each in TraceName]
 _Command = Callable[..., object]
 
 
@@ -28,8 +29,8 @@ def _query_options(command: _Command) -> _Command:
 
     @click.option("--job", type=int, metavar="ID", help="Only what was done to this job.")
     @click.option("--user", default="", metavar="NAME", help="Only what this user did.")
-    @click.option("--name", default="", type=click.Choice(["", *TraceName]), metavar="NAME", help="Only this.")
-    @click.option("--rating", default="", type=click.Choice(["", *RATINGS]), metavar="RATING", help=_RATING)
+    @click.option("--name", type=click.Choice(_NAMES), metavar="NAME", help="Only traces that are called so: login, …")
+    @click.option("--rating", type=click.Choice(RATINGS), metavar="RATING", help=_RATING)
     @click.option("--from", "source_ip", default="", metavar="ADDRESS", help="Only what came from this address.")
     @click.option("--request", "request_id", default="", metavar="ID", help="Only what this request did.")
     @click.option("--since", type=since, metavar="TIME", help="Only later ones: 7d, 2h, or 2026-01-31.")
@@ -39,8 +40,8 @@ def _query_options(command: _Command) -> _Command:
         *,
         job: int | None,
         user: str,
-        name: str,
-        rating: str,
+        name: str | None,
+        rating: str | None,
         source_ip: str,
         request_id: str,
         since: datetime | None,
@@ -50,8 +51,8 @@ def _query_options(command: _Command) -> _Command:
         query = AuditQuery(
             job_id=job,
             user=user,
-            trace_name=name,
-            trace_rating=rating,
+            trace_name=name or "",
+            trace_rating=rating or "",
             source_ip=source_ip,
             request_id=request_id,
             time_from=since,

@@ -1,6 +1,7 @@
 """Bytes both ways between a browser and a viewer's unix socket. No rules about jobs or people."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -19,7 +20,8 @@ _SWEEP = 1.0  # seconds between two looks for idle connections, while there are 
 _HIDDEN_FROM_VALIDATION = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
 BODY_SECONDS = 120.0  # for a whole request to come
 LARGEST_BODY: Final = 2**24  # bytes of a request; what viewers are asked by POST has some KiB
-ENVIRONMENT: Final = "/data/environment"
+# Whatever may follow: TensorBoard takes a decoded path apart once more, and drops what comes after one of these.
+ENVIRONMENT: Final = re.compile(r"/data/environment(?:[/;?#]|$)")
 
 
 class Missed(StrEnum):
@@ -94,7 +96,7 @@ class Forwarder:
         Cancellation (the browser hung up) closes the viewer's connection. If the viewer dies amid its answer, the
         browser's connection is cut, so that half an answer never looks whole.
         """
-        hides = ENVIRONMENT in request.path and request.path.rstrip("/").endswith(ENVIRONMENT)
+        hides = ENVIRONMENT.search(request.path) is not None
         is_page = may_be_document(request.method, request.headers)
         body = Upload(request.content.iter_any()) if request.body_exists else None
         try:

@@ -1,6 +1,7 @@
 """Files of viewers that are the same for all their jobs: served by the gateway, under one path for all of them."""
 
 import asyncio
+import functools
 import gzip
 import hashlib
 import re
@@ -135,6 +136,7 @@ def with_shared_scripts(page: bytes, found: AssetSet, origin: str = "") -> bytes
     return page if b"<base" in page else _SCRIPT.sub(named, page)
 
 
+@functools.lru_cache(maxsize=4)
 def plain(file: AssetFile) -> bytes:
-    """The file itself."""
+    """The file itself. Kept: it takes 60 ms of everybody's time, and anybody may ask for it."""
     return gzip.decompress(file.gzipped)
