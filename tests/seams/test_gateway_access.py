@@ -317,3 +317,20 @@ async def test_a_consoles_session_opens_no_viewer() -> None:
         made.client.headers["Cookie"] = f"belvedere_viewer={await made.secret(SecretKind.SESSION)}"
         async with made.client.get(made.url("/x")) as answer:
             assert answer.status == 401
+
+
+@pytest.mark.parametrize("secret", ["belvedere_viewer=s3cr3t", "belvedere_viewer=s3cr3t\x01"])
+async def test_a_head_that_can_not_be_read_is_neither_echoed_nor_logged(
+    secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage() as made:
+        host, port = made.url("/").host, made.url("/").port
+        reader, writer = await asyncio.open_connection(host, port)
+        cookie = f"Cookie: {secret}; {'x' * 9000}"
+        writer.write(f"GET {made.url('/').raw_path} HTTP/1.1\r\nHost: view.example\r\n{cookie}\r\n\r\n".encode())
+        answer = (await asyncio.wait_for(reader.read(), 30)).decode()
+        writer.close()
+    assert " 400 " in answer.splitlines()[0]
+    assert "ModelArts" in answer
+    assert "s3cr3t" not in answer
+    assert "s3cr3t" not in caplog.text

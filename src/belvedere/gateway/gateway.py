@@ -132,7 +132,7 @@ class Gateway:
         as they are encoded, and a browser that hangs up cancels its request. Who says nothing, or half of a request, is
         hung up on.
         """
-        server = web.Server(
+        server = _Server(
             self.handle,
             handler_cancellation=True,
             auto_decompress=False,
@@ -271,6 +271,36 @@ _NOBODY: Final = "Nobody is signed in: send a token in the X-Auth-Token header."
 _BY_LINK: Final = (
     "Signatures are taken by the API alone. Ask it for a link to this job, by POST …/{job_id}/ticket, and follow that, "
     "or send a token in the X-Auth-Token header."
+)
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Protocol(web.RequestHandler):
+    """Answers a head that can't be read without a word of what was in it, which may be a cookie; nor is it logged."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status >= 500:
+            return super().handle_error(request, status, exc, message)
+        response = answers.problem(status, RequestError.code, _UNREADABLE)
+        response.force_close()
+        return response
+
+
+_UNREADABLE: Final = (
+    "This request can't be read: its first line or one of its headers is malformed, or longer than 8 KiB. "
+    "In a browser, clear the cookies of this site."
 )
 _NOT_OUR_NAME: Final = (
     "This service does not go by the name in the Host header. Use its public URL, "
