@@ -290,3 +290,22 @@ async def test_requests_are_told_to_the_observer() -> None:
         async with made.client.get(f"{made.origin}/elsewhere") as answer:
             await answer.read()
         assert made.told == [(1, 200), (None, 404)]
+
+
+async def test_who_finds_all_places_taken_hears_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("belvedere.gateway.upstream.MOST", 1)
+    monkeypatch.setattr("belvedere.gateway.upstream.PLACE_LIMIT", 0.05)
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: web.BaseRequest) -> web.Response:
+        arrived.set()
+        await release.wait()
+        return web.Response()
+
+    async with viewer(slow) as made:
+        first = asyncio.create_task(made.client.get(made.url("/x")).__aenter__())
+        await arrived.wait()
+        async with made.client.get(made.url("/y")) as answer:
+            assert answer.status == 503
+        release.set()
+        assert (await first).status == 200

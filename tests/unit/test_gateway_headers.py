@@ -52,6 +52,17 @@ def test_of_many_cookies_of_our_name_a_few_are_tried() -> None:
     assert own_cookies(headers, "belvedere_viewer") == ["99", "98", "97", "96"]
 
 
+def test_two_policies_in_one_header_stay_two() -> None:
+    policy = "script-src 'self' 'nonce-x', img-src 'none'"
+    returned = return_headers(
+        CIMultiDict({"Content-Security-Policy": policy}), PREFIX, HOST, "http://c", None, "http://assets.v"
+    )
+    assert returned.getall("Content-Security-Policy")[:2] == [
+        "script-src 'self' 'nonce-x' http://assets.v",
+        "img-src 'none'",
+    ]
+
+
 def test_a_viewers_own_files_may_come_from_the_origin_that_has_them_for_all_jobs() -> None:
     policy = "default-src 'self'; script-src 'self' 'unsafe-eval'; connect-src 'self'; img-src data:"
     returned = return_headers(

@@ -159,7 +159,7 @@ def _cookie_path(value: str, prefix: str, inner: str | None) -> str:
 
 def _adapt_policies(headers: CIMultiDict[str], assets_origin: str) -> None:
     policies = headers.popall("Content-Security-Policy", [])
-    for policy in policies:
+    for policy in ",".join(policies).split(","):
         directives = [words for each in policy.split(";") if (words := each.split())]
         kept = [_with_assets(words, assets_origin) for words in directives if words[0].lower() != "frame-ancestors"]
         if kept:

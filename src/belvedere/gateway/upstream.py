@@ -13,13 +13,14 @@ from belvedere.gateway.connection import Broken, Connection
 MOST: Final = 64  # connections to one viewer; more requests wait their turn
 IDLE: Final = 1.0  # seconds after which an unused connection is given up; viewers weigh less without any
 CONNECT_LIMIT: Final = 5.0  # seconds
+PLACE_LIMIT: Final = 5.0  # seconds that a request waits for its turn; then it is as if nobody listened
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Body = AsyncIterable[bytes]
 
 
 class Away(Exception):
-    """Nobody listens on the viewer's socket; the viewer got nothing."""
+    """Nobody listens on the viewer's socket, or all places are taken; the viewer got nothing."""
 
 
 class Answer:
@@ -51,7 +52,7 @@ class Line:
 
     async def ask(self, method: str, target: str, headers: CIMultiDict[str], body: Body | None) -> Answer:
         """Send a request; its answer, once status and headers are there. Raises Away and Broken."""
-        await self._places.acquire()
+        await self._place()
         self._busy += 1
         try:
             return await self._ask(method, target, headers, body)
@@ -78,6 +79,13 @@ class Line:
                 connection.abort()
         self._idle = [connection for connection in self._idle if not connection.is_lost]
         return not self._idle and not self._busy
+
+    async def _place(self) -> None:
+        try:
+            async with asyncio.timeout(PLACE_LIMIT):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Away("all places are taken") from error
 
     def _leave(self) -> None:
         self._busy -= 1
