@@ -65,11 +65,6 @@ def _is_plain(rest: str) -> bool:
     return not any(segment in {b".", b".."} for segment in _SEPARATORS.split(decoded))
 
 
-def is_job_url(url: str) -> bool:
-    """Whether a path with an optional query is some job's: the only places that a sign-in may lead back to."""
-    return url.isprintable() and match_route(url.partition("?")[0]) is not None
-
-
 def without_parameter(query: str, name: str) -> tuple[str, str | None]:
     """The raw query with every `name` taken out, all else byte for byte, and the last value that it had."""
     if name not in query:
