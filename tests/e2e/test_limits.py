@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
+from tests.support.files import contents_below
 from tests.support.logs import write_log
 from tests.support.seaweedfs import SeaweedFs
 from tests.support.service import BelvedereProcess, running_service, wait_until
@@ -112,8 +113,8 @@ def test_logs_beyond_the_projects_disk_are_not_copied_until_they_may(limited: Be
     job_id = limited.create("large", f"/{BUCKET}/rich/")["job_id"]
     told = limited.wait_for_reason(job_id, "MIRROR_QUOTA")
     assert "quota" in told["reason"]["text"]
-    mirrors = [path for path in (limited.data / "mirrors").rglob("*tfevents*") if path.is_file()]
-    assert sum(path.stat().st_size for path in mirrors) <= 1000
+    mirrors = contents_below(limited.data / "mirrors")
+    assert sum(len(data) for path, data in mirrors.items() if "tfevents" in path.name) <= 1000
     quotas.set()
     limited.wait_for(job_id, lambda job: job["status"] == 8 and not _is_short_of_room(job), limit=60)
 

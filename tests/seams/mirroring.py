@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from belvedere.host.mirroring import Mirror, MirrorState
+from tests.support.files import contents_below
 
 PATIENCE = 60.0  # seconds; generous, as nothing here is about speed
 
@@ -51,14 +52,7 @@ async def until_content(mirror: Mirror, expected: dict[str, bytes]) -> None:
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file below, as a reader sees it."""
-    found = {}
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file():
-                found[path.relative_to(folder).as_posix()] = path.read_bytes()
-        except FileNotFoundError:
-            continue
-    return found
+    return {path.relative_to(folder).as_posix(): data for path, data in contents_below(folder).items()}
 
 
 def is_complete(state: MirrorState) -> bool:

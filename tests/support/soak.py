@@ -24,6 +24,7 @@ from belvedere.host.places import places
 from belvedere.host.warming import SPARES
 from belvedere.lifecycle.seen import Phase
 from belvedere.runtimes.local import LocalRuntime
+from tests.support.files import all_below
 from tests.support.viewers import LOGS, command, descendants, end, get, running, until, until_phase, viewer_spec
 
 CYCLES = 5000
@@ -169,7 +170,7 @@ class Soak:
             tasks=metrics.tasks,
             groups=_groups(places(self._data).groups),
             tracebacks=sum(file.read_text().count("Traceback") for file in log.parent.glob("host.log*")),
-            files=tuple(str(file.relative_to(run)) for file in run.rglob("*") if file.parent.name != "processes"),
+            files=tuple(str(file.relative_to(run)) for file in all_below(run) if file.parent.name != "processes"),
         )
 
 

@@ -7,6 +7,7 @@ Two things of that page are for the Internet and not for here: with its version 
 and asks for consent to that; with its date it refuses to work when it is half a year old. So it learns neither.
 """
 
+import contextlib
 import html
 import os
 import re
@@ -81,12 +82,15 @@ class Server(Leaving, socketserver.UnixStreamServer):
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it comes
 
-    def models(self) -> Iterator[str]:
-        """Keys of all models, in order."""
-        for path in sorted(self.folder.rglob("*")):
-            key = path.relative_to(self.folder).as_posix()
-            if is_model(key) and path.is_file():
-                yield key
+    def models(self) -> dict[str, int]:
+        """Size in bytes of each model by its key, in order."""
+        return dict(sorted(self._models()))
+
+    def _models(self) -> Iterator[tuple[str, int]]:
+        for parent, _, names in os.walk(self.folder, followlinks=True):  # a link for each of several sources
+            for path in (Path(parent, name) for name in names if is_model(name)):
+                with contextlib.suppress(OSError):  # it is gone since
+                    yield path.relative_to(self.folder).as_posix(), path.stat().st_size
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,12 +140,11 @@ class _Handler(BaseHTTPRequestHandler):
         return page.replace("<title>", f"{meta}<title>", 1).encode()
 
     def _list(self) -> str:
-        rows = "".join(self._row(key) for key in self.server.models())
+        rows = "".join(self._row(key, size) for key, size in self.server.models().items())
         listed = f"<table>{rows}</table>" if rows else "<p>There is no model here yet.</p>"
         return _LIST.replace("{}", listed)
 
-    def _row(self, key: str) -> str:
-        size = (self.server.folder / key).stat().st_size
+    def _row(self, key: str, size: int) -> str:
         return f'<tr><td><a href="show/{quote(key)}/">{html.escape(key)}</a></td><td>{_size(size)}</td></tr>'
 
     def _answer(self, status: int, suffix: str, body: bytes, cookie: str = "") -> None:
