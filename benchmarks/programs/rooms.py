@@ -18,7 +18,7 @@ from belvedere.lifecycle.seen import Endpoint, Phase, Seen
 from belvedere.runtimes.board import Board
 from belvedere.server.apps import build_api, build_gateway
 from belvedere.server.bootstrap import ADMINISTRATOR, ensure_bootstrap
-from belvedere.server.main import _parts  # so that what is measured is what is served
+from belvedere.server.main import _parts, settle_memory  # so that what is measured is what is served
 from belvedere.server.serving import listen, serving_asgi, serving_gateway
 from belvedere.server.settings import Settings
 from belvedere.store.base import JobStore, NewJob
@@ -89,4 +89,5 @@ def _show(board: Board, job: Job, upstream: str) -> None:
 
 if __name__ == "__main__":
     folder, api, viewers, number, socket = sys.argv[1:]
+    settle_memory()
     uvloop.run(serve(Path(folder), int(api), int(viewers), int(number), socket))

@@ -15,6 +15,7 @@ from belvedere.gateway.documents import Documents, is_document, may_be_document
 from belvedere.gateway.headers import HTTPS_ONLY, forward_headers, return_headers
 from belvedere.gateway.sending import send, send_document, send_environment
 from belvedere.gateway.upstream import IDLE, Answer, Away, Line
+from belvedere.lifecycle.jobs import Job, urls_of
 
 _SWEEP = 1.0  # seconds between two looks for idle connections, while there are any
 _HIDDEN_FROM_VALIDATION = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
@@ -43,7 +44,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     assets_origin: str  # where browsers get the viewer's own files; empty: here
     is_secure: bool  # whether browsers see the viewers by https
     main_of: str  # the kind of viewer, if this asks for its main page, or else nothing
-    train_url: str  # shown in place of the folder that the viewer reads
+    job: Job  # whose log places are shown instead of the folder that the viewer reads
 
     def target(self, raw_path: str) -> str:
         """What to ask the viewer for; `raw_path` is below the public prefix."""
@@ -136,7 +137,7 @@ class Forwarder:
         if passage.is_secure:
             headers.update(HTTPS_ONLY)
         if hides:
-            return await send_environment(answer, headers, passage.train_url)
+            return await send_environment(answer, headers, ", ".join(urls_of(passage.job)))
         if is_page and is_document(answer.status, answer.headers):
             return await send_document(request, answer, headers, self._documents, passage.main_of)
         return await send(request, answer, headers)

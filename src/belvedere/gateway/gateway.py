@@ -238,8 +238,11 @@ class Gateway:
             return held
         if visitor.by_cookie and not may_act(request.method, request.headers):
             return answers.problem(403, PermissionDenied.code, _FROM_ANOTHER_SITE)
-        with self._watch.over(request, route):
+        self._watch.begin(request, route)
+        try:
             return await self._viewing.answer(request, route, visitor)
+        finally:
+            self._watch.end(request)
 
     async def _is_welcome(self, request: web.BaseRequest, route: RouteMatch) -> bool:
         place = place_of(request.headers, self._rules)

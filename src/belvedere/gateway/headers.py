@@ -59,7 +59,7 @@ def forward_headers(headers: Headers) -> CIMultiDict[str]:
             if (lower := name.lower()) not in _NOT_FOR_VIEWERS and lower not in dropped
         ]
     )
-    if cookies := foreign_cookies(headers.getall("Cookie", ())):
+    if (sent := headers.getall("Cookie", ())) and (cookies := foreign_cookies(sent)):
         kept["Cookie"] = cookies
     return kept
 
@@ -81,7 +81,8 @@ def return_headers(
             if (lower := name.lower()) not in _NOT_FOR_BROWSERS and lower not in dropped
         ]
     )
-    _adapt_policies(kept, assets_origin)
+    if "Content-Security-Policy" in kept:
+        _adapt_policies(kept, assets_origin)
     location = confined_location(headers.get("Location"), prefix, host, inner)
     if location is not None:
         kept["Location"] = location

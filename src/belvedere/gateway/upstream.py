@@ -81,6 +81,9 @@ class Line:
         return not self._idle and not self._busy
 
     async def _place(self) -> None:
+        if not self._places.locked():  # so that those who need not wait set no timer
+            await self._places.acquire()
+            return
         try:
             async with asyncio.timeout(PLACE_LIMIT):
                 await self._places.acquire()

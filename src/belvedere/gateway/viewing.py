@@ -20,7 +20,7 @@ from belvedere.gateway.use import OWN, PRESENT, STATE, UseSink, is_use
 from belvedere.gateway.visitors import Visitor
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Caller, SignedBy
-from belvedere.lifecycle.jobs import Job, Visibility, urls_of
+from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.seen import Endpoint
 from belvedere.runtimes.board import Board, Sighting
 
@@ -78,7 +78,7 @@ class Viewing:
             return file
         if is_navigation(request.method, request.headers):
             return await self._visit(request, route, who, sighting)
-        return await self._serve(request, route, visitor)
+        return await self._serve(request, route, visitor, self._board.get(route.job_id) or sighting)
 
     def _is_look(self, method: str, route: RouteMatch) -> bool:
         """Whether a request reads only, beside saying that somebody looks."""
@@ -160,7 +160,9 @@ class Viewing:
             return self._board.get(route.job_id) or sighting
         return sighting
 
-    async def _serve(self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor) -> web.StreamResponse:
+    async def _serve(
+        self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor, now: Sighting
+    ) -> web.StreamResponse:
         """A script comes: it waits for the viewer while there is hope, and `patience` lasts.
 
         A page's own request does not wake a viewer, and waits shortly only: it may have come a moment before the page's
@@ -168,7 +170,7 @@ class Viewing:
         """
         clock = asyncio.get_running_loop().time
         began, who = clock(), visitor.principal
-        sighting = await self._sighting(route, who)
+        sighting: Sighting | None = now
         while sighting:
             endpoint = endpoint_of(sighting)
             if endpoint:
@@ -202,7 +204,7 @@ class Viewing:
             console_origin=self._rules.console_origin,
             assets_origin=self._rules.origins.assets,
             is_secure=self._rules.origins.is_secure,
-            train_url=", ".join(urls_of(job)),
+            job=job,
         )
         if passage.main_of:
             await self._shelf.loaded(passage.main_of)

@@ -49,7 +49,7 @@ class Visitors:
         return None
 
     async def _remembered(self, job_id: int, secret: str) -> Visitor | None:
-        key = job_id, hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+        key = job_id, hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=32).digest()
         now = self._clock()
         visitor, until = self._known.get(key, (None, now))
         if visitor is not None and now < until:

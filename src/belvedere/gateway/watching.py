@@ -1,8 +1,7 @@
 """Looks after answers that take long: whoever may no longer look is cut off amid them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -25,14 +24,13 @@ class Watch:
         self._going_on: dict[int, tuple[web.BaseRequest, RouteMatch]] = {}
         self._task = asyncio.create_task(self._run())
 
-    @contextmanager
-    def over(self, request: web.BaseRequest, route: RouteMatch) -> Iterator[None]:
-        """Watch over an answer."""
+    def begin(self, request: web.BaseRequest, route: RouteMatch) -> None:
+        """Watch over the answer, until its `end`."""
         self._going_on[id(request)] = request, route
-        try:
-            yield
-        finally:
-            del self._going_on[id(request)]
+
+    def end(self, request: web.BaseRequest) -> None:
+        """The answer is over."""
+        del self._going_on[id(request)]
 
     async def close(self) -> None:
         """Stop looking."""

@@ -86,9 +86,7 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
     `cautions`: what the operator should know of the settings; they are logged.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold tokens and keys; whatever we start inherits it
-    spare_memory()
-    gc.freeze()  # what was imported stays: no collection has to look at it again
-    gc.set_threshold(GARBAGE)
+    settle_memory()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for text in cautions:
         _log.warning("caution", text=text)
@@ -97,6 +95,13 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
     with _only_one(data), _sockets(settings) as (api_socket, viewer_socket):
         uvloop.run(_serve(settings, data, api_socket, viewer_socket, announce))
     return 0
+
+
+def settle_memory() -> None:
+    """Once everything is imported."""
+    spare_memory()
+    gc.freeze()  # what was imported stays: no collection has to look at it again
+    gc.set_threshold(GARBAGE)
 
 
 def _check_walls(settings: Settings) -> None:
