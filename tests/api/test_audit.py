@@ -252,3 +252,10 @@ async def test_no_secret_gets_into_the_audit(api: Api) -> None:
     secrets = ["hush-hush", PASSWORD, made["secret"], share.rpartition("/")[2], *api.tokens.values(), ticket]
     assert all(secrets)
     assert [secret for secret in secrets if secret and secret in everything] == []
+
+
+async def test_a_project_that_was_not_made_has_no_id(api: Api) -> None:
+    for _ in range(2):
+        await at_root(api, "POST", "/v1/identity/projects", json={"name": "new"})
+    made, refused = (await told(api, all_projects="true"))[-2:]
+    assert (len(made["resource_id"]), refused["resource_id"], refused["resource_name"]) == (32, "", "new")

@@ -1,6 +1,7 @@
 """`belvedere audit …` against the API itself."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_the_list_says_who_did_what_and_what_was_refused(cli: Words) -> None:
     assert (code, len(lines)) == (0, 4)
     assert "stopModelArtsTensorboardJob" in lines[1]
     assert "ModelArts.0015" in lines[1]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ +stop", lines[1])
     assert "admin (token)" in lines[3]
 
 

@@ -75,12 +75,12 @@ def test_a_local_folder_is_sent_as_an_absolute_location(
     assert details["train_url"] == f"file://{tmp_path}/logs/run 1"
 
 
-async def end_up(api: Api, end: End | None) -> None:
+async def end_up(api: Api, end: End | None, note: Reason | None = None) -> None:
     """Be the reconciler: bring the first job up, or make it fail."""
     while not (jobs := await api.everything()):  # noqa: ASYNC110 - a database tells nobody
         await asyncio.sleep(0.01)
     now, reason = api.world.now, Reason(code=ReasonCode.NO_SUCH_BUCKET, text="The bucket is not there.")
-    running = Run(submitted_at=now, running_since=now, first_ran_at=now)
+    running = Run(submitted_at=now, running_since=now, first_ran_at=now, note=note)
     await api.write(jobs[0].id, run=Run(ended_at=now, end=end, end_reason=reason) if end else running)
 
 
@@ -89,6 +89,13 @@ def test_create_that_waits_returns_when_the_job_runs(job: Words, served: ServedA
     code, out, _ = job("create", "run-1", "--train-url", "/bucket/x/", "--wait")
     assert code == 0
     assert out.startswith("Job 1 (run-1) is running: https://viewers.example/")
+
+
+def test_what_a_running_job_has_to_tell_is_told_once(job: Words, served: ServedApi) -> None:
+    note = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="There is nothing yet.")
+    served.meanwhile(end_up(served.api, None, note))
+    code, _, err = job("create", "run-1", "--train-url", "/bucket/x/", "--wait")
+    assert (code, err.count("There is nothing yet.")) == (0, 1)
 
 
 def test_waiting_for_a_job_that_fails_is_exit_7_with_the_reason(job: Words, served: ServedApi) -> None:
@@ -123,8 +130,23 @@ def test_list_is_aligned_plain_text_in_a_pipe(job: Words) -> None:
     code, out, _ = job("list")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].split() == ["ID", "NAME", "STATUS", "CREATED", "RAN", "STOPS", "IN", "LOGS"]
+    assert lines[0].split() == ["ID", "NAME", "TYPE", "STATUS", "CREATED", "RAN", "STOPS", "IN", "LOGS"]
     assert [line.split()[1] for line in lines[1:]] == ["second", "first"]
+
+
+def test_a_job_that_waits_is_told_what_it_will_run_not_when_it_stops(job: Words) -> None:
+    created(job, "run-1", "--auto-stop", "2h")
+    assert "2h 00m once it runs" in job("list")[1]
+
+
+def test_no_jobs_are_told_so_and_only_that(job: Words) -> None:
+    assert job("list") == (0, "", "No jobs.\n")
+
+
+def test_a_type_that_there_is_not_is_told_with_those_that_there_are(job: Words) -> None:
+    assert job("list", "--type", "tensorboard") == (0, "", "No jobs.\n")
+    code, out, err = job("list", "--type", "tensorbord")
+    assert (code, out, "There are tensorboard, " in err) == (2, "", True)
 
 
 def test_list_as_json_is_the_apis_answer(job: Words) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,6 +57,28 @@ def test_a_password_comes_from_the_variable_and_never_from_nowhere(cli: Words, m
     assert (code, json.loads(out)["has_password"], PASSWORD in out + err) == (0, True, False)
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "told"), [("Ann!", 2, "lower-case"), ("admin", 5, "a user named admin already")]
+)
+def test_a_name_that_will_not_do_is_refused_before_a_password_is_asked_for(
+    cli: Words, name: str, code: int, told: str
+) -> None:
+    answer = cli("user", "add", name)
+    assert (answer[0], told in answer[2], "No password came" in answer[2]) == (code, True, False)
+
+
+def test_the_list_says_how_each_is_known(cli: Words) -> None:
+    cli("user", "add", "robot", "--service")
+    cli("user", "add", "ann", "--no-password")
+    rows = {line.split()[0]: re.split(" {2,}", line)[2] for line in cli("user", "list")[1].splitlines()[1:]}
+    assert (rows["admin"], rows["robot"], rows["ann"]) == ("token or keys", "keys", "nothing yet")
+
+
+def test_a_role_that_there_is_not_is_told_with_those_that_there_are(cli: Words) -> None:
+    code, _, err = cli("project", "grant", "ann", "boss")
+    assert (code, "'ROLE'" in err, "'owner', 'editor', 'viewer'" in err) == (2, True, True)
+
+
 def test_a_users_whole_life(cli: Words, served: ServedApi) -> None:
     assert cli("user", "add", "robot", "--service")[0] == 0
     assert "robot is viewer" in cli("project", "grant", "robot", "viewer")[1]
@@ -104,7 +127,7 @@ def test_projects_are_added_renamed_and_listed(cli: Words) -> None:
 
 def test_whoami_says_who_and_what(cli: Words) -> None:
     _, out, _ = cli("user", "whoami")
-    assert out.startswith(f"admin, administrator in project {PROJECT}")
+    assert out.startswith(f"admin, administrator in project {PROJECT[:4]}")
 
 
 def test_a_projects_quotas_are_shown_and_set_one_by_one(cli: Words) -> None:
@@ -122,7 +145,29 @@ def test_a_projects_quotas_are_shown_and_set_one_by_one(cli: Words) -> None:
         2,
         ["jobs", "awake_viewers", "memory_bytes", "mirror_bytes"],
     )
-    assert cli("project", "quota", "--jobs", "many")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "shown", "sent"),
+    [
+        (("--memory", "2GiB"), "2GiB", ("memory_bytes", 2 * 2**30)),
+        (("--mirrors", "1500000000"), "1.397GiB", ("mirror_bytes", 1_500_000_000)),
+        (("--running", "none"), "none", ("running_jobs", 0)),
+        (("--awake", "unlimited"), "no limit", ("awake_viewers", 1_000_000)),
+        (("--memory", "unlimited"), "no limit", ("memory_bytes", 2**50)),
+    ],
+)
+def test_a_quota_is_a_size_or_a_word(cli: Words, words: tuple[str, ...], shown: str, sent: tuple[str, int]) -> None:
+    code, out, _ = cli("project", "quota", *words)
+    (row,) = (line for line in out.splitlines() if "administrator" in line)
+    assert (code, re.split(" {2,}", row)[1]) == (0, shown)
+    assert json.loads(cli("project", "quota", "-o", "json")[1])[sent[0]] == sent[1]
+
+
+@pytest.mark.parametrize(("option", "example"), [("--jobs", "7"), ("--memory", "2GiB")])
+def test_what_is_no_quota_is_told_with_what_is(cli: Words, option: str, example: str) -> None:
+    code, _, err = cli("project", "quota", option, "many")
+    assert (code, f"write it like {example}, or none, unlimited, default." in err) == (2, True)
 
 
 @pytest.mark.parametrize("named", [OTHER_PROJECT, OTHER_PROJECT[:4]], ids=["id", "name"])
@@ -153,7 +198,7 @@ def test_an_administrator_who_is_no_member_is_told_so(cli: Words) -> None:
 
 def test_a_user_of_the_provider_needs_no_password_and_is_untied(cli: Words, served: ServedApi) -> None:
     assert cli("user", "add", "ann", "--no-password")[0] == 0
-    assert "not at all" in cli("user", "list")[1]
+    assert "nothing yet" in cli("user", "list")[1]
     her = Outsider(issuer="https://id.example", subject="1")
     assert served.do(served.api.identities.add_outsider(her, "ann"))
     assert "provider" in cli("user", "list")[1]

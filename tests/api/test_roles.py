@@ -9,11 +9,12 @@ import pytest
 
 from belvedere.api.operation import Door
 from belvedere.api.operations import OPERATIONS
+from belvedere.contract.errors import PermissionDenied
 from belvedere.identity import permissions
 from belvedere.identity.permissions import ADMINISTRATOR, EVERYBODY, ROLES, Permission, Role
 from belvedere.identity.records import Member, Principal, SecretKind
 from tests.support.api import PROJECT, Api
-from tests.support.identities import enrol
+from tests.support.identities import caller, enrol
 
 IDENTITY = Path(__file__).parents[2] / "docs" / "reference" / "identity.md"
 STORE = {"name": "mine", "endpoint": "https://minio.example", "access_key": "AK", "secret_key": "SK"}
@@ -115,6 +116,20 @@ async def somebody(api: Api, role: Role | None) -> Somebody:
     principal = Principal(user=name, project_id=PROJECT)
     token = await api.people.gatekeeper.issue(SecretKind.TOKEN, principal, api.world.now, None)
     return Somebody(api, name, token)
+
+
+@pytest.mark.parametrize(
+    ("permission", "whom"),
+    [
+        (Permission.USERS, "an administrator"),
+        (Permission.SHARE_STORES, "an administrator"),
+        (Permission.CHANGE_MEMBERS, "an owner of the project"),
+        (Permission.CREATE, "an owner of the project"),
+    ],
+)
+def test_who_is_refused_is_told_whom_to_ask(permission: Permission, whom: str) -> None:
+    with pytest.raises(PermissionDenied, match=rf"Ask {whom}\.$"):
+        caller("ann", PROJECT, Role.VIEWER).require(permission)
 
 
 def test_every_operation_says_what_it_asks_for() -> None:

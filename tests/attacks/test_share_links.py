@@ -64,6 +64,7 @@ async def test_a_wrong_password_lets_nobody_in(password: str) -> None:
         answer = await unlock(stage, link, password)
         assert (answer.status_code, "run-1" in answer.text) == (403, False)
         assert stage.told()[-1] == REFUSED
+        assert stage.audit.kept[-1].resource_name == "run-1"
 
 
 async def test_guessing_is_slowed_down_and_then_not_even_the_right_one_is_tried() -> None:

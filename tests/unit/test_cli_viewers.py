@@ -1,6 +1,8 @@
 """`belvedere viewer`, where nothing gets so far as to be installed."""
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -8,6 +10,8 @@ import pytest
 
 from belvedere.cli.completing import complete_viewers
 from belvedere.cli.main import run
+from belvedere.viewers.environments import Environments, Installed
+from belvedere.viewers.installing import InstallFailed, Wish
 
 
 @pytest.mark.parametrize(
@@ -45,10 +49,41 @@ def test_what_is_not_installed_cant_be_taken_away(
 def test_the_list_says_where_it_looked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["viewer", "list", "--viewers-folder", str(tmp_path)]) == 0
     told = capsys.readouterr()
-    assert "belvedere viewer install mindinsight" in told.out
+    assert re.search("(?m)^mindinsight +not installed$", told.out)
+    assert "`belvedere viewer install NAME` installs mindinsight" in told.err
     assert f"Installed viewers are looked for in {tmp_path}." in told.err
     run(["viewer", "list", "--viewers-folder", str(tmp_path), "-o", "json"])
     assert json.loads(capsys.readouterr().out)["folder"] == str(tmp_path)
+
+
+def fake_install(result: Installed | InstallFailed) -> Callable[..., Installed]:
+    """One that says what the real one says of what is there already, or fails."""
+
+    def install(environments: Environments, wish: Wish, tell: Callable[[str], None]) -> Installed:
+        if isinstance(result, InstallFailed):
+            raise result
+        tell(f"{wish.environment.name} {result.version} is installed already")
+        return result
+
+    return install
+
+
+def test_what_is_there_already_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Installed(version="8.0", folder="env-1", asked="1")
+    monkeypatch.setattr("belvedere.cli.viewer_commands.install", fake_install(there))
+    assert run(["viewer", "install", "netron", "--viewers-folder", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == "netron 8.0 is installed already\n"
+
+
+def test_the_installers_words_come_without_its_calls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = InstallFailed("ERROR: No such version.\nERROR: No package x.\n  Check the network.")
+    monkeypatch.setattr("belvedere.cli.viewer_commands.install", fake_install(failed))
+    assert run(["viewer", "install", "netron", "--viewers-folder", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "belvedere: No such version.\nNo package x.\n  Check the network.\n"
 
 
 def test_the_doctor_says_where_it_looked(

@@ -50,3 +50,9 @@ def test_there_is_a_place_below_the_quota(running: int, quota: int | None, waits
 def test_what_a_project_does_not_say_the_settings_do() -> None:
     assert Quotas(running_jobs=3).over(Quotas(jobs=9)) == Quotas(jobs=9, running_jobs=3)
     assert Quotas(jobs=0).over(Quotas(jobs=9)) == Quotas(jobs=0)
+
+
+def test_a_project_that_may_run_none_is_told_whom_to_ask() -> None:
+    reason = place_among(0, 0)
+    assert reason
+    assert "its quota is 0. Ask an administrator" in reason.text

@@ -76,7 +76,7 @@ def list_traces(*, flags: Flags, query: AuditQuery, limit: int, output: Format) 
     with connected(flags, _REMEDIES) as client:
         found = list(itertools.islice(client.traces(msgspec.structs.replace(query, page_size=min(limit, 1000))), limit))
     if output is Format.TABLE:
-        print_table(_HEADERS, [_row(trace) for trace in found])
+        print_table(_HEADERS, [_row(trace) for trace in found], "No traces.")
     else:
         print_document(AuditList(traces=found), output)
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from belvedere.cli import options
 from belvedere.cli.completing import complete_job_types
 from belvedere.cli.connection import Flags
+from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.following import new_lines
 from belvedere.cli.output import (
     LIST_HEADERS,
@@ -80,12 +81,21 @@ def list_jobs(  # noqa: PLR0913 - click hands over each option as an argument
     )
     with connected(flags) as client:
         found = collect(client, query, None if everything else limit)
+        if job_type and not found.jobs:
+            _require_type(client, job_type)
     if output is not Format.TABLE:
         print_document(found, output)
         return
-    print_table(LIST_HEADERS, [list_row(job) for job in found.jobs])
+    print_table(LIST_HEADERS, [list_row(job) for job in found.jobs], "No jobs.")
     if more := found.job_total_count - len(found.jobs):
         click.echo(f"{more} more: use --limit or --all.", err=True)
+
+
+def _require_type(client: Client, job_type: str) -> None:
+    """Raise Failure for a type that no job can have."""
+    types = [each.job_type for each in client.viewer_types()]
+    if job_type not in types:
+        raise Failure(Exit.USAGE, f"There is no job type {job_type!r}.", remedy=f"There are {', '.join(types)}.")
 
 
 def collect(client: Client, query: ListQuery, limit: int | None) -> JobList:
@@ -127,7 +137,7 @@ def events(*, flags: Flags, job: str, output: Format) -> None:
         print_document(JobEvents(events=list(found)), output)
         return
     rows = [(moment_text(event.time), str(event.attempt), event.kind, event.text) for event in found]
-    print_table(("TIME", "ATTEMPT", "EVENT", "WHAT"), rows)
+    print_table(("TIME", "ATTEMPT", "EVENT", "WHAT"), rows, "Nothing has happened yet.")
 
 
 @click.command()

@@ -72,7 +72,7 @@ def list_shares(*, flags: Flags, job: str, output: Format) -> None:
     with connected(flags, _REMEDIES) as client:
         found = client.share_list(find_job(client, job))
     if output is Format.TABLE:
-        print_table(_HEADERS, [_row(each) for each in found.shares])
+        print_table(_HEADERS, [_row(each) for each in found.shares], "No share links.")
     else:
         print_document(found, output)
 

@@ -170,7 +170,7 @@ def _print(found: JobSources, output: Format) -> None:
     if output is not Format.TABLE:
         print_document(found, output)
         return
-    print_table(("NAME", "LOGS", "CHOSEN", "READ", "REASON"), [_row(source) for source in found.sources])
+    print_table(("NAME", "LOGS", "CHOSEN", "READ", "REASON"), [_row(source) for source in found.sources], "No sources.")
 
 
 def _row(source: JobSourceState) -> tuple[str, ...]:

@@ -200,7 +200,7 @@ def _finish_waiting(client: Client, job_id: int, timeout: timedelta | None, outp
         print_document(waited.job, output)
     elif waited.outcome is Outcome.REACHED:
         click.echo(f"Job {job_id} ({waited.job.job_name}) is running: {waited.job.service_url}")
-        if waited.job.reason:
+        if waited.job.reason and sys.stderr.isatty():  # elsewhere the last line of the progress has told it
             click.echo(waited.job.reason.text, err=True)
     failure = failure_of_waiting(waited)
     if failure:

@@ -39,7 +39,7 @@ def list_keys(*, flags: Flags, user: str | None, output: Format) -> None:
         found = client.people.keys(user)
     if output is Format.TABLE:
         rows = [(key.access, key.user_name, key.create_time[:10], key.description) for key in found]
-        print_table(("ACCESS KEY", "USER", "MADE", "FOR"), rows)
+        print_table(("ACCESS KEY", "USER", "MADE", "FOR"), rows, "No keys.")
     else:
         print_document(KeysAnswer(list(found)), output)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from belvedere.cli.values import bytes_text, clock_text, duration_text, moment_text
 from belvedere.contract.jobs import JobDetails, JobSourceState, SourceProgress
+from belvedere.contract.statuses import JobStatus
 
 
 class Format(StrEnum):
@@ -24,6 +25,7 @@ class Format(StrEnum):
 
 
 Row = Sequence[str]
+_BEFORE_RUNNING = frozenset({JobStatus.INIT, JobStatus.SUBMIT_TRYING, JobStatus.WAITING})
 
 
 def print_document(value: msgspec.Struct, output: Format) -> None:
@@ -38,8 +40,11 @@ def print_document(value: msgspec.Struct, output: Format) -> None:
     )
 
 
-def print_table(headers: Row, rows: Sequence[Row]) -> None:
-    """A table on a terminal, plain aligned columns in a pipe."""
+def print_table(headers: Row, rows: Sequence[Row], none: str) -> None:
+    """A table on a terminal, plain aligned columns in a pipe; without rows the sentence `none`, on standard error."""
+    if not rows:
+        click.echo(none, err=True)
+        return
     rows = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         click.echo(aligned([headers, *rows]))
@@ -71,7 +76,7 @@ def printable(text: str) -> str:
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in {"Cc", "Cs"} else c for c in text)
 
 
-LIST_HEADERS = ("ID", "NAME", "STATUS", "CREATED", "RAN", "STOPS IN", "LOGS")
+LIST_HEADERS = ("ID", "NAME", "TYPE", "STATUS", "CREATED", "RAN", "STOPS IN", "LOGS")
 
 
 def list_row(job: JobDetails) -> Row:
@@ -79,10 +84,11 @@ def list_row(job: JobDetails) -> Row:
     return (
         str(job.job_id),
         job.job_name,
+        job.job_type,
         status_text(job),
         moment_text(job.create_time),
         duration_text(job.duration),
-        duration_text(job.remaining_duration),
+        stops_text(job),
         job.train_url if len(job.sources) < 2 else f"{job.train_url} and {len(job.sources) - 1} more",
     )
 
@@ -102,7 +108,7 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("Running since", moment_text(job.started_time)),
         ("Ended", moment_text(job.ended_time)),
         ("Ran for", duration_text(job.duration)),
-        ("Stops in", duration_text(job.remaining_duration)),
+        ("Stops in", stops_text(job)),
         ("Sleeps after", sleep_text(job.sleep_after)),
         ("Description", job.job_desc),
         ("Tags", " ".join(job.tags)),
@@ -118,6 +124,13 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
 def status_text(job: JobDetails) -> str:
     """The status, and whether it is one of a viewer that a click has to wake."""
     return f"{job.status_name}, asleep" if job.asleep else job.status_name
+
+
+def stops_text(job: JobDetails) -> str:
+    """How long until it stops by itself; before it runs, how long it then will."""
+    left = duration_text(job.remaining_duration)
+    is_to_run = JobStatus(job.status) in _BEFORE_RUNNING and job.remaining_duration is not None
+    return f"{left} once it runs" if is_to_run else left
 
 
 def logs_text(source: JobSourceState) -> str:

@@ -1,5 +1,6 @@
 """The commands of `belvedere project`."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import click
@@ -12,7 +13,15 @@ from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.session import connected
 from belvedere.client import Client
 from belvedere.contract.iam import IamProject
-from belvedere.contract.identity import AddProject, ProjectQuotas, ProjectShown, SetQuotas
+from belvedere.contract.identity import (
+    QUOTA_MOST,
+    QUOTA_MOST_BYTES,
+    AddProject,
+    ProjectQuotas,
+    ProjectShown,
+    SetQuotas,
+)
+from belvedere.contract.sizes import parse_size, shown_size
 
 _REMEDIES = {
     Exit.NO_SUCH_JOB: "`belvedere project list` shows the projects, `belvedere user list` the users.",
@@ -42,7 +51,9 @@ def list_projects(*, flags: Flags, output: Format) -> None:
         me = client.people.me()
     if output is Format.TABLE:
         print_table(
-            ("PROJECT", "ID", "ROLE"), [(each.name, each.id, each.role or "administrator") for each in me.projects]
+            ("PROJECT", "ID", "ROLE"),
+            [(each.name, each.id, each.role or "administrator") for each in me.projects],
+            "No projects.",
         )
     else:
         print_document(me, output)
@@ -61,14 +72,28 @@ def rename(*, flags: Flags, named: str, name: str, output: Format) -> None:
     _say(changed, f"The project is called {name} now.", output)
 
 
-def _limit(text: str) -> int | None:
-    if text == "default":
-        return None
+def _quota(most: int, read: Callable[[str], int], example: str) -> Callable[[str], int | None]:
+    """A parser of quotas: None for what the settings say; it raises ValueError with a sentence for people."""
+    words = {"none": 0, "unlimited": most, "default": None}
+
+    def parse(text: str) -> int | None:
+        try:
+            return words[text] if text in words else read(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is no quota: write it like {example}, or {', '.join(words)}.") from error
+
+    return parse
+
+
+def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise ValueError(f"{text!r} is no quota: write a number, or default.")
+        raise ValueError
     return int(text)
 
 
+_number = options.Parsed("number", _quota(QUOTA_MOST, _count, "7"))
+_size = options.Parsed("size", _quota(QUOTA_MOST_BYTES, parse_size, "2GiB"))
+_MOST = {name: QUOTA_MOST_BYTES if name.endswith("_bytes") else QUOTA_MOST for name in SetQuotas.__struct_fields__}
 _QUOTAS = {
     "jobs": "jobs",
     "running": "running_jobs",
@@ -80,18 +105,21 @@ _QUOTAS = {
 
 @click.command()
 @_project
-@click.option("--jobs", type=options.Parsed("number", _limit), help="Jobs, running or not; or default.")
-@click.option("--running", type=options.Parsed("number", _limit), help="Jobs that run at the same time; or default.")
-@click.option("--awake", type=options.Parsed("number", _limit), help="Viewers that are awake; or default.")
-@click.option("--memory", type=options.Parsed("bytes", _limit), help="Bytes that they take together; or default.")
-@click.option("--mirrors", type=options.Parsed("bytes", _limit), help="Bytes of mirrored logs on disk; or default.")
+@click.option("--jobs", type=_number, help="Jobs, running or not.")
+@click.option("--running", type=_number, help="Jobs that run at the same time.")
+@click.option("--awake", type=_number, help="Viewers that are awake.")
+@click.option("--memory", type=_size, help="What they take together, like 2GiB.")
+@click.option("--mirrors", type=_size, help="Mirrored logs on disk, like 20GiB.")
 @options.output_option
 @options.connection_options
 @click.pass_context
 def quota(
     context: click.Context, /, *, flags: Flags, project_named: str | None, output: Format, **limits: int | None
 ) -> None:
-    """Show what a project may have. Administrators set it by --jobs, --running, --awake, --memory and --mirrors."""
+    """Show what a project may have. Administrators set it by --jobs, --running, --awake, --memory and --mirrors.
+
+    Each takes a number or size, none, unlimited, or default for what the settings say. 0 is none.
+    """
     given = {name for name in limits if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     with connected(flags, _REMEDIES) as client:
         project_id = _id_of(client, project_named)
@@ -100,15 +128,23 @@ def quota(
             wanted = {field: limits[name] if name in given else _own(found, field) for name, field in _QUOTAS.items()}
             found = client.people.set_quotas(project_id, SetQuotas(**wanted))
     if output is Format.TABLE:
-        print_table(("WHAT", "QUOTA", "SAID BY"), [_quota_row(found, name) for name in _QUOTAS.values()])
+        print_table(("WHAT", "QUOTA", "SAID BY"), [_quota_row(found, name) for name in _QUOTAS.values()], "No quotas.")
     else:
         print_document(found, output)
 
 
 def _quota_row(quotas: ProjectQuotas, name: str) -> tuple[str, str, str]:
-    most: int | None = getattr(quotas, name)
     used = f" ({quotas.jobs_used} used)" if name == "jobs" else ""
-    return name.replace("_", " "), ("no limit" if most is None else str(most)) + used, _whose(quotas, name)
+    what = name.removesuffix("_bytes").replace("_", " ")
+    return what, _quota_text(name, getattr(quotas, name)) + used, _whose(quotas, name)
+
+
+def _quota_text(name: str, quota: int | None) -> str:
+    if quota is None or quota >= _MOST[name]:
+        return "no limit"
+    if not quota:
+        return "none"
+    return shown_size(quota) if name.endswith("_bytes") else str(quota)
 
 
 def _own(quotas: ProjectQuotas, name: str) -> int | None:
@@ -129,21 +165,21 @@ def members(*, flags: Flags, project_named: str | None, output: Format) -> None:
     with connected(flags, _REMEDIES) as client:
         found = client.people.members(_id_of(client, project_named))
     if output is Format.TABLE:
-        print_table(("USER", "ROLE"), [(each.user, each.role) for each in found.members])
+        print_table(("USER", "ROLE"), [(each.user, each.role) for each in found.members], "No members.")
     else:
         print_document(found, output)
 
 
 @click.command()
 @click.argument("user")
-@click.argument("role", type=click.Choice(["owner", "editor", "viewer"]))
+@click.argument("role", metavar="ROLE", type=click.Choice(["owner", "editor", "viewer"]))
 @_project
 @options.output_option
 @options.connection_options
 def grant(
     *, flags: Flags, user: str, role: Literal["owner", "editor", "viewer"], project_named: str | None, output: Format
 ) -> None:
-    """Give USER a ROLE in a project, in place of the one that they had. It counts at once."""
+    """Give USER a ROLE (owner, editor or viewer) in a project, in place of the one that they had. It counts at once."""
     with connected(flags, _REMEDIES) as client:
         given = client.people.give_role(_id_of(client, project_named), user, role)
     if output is Format.TABLE:

@@ -31,7 +31,7 @@ def list_sources(
     if output is not Format.TABLE:
         print_document(found, output)
         return
-    print_table(("URL", "HOLDS"), [_row(folder) for folder in found.folders])
+    print_table(("URL", "HOLDS"), [_row(folder) for folder in found.folders], "No folders.")
     if found.has_logs:
         click.echo(f"There are logs in {found.url} itself.", err=True)
     if found.next_marker:

@@ -83,7 +83,7 @@ def list_stores(*, flags: Flags, output: Format) -> None:
     with connected(flags, _REMEDIES) as client:
         found = client.log_stores()
     if output is Format.TABLE:
-        print_table(_HEADERS, [_row(store) for store in found.log_stores])
+        print_table(_HEADERS, [_row(store) for store in found.log_stores], "No stores.")
     else:
         print_document(found, output)
 

@@ -10,7 +10,10 @@ from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.session import connected
+from belvedere.client import Client
+from belvedere.contract.errors import RequestError
 from belvedere.contract.identity import AddUser, ChangePassword, ChangeUser, UserShown
+from belvedere.contract.identity_rules import user_name
 
 PASSWORD_VARIABLE = "BELVEDERE_PASSWORD"  # noqa: S105 - its name
 _REMEDIES = {
@@ -34,9 +37,10 @@ def add(*, flags: Flags, name: str, service: bool, no_password: bool, administra
 
     The password is asked for, or read from standard input, or taken from BELVEDERE_PASSWORD.
     """
-    password = None if service or no_password else _new_password()
-    wanted = AddUser(name=name, password=password, service=service, administrator=administrator)
     with connected(flags, _REMEDIES) as client:
+        _require_free(client, name)
+        password = None if service or no_password else _new_password()
+        wanted = AddUser(name=name, password=password, service=service, administrator=administrator)
         made = client.people.add_user(wanted)
     _say(made, f"The user {name} is added. Give them a role by `belvedere project grant {name} editor`.", output)
 
@@ -49,7 +53,7 @@ def list_users(*, flags: Flags, output: Format) -> None:
     with connected(flags, _REMEDIES) as client:
         found = client.people.users()
     if output is Format.TABLE:
-        print_table(_HEADERS, [_row(user) for user in found.users])
+        print_table(_HEADERS, [_row(user) for user in found.users], "No users.")
     else:
         print_document(found, output)
 
@@ -114,9 +118,20 @@ def whoami(*, flags: Flags, output: Format) -> None:
         print_document(me, output)
         return
     what = "administrator" if me.administrator else me.role or "no role"
-    click.echo(f"{me.user}, {what} in project {me.project_id}")
+    here = next((each.name for each in me.projects if each.id == me.project_id), me.project_id)
+    click.echo(f"{me.user}, {what} in project {here}")
     rows = [(each.name, each.id, each.role or "administrator") for each in me.projects]
-    print_table(("PROJECT", "ID", "ROLE"), rows)
+    print_table(("PROJECT", "ID", "ROLE"), rows, "No projects.")
+
+
+def _require_free(client: Client, name: str) -> None:
+    """Refuse a name before a password is asked for; the service has the last word. Raises Failure, ClientError."""
+    try:
+        user_name(name, "NAME")
+    except RequestError as error:
+        raise Failure(Exit.USAGE, error.message) from error
+    if name in {user.name for user in client.people.users().users}:
+        raise Failure(Exit.REFUSED, f"There is a user named {name} already.", remedy=_REMEDIES[Exit.REFUSED])
 
 
 def _enable(flags: Flags, name: str, output: Format, *, enabled: bool, text: str) -> None:
@@ -149,8 +164,13 @@ def _row(user: UserShown) -> tuple[str, ...]:
 
 
 def _ways(user: UserShown) -> str:
-    """How they sign in by hand."""
-    return " and ".join(["password"] * user.has_password + ["provider"] * user.outside) or "not at all"
+    """How they sign in."""
+    return " and ".join(["password"] * user.has_password + ["provider"] * user.outside) or _otherwise(user)
+
+
+def _otherwise(user: UserShown) -> str:
+    """How they are known without a password and a provider. Whether they have keys is not told here."""
+    return "keys" if user.service else "token or keys" if user.administrator else "nothing yet"
 
 
 def _say(user: UserShown, text: str, output: Format) -> None:

@@ -19,14 +19,14 @@ _STATUS_GROUPS = {
     "failed": (JobStatus.SUBMIT_FAILED, JobStatus.FAILED, JobStatus.LOST, JobStatus.MOUNT_FAILED),
     "stopped": (JobStatus.KILLED,),
     "starting": (JobStatus.INIT, JobStatus.SUBMIT_TRYING, JobStatus.WAITING),
-    "queued": (JobStatus.WAITING,),
+    "queued": (JobStatus.WAITING,),  # what waiting was called once
     "stopping": (JobStatus.KILLING,),
     "initializing": (JobStatus.INIT,),
     "could not start": (JobStatus.SUBMIT_FAILED,),
     "logs unreadable": (JobStatus.MOUNT_FAILED,),
     "delete failed": (JobStatus.DELETE_FAILED,),
 }
-STATUS_WORDS = ("running", "starting", "queued", "stopping", "stopped", "completed", "failed")
+STATUS_WORDS = ("running", "starting", "waiting", "stopping", "stopped", "completed", "failed")
 
 
 def parse_duration(text: str) -> timedelta:
@@ -127,10 +127,10 @@ def duration_text(milliseconds: int | None) -> str:
 
 
 def moment_text(milliseconds: int | None) -> str:
-    """Local time to the second; a dash for none."""
+    """Local time to the second, with its zone; a dash for none."""
     if milliseconds is None:
         return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def clock_text(milliseconds: int) -> str:

@@ -17,11 +17,12 @@ from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.serve import config_from_environment
 from belvedere.server.settings import SettingsError, load_settings
 from belvedere.viewers.base import HasVersions, ViewerType
-from belvedere.viewers.environments import Environments
+from belvedere.viewers.environments import MANIFEST, Environments
 from belvedere.viewers.installing import InstallFailed, Wish, check, install, remove
 from belvedere.viewers.registry import NAME, viewer_types
 
 _PACKAGE: Final = re.compile(r"[A-Za-z0-9./~]")  # an option of pip's would begin with a hyphen, a comment with a #
+_CALLS: Final = re.compile(r"^(?:error|warning): *", re.MULTILINE | re.IGNORECASE)
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -70,15 +71,15 @@ def install_viewer(
     """
     environments = _environments(viewers_folder)
     wish = _wish(environments, requirement, name, extras, wheels)
-    began = time.monotonic()
+    began, before = time.monotonic(), _made_at(environments, wish)
     try:
         made = install(environments, wish, lambda text: click.echo(text, err=True))
     except InstallFailed as failed:
-        raise Failure(Exit.UNEXPECTED, str(failed)) from failed
-    seconds = time.monotonic() - began
-    click.echo(
-        f"{wish.environment.name} {made.version} is ready, after {seconds:.0f} s. No restart is needed.", err=True
-    )
+        raise _not_installed(failed) from failed
+    if _made_at(environments, wish) != before:  # else it was there already, which has been told
+        seconds = time.monotonic() - began
+        words = f"is ready, after {seconds:.0f} s. No restart is needed."
+        click.echo(f"{wish.environment.name} {made.version} {words}", err=True)
 
 
 @click.command("list")
@@ -92,8 +93,10 @@ def list_viewers(*, checks: bool, output: Format, viewers_folder: str | None) ->
     if output is not Format.TABLE:
         print_document(ViewersHere(folder=str(environments.folder), viewers=found), output)
     else:
-        rows = [(each.name, each.version or f"belvedere viewer install {each.name}", each.where) for each in found]
-        print_table(("TYPE", "VERSION", "WHERE"), rows)
+        rows = [(each.name, each.version or "not installed", each.where) for each in found]
+        print_table(("TYPE", "VERSION", "WHERE"), rows, "No viewers.")
+        if lacking := [each.name for each in found if not each.installed]:
+            click.echo(f"`belvedere viewer install NAME` installs {' or '.join(lacking)}.", err=True)
         click.echo(f"Installed viewers are looked for in {environments.folder}.", err=True)
     if checks:
         _check_all(environments)
@@ -112,6 +115,21 @@ def remove_viewer(name: str, viewers_folder: str | None) -> None:
     if not was_there:
         raise Failure(Exit.USAGE, f"{name} is not installed.", remedy="See `belvedere viewer list`.")
     click.echo(f"{name} is removed.", err=True)
+
+
+def _made_at(environments: Environments, wish: Wish) -> int | None:
+    """When the viewer's manifest was written, in nanoseconds; None if there is none."""
+    try:
+        return (environments.folder / wish.environment.name / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _not_installed(failed: InstallFailed) -> Failure:
+    """The installer's last words without its calls of "error:", and behind them what to do."""
+    words, _, remedy = str(failed).rpartition("\n  ")
+    told = _CALLS.sub("", words or remedy)
+    return Failure(Exit.UNEXPECTED, told, remedy=remedy if words else "")
 
 
 def _environments(folder: str | None) -> Environments:

@@ -1,6 +1,6 @@
 """Users, projects and roles on the wire: all of it an extension."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -131,12 +131,15 @@ class MemberList(msgspec.Struct, frozen=True, kw_only=True):
     members: list[MemberShown]
 
 
-Quota = Annotated[int, Meta(ge=0, le=1_000_000)]
-Bytes = Annotated[int, Meta(ge=0, le=2**50)]
+# The most that a quota of a project may be; it stands for no limit. Nobody reaches it, so none has to be kept apart.
+QUOTA_MOST: Final = 1_000_000
+QUOTA_MOST_BYTES: Final = 2**50
+Quota = Annotated[int, Meta(ge=0, le=QUOTA_MOST)]
+Bytes = Annotated[int, Meta(ge=0, le=QUOTA_MOST_BYTES)]
 
 
 class SetQuotas(msgspec.Struct, frozen=True, kw_only=True):
-    """PUT …/quotas: all of them. Absent or null: what the settings say."""
+    """PUT …/quotas: all of them. 0: none at all; the most: no limit; absent or null: what the settings say."""
 
     jobs: Quota | None = None
     running_jobs: Quota | None = None

@@ -10,6 +10,8 @@ from belvedere.contract.errors import RequestError
 from belvedere.contract.iam_rules import PASSWORD_LENGTH
 from belvedere.contract.identity import (
     PROJECT_NAME_PATTERN,
+    QUOTA_MOST,
+    QUOTA_MOST_BYTES,
     USER_PATTERN,
     AddProject,
     AddUser,
@@ -25,8 +27,6 @@ _USER_RULE = "1 to 64 lower-case letters, digits and . _ @ -, beginning with a l
 _PROJECT = re.compile(PROJECT_NAME_PATTERN.removeprefix("^").removesuffix("$"))
 _PROJECT_RULE = "1 to 64 letters, digits, periods, hyphens and underscores, beginning with a letter or digit"
 _DESCRIPTION: Final = 256
-QUOTA_MOST: Final = 1_000_000
-QUOTA_MOST_BYTES: Final = 2**50
 _ROLES: Final[tuple[RoleWord, ...]] = ("owner", "editor", "viewer")
 
 
@@ -155,5 +155,6 @@ def _quota(raw: JsonObject, field: str, most: int = QUOTA_MOST) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise refuse(field, f"an integer from 0 to {most}, or null for what the settings say", value)
+        expected = f"an integer from 0 (none at all) to {most} (no limit), or null for what the settings say"
+        raise refuse(field, expected, value)
     return value

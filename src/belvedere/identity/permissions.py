@@ -71,6 +71,7 @@ _OWNER: Final[Permissions] = _EDITOR | {
     Permission.READ_METRICS,
 }
 ROLES: Final[Mapping[Role, Permissions]] = {Role.OWNER: _OWNER, Role.EDITOR: _EDITOR, Role.VIEWER: _VIEWER}
+ADMINISTRATORS_ALONE: Final[Permissions] = ADMINISTRATOR.difference(EVERYBODY, *ROLES.values())
 
 
 def permissions_of(role: Role | None, *, is_administrator: bool) -> Permissions:

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from belvedere.contract.errors import PermissionDenied
-from belvedere.identity.permissions import Permission, Permissions, Role
+from belvedere.identity.permissions import ADMINISTRATORS_ALONE, Permission, Permissions, Role
 
 NO_PROJECT = ""  # of whoever has signed in without naming a project
 
@@ -49,9 +49,8 @@ class Caller(Principal, frozen=True, kw_only=True):
     def require(self, permission: Permission) -> None:
         """Raise PermissionDenied, in the documented words, unless they may."""
         if permission not in self.permissions:
-            raise PermissionDenied(
-                f"You are not authorized to perform the ({permission}) operation. Ask an owner of the project."
-            )
+            whom = "an administrator" if permission in ADMINISTRATORS_ALONE else "an owner of the project"
+            raise PermissionDenied(f"You are not authorized to perform the ({permission}) operation. Ask {whom}.")
 
 
 class SecretKind(StrEnum):

@@ -11,7 +11,7 @@ _AT_WORK = frozenset({Phase.WAITING, Phase.STARTING, Phase.READY, Phase.ASLEEP, 
 
 
 class Quotas(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a project. None: what the settings say; in theirs: no limit."""
+    """Of a project. 0: none at all. None: what the settings say; in theirs: no limit."""
 
     jobs: int | None = None
     running_jobs: int | None = None
@@ -37,6 +37,8 @@ def place_among(running: int, quota: int | None) -> Reason | None:
     """Why one more job has to wait beside so many that run; None if it may run too."""
     if quota is None or running < quota:
         return None
+    if not quota:
+        return Reason(code=ReasonCode.QUOTA, text="The project may run no jobs: its quota is 0. Ask an administrator.")
     jobs = "1 job" if running == 1 else f"{running} jobs"
     text = f"The project has {jobs} running; its quota is {quota}. It starts by itself when another one ends."
     return Reason(code=ReasonCode.QUOTA, text=text)

@@ -33,7 +33,7 @@ _ENDED = frozenset({Verb.UPDATE, Verb.RESTART, Verb.DELETE})
 STATUS_TABLE: dict[JobStatus, StatusRow] = {
     JobStatus.INIT: StatusRow("Initializing", _ALIVE),
     JobStatus.SUBMIT_TRYING: StatusRow("Starting", _ALIVE),
-    JobStatus.WAITING: StatusRow("Queued", _ALIVE),
+    JobStatus.WAITING: StatusRow("Waiting", _ALIVE),
     JobStatus.RUNNING: StatusRow("Running", _ALIVE),
     JobStatus.KILLING: StatusRow("Stopping", frozenset({Verb.UPDATE})),
     JobStatus.COMPLETED: StatusRow("Completed", _ENDED),

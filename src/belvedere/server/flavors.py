@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from belvedere.contract.jobs import Flavor
+from belvedere.contract.sizes import parse_size
 
 DEFAULT_CODE: Final = "default"
 # A limit, not a reservation: a viewer takes some 10 MiB and grows with its logs. The largest that we measured (two
@@ -14,12 +15,6 @@ DEFAULT_CODE: Final = "default"
 DEFAULT_MEMORY: Final = 2 * 2**30
 LEAST_MEMORY: Final = 64 * 2**20  # a viewer, its data server, and one small log with images
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]i?B|B)?", re.ASCII)
-_UNITS: Final = {
-    "B": 1,
-    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
-    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", 1)},
-}
 
 
 class FlavorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,14 +29,6 @@ def flavors_of(settings: Mapping[str, FlavorSettings]) -> tuple[Flavor, ...]:
     """The flavors on offer, the default one first. Raises ValueError naming the flavor and the remedy."""
     plain = FlavorSettings(memory=DEFAULT_MEMORY, description="For logs of any usual size.")
     return tuple(_flavor(code, each) for code, each in {DEFAULT_CODE: plain, **settings}.items())
-
-
-def parse_size(text: str | int) -> int:
-    """Bytes of ``512MiB``, ``1.5 GiB``, ``2GB`` or a plain number. Raises ValueError."""
-    found = _SIZE.fullmatch(str(text).strip())
-    if not found:
-        raise ValueError(f"{str(text)!r} is no size: write it like 512MiB or 2GiB")
-    return int(float(found[1]) * _UNITS[found[2] or "B"])
 
 
 def _flavor(code: str, settings: FlavorSettings) -> Flavor:

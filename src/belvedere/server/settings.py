@@ -18,9 +18,10 @@ from belvedere.contract.endpoints import endpoint
 from belvedere.contract.errors import RequestError
 from belvedere.contract.log_stores import NAME_PATTERN
 from belvedere.contract.origins import ViewerOrigins
+from belvedere.contract.sizes import parse_size
 from belvedere.host.walls import parse_users
 from belvedere.identity.addresses import Proxies, ProxyHeader, networks
-from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of, parse_size
+from belvedere.server.flavors import LEAST_MEMORY, FlavorSettings, flavors_of
 from belvedere.server.oidc_settings import OidcSettings
 from belvedere.server.setting_words import explained, unknown_variables
 from belvedere.sources.location import DEFAULT_STORE
@@ -71,8 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mirror_quota: str = "10GiB"  # on disk, for logs mirrored from object stores
     control_groups: bool = True  # let the kernel keep viewers within their flavor's memory, where it can
     job_quota: int = 1000  # jobs a project may have
-    running_quota: int = 0  # jobs of a project that may run at the same time; 0: any number
-    awake_quota: int = 0  # viewers of a project that may be awake; 0: any number
+    running_quota: int = 0  # jobs of a project that may run at the same time; 0: no limit
+    awake_quota: int = 0  # viewers of a project that may be awake; 0: no limit
     project_memory: str = ""  # what they may take together, like 2GiB; "": no limit
     project_mirrors: str = ""  # disk for a project's logs from object stores, like 2GiB; "": no limit
     token_hours: float = 24.0  # how long a token that was got by signing in is good
@@ -399,7 +400,7 @@ def _check_jobs(settings: Settings) -> None:
         raise SettingsError("job_quota must be 1 or more.")
     for name in ("running_quota", "awake_quota"):
         if getattr(settings, name) < 0:
-            raise SettingsError(f"{name} must be 0 (any number) or more.")
+            raise SettingsError(f"{name} must be 0 (no limit) or more.")
     if not 0 < settings.token_hours <= MOST_TOKEN_HOURS:
         raise SettingsError(f"token_hours must be more than 0 and at most {MOST_TOKEN_HOURS}.")
     try:

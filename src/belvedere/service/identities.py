@@ -146,8 +146,9 @@ class IdentityService:
             project = Project(
                 id=secrets.token_hex(16), name=request.name, description=request.description, created_at=self._clock()
             )
-            act.about(resource_id=project.id)
+            act.about(resource_id=project.id)  # before it is written: its trace is written with it
             if not await self._store.add_project(project):
+                act.about(resource_id="")  # nothing bears it
                 raise Conflict(f"name: there is a project named {request.name} already. Choose another name.")
             return _project_shown(project)
 

@@ -135,7 +135,7 @@ class ShareService:
         job = await self._job_for(guest, record) if guest else None
         if job is None:
             return _GONE
-        refused = await self._refused(record, password, address, now)
+        refused = await self._refused(record, job, password, address, now)
         return refused or await self._opened(record, job, now)
 
     async def _job_for(self, guest: Caller, record: ShareRecord) -> Job | None:
@@ -146,7 +146,9 @@ class ShareService:
         except NotFound:
             return None
 
-    async def _refused(self, record: ShareRecord, password: str | None, address: str, now: datetime) -> Opening | None:
+    async def _refused(
+        self, record: ShareRecord, job: Job, password: str | None, address: str, now: datetime
+    ) -> Opening | None:
         """Why the password doesn't open it; None if it does, or none is needed."""
         if not record.password_hash:
             return None
@@ -161,7 +163,7 @@ class ShareService:
             self._by_address.forget((record.id, address))
             return None
         self._by_share.failed(record.id, now)
-        async with self._using(record, None) as act:
+        async with self._using(record, job) as act:
             act.refuse("ModelArts.0201", f"{_told_of(record)}: a wrong password")
         return Opening(outcome=Outcome.WRONG)
 
@@ -174,8 +176,8 @@ class ShareService:
         url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", "/", ticket)
         return Opening(outcome=Outcome.OPENED, url=url, job_name=job.name, expires_at=record.expires_at)
 
-    def _using(self, record: ShareRecord, job: Job | None) -> AbstractAsyncContextManager[Act]:
-        facts = {"project_id": record.maker.project_id, "resource_name": job.name if job else "", "signed_by": "share"}
+    def _using(self, record: ShareRecord, job: Job) -> AbstractAsyncContextManager[Act]:
+        facts = {"project_id": record.maker.project_id, "resource_name": job.name, "signed_by": "share"}
         return self._audit.act(None, TraceName.USE_SHARE, record.job_id, message=_told_of(record), **facts)
 
 

@@ -63,10 +63,14 @@ def room_of(connection: Connection, project_id: str, quota: int) -> tuple[int, i
     return quota if own is None else own, jobs_in_project(connection, project_id)
 
 
+_NO_JOBS = "may have no visualization jobs: its quota is 0. Choose another project"
+
+
 def require_room(present: int, quota: int) -> None:
     """Raise QuotaExceeded when the project is full."""
     if present >= quota:
-        raise QuotaExceeded(f"The project has {present} visualization jobs; its quota is {quota}. Delete some first.")
+        why = f"has {present} visualization jobs; its quota is {quota}. Delete some first" if quota else _NO_JOBS
+        raise QuotaExceeded(f"The project {why}, or ask an administrator for more.")
 
 
 def _job_of_key(connection: Connection, project_id: str, key: IdempotencyKey) -> Job | None:
