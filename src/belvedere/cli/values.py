@@ -135,7 +135,7 @@ def moment_text(milliseconds: int | None) -> str:
 
 def clock_text(milliseconds: int) -> str:
     """Local time of a day that need not be said."""
-    return moment_text(milliseconds).partition(" ")[2]
+    return moment_text(milliseconds).split()[1]
 
 
 def bytes_text(count: int) -> str:
