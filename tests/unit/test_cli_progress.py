@@ -51,5 +51,5 @@ def job_details() -> JobDetails:
 
 def test_a_status_says_when_the_viewer_sleeps() -> None:
     asleep = msgspec.structs.replace(job_details(), status_name="RUNNING", asleep=True)
-    assert list_row(asleep)[2] == "RUNNING, asleep"
+    assert list_row(asleep)[3] == "RUNNING, asleep"
     assert ("Status", "RUNNING, asleep (4)") in detail_pairs(asleep, "")

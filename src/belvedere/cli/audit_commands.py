@@ -13,7 +13,7 @@ from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit
 from belvedere.cli.output import Format, Row, print_document, print_table
 from belvedere.cli.session import connected
-from belvedere.cli.values import moment_text, parse_since
+from belvedere.cli.values import parse_since, zoned_text
 from belvedere.client.audit import AuditQuery
 from belvedere.contract.audit import RATINGS, AuditList, AuditTrace, TraceName
 
@@ -96,7 +96,7 @@ def export(*, flags: Flags, query: AuditQuery, after: int | None, limit: int | N
 
 def _row(trace: AuditTrace) -> Row:
     return (
-        moment_text(trace.time),
+        zoned_text(trace.time),
         trace.trace_name,
         "done" if trace.trace_rating == "normal" else trace.code or trace.trace_rating,
         " ".join(text for text in (trace.resource_id, trace.resource_name) if text),

@@ -23,7 +23,7 @@ from belvedere.cli.output import (
     printable,
 )
 from belvedere.cli.session import connected, find_job, for_each
-from belvedere.cli.values import STATUS_WORDS, moment_text, parse_since, parse_statuses
+from belvedere.cli.values import STATUS_WORDS, parse_since, parse_statuses, zoned_text
 from belvedere.client import Client, ListQuery
 from belvedere.client.waiting import ENDINGS
 from belvedere.contract.jobs import JobEvents, JobList, JobLogs
@@ -136,7 +136,7 @@ def events(*, flags: Flags, job: str, output: Format) -> None:
     if output is not Format.TABLE:
         print_document(JobEvents(events=list(found)), output)
         return
-    rows = [(moment_text(event.time), str(event.attempt), event.kind, event.text) for event in found]
+    rows = [(zoned_text(event.time), str(event.attempt), event.kind, event.text) for event in found]
     print_table(("TIME", "ATTEMPT", "EVENT", "WHAT"), rows, "Nothing has happened yet.")
 
 

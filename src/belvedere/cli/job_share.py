@@ -12,7 +12,7 @@ from belvedere.cli.exits import Exit
 from belvedere.cli.lazy import LazyGroup
 from belvedere.cli.output import Format, print_document, print_table
 from belvedere.cli.session import connected, find_job
-from belvedere.cli.values import moment_text, parse_duration
+from belvedere.cli.values import parse_duration, zoned_text
 from belvedere.contract.jobs import Success
 from belvedere.contract.shares import CreateShare, Share
 
@@ -58,7 +58,7 @@ def create(
         made = client.share(find_job(client, job), wanted)
     if output is Format.TABLE:
         click.echo(made.url)
-        click.echo(f"It works until {moment_text(made.share.expire_time)}.", err=True)
+        click.echo(f"It works until {zoned_text(made.share.expire_time)}.", err=True)
     else:
         print_document(made, output)
 
@@ -105,7 +105,7 @@ def _row(each: Share) -> tuple[str, ...]:
     return (
         each.share_id,
         each.note,
-        "expired" if each.is_expired else moment_text(each.expire_time),
+        "expired" if each.is_expired else zoned_text(each.expire_time),
         "yes" if each.has_password else "no",
         str(each.uses),
         each.created_by,

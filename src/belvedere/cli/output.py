@@ -11,7 +11,7 @@ from enum import StrEnum
 import click
 import msgspec
 
-from belvedere.cli.values import bytes_text, clock_text, duration_text, moment_text
+from belvedere.cli.values import bytes_text, clock_text, duration_text, moment_text, zoned_text
 from belvedere.contract.jobs import JobDetails, JobSourceState, SourceProgress
 from belvedere.contract.statuses import JobStatus
 
@@ -86,7 +86,7 @@ def list_row(job: JobDetails) -> Row:
         job.job_name,
         job.job_type,
         status_text(job),
-        moment_text(job.create_time),
+        zoned_text(job.create_time),
         duration_text(job.duration),
         stops_text(job),
         job.train_url if len(job.sources) < 2 else f"{job.train_url} and {len(job.sources) - 1} more",
@@ -104,9 +104,9 @@ def detail_pairs(job: JobDetails, etag: str) -> list[tuple[str, str]]:
         ("Read", source_text(job.source) if job.source else ""),
         ("Type", job.job_type),
         ("Flavor", job.flavor.code),
-        ("Created", moment_text(job.create_time)),
-        ("Running since", moment_text(job.started_time)),
-        ("Ended", moment_text(job.ended_time)),
+        ("Created", zoned_text(job.create_time)),
+        ("Running since", zoned_text(job.started_time)),
+        ("Ended", zoned_text(job.ended_time)),
         ("Ran for", duration_text(job.duration)),
         ("Stops in", stops_text(job)),
         ("Sleeps after", sleep_text(job.sleep_after)),

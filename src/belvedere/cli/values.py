@@ -127,15 +127,24 @@ def duration_text(milliseconds: int | None) -> str:
 
 
 def moment_text(milliseconds: int | None) -> str:
-    """Local time to the second, with its zone; a dash for none."""
-    if milliseconds is None:
-        return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    """Local time to the second; a dash for none."""
+    return _local_text(milliseconds, "%Y-%m-%d %H:%M:%S")
+
+
+def zoned_text(milliseconds: int | None) -> str:
+    """The same with its zone, for what is read later or elsewhere."""
+    return _local_text(milliseconds, "%Y-%m-%d %H:%M:%S %Z")
 
 
 def clock_text(milliseconds: int) -> str:
     """Local time of a day that need not be said."""
-    return moment_text(milliseconds).split()[1]
+    return moment_text(milliseconds).partition(" ")[2]
+
+
+def _local_text(milliseconds: int | None, form: str) -> str:
+    if milliseconds is None:
+        return "-"
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime(form)
 
 
 def bytes_text(count: int) -> str:
