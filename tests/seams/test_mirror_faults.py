@@ -284,7 +284,8 @@ def test_once_faults_stop_the_mirror_equals_the_source_and_no_reader_ever_saw_an
 
 async def _survives(writes: list[Write], faults: list[Fault], folder: Path) -> None:
     source = MemorySource(chunk_bytes=3, page_size=2)
-    source.write("a.tfevents", b"start of a")
+    for key in ("a.tfevents", "b/c.tfevents", "b/c/far.tfevents"):  # more than a page
+        source.write(key, b"start of a")
     mirrors = FolderMirrors(folder, lambda _: source, poll_seconds=0.002, give_up_seconds=60)
     mirror = open_mirror(mirrors)
     source.fail_next(faults)

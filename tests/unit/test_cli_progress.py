@@ -17,6 +17,10 @@ TEN = int(datetime(2026, 1, 31, 10).astimezone().timestamp() * 1000)  # o'clock,
     [
         (SourceProgress(state="listing"), "Starting: listing"),
         (
+            SourceProgress(state="listing", files_done=20, files_total=20, bytes_done=3_400_000, bytes_total=3_400_000),
+            "Starting: listing 20 files so far, 3.4 MB",
+        ),
+        (
             SourceProgress(
                 state="copying", files_done=3, files_total=12, bytes_done=3_400_000, bytes_total=20_100_000,
                 rate=1_200_000, seconds_left=14,

@@ -87,6 +87,8 @@ def test_a_deleted_job_is_not_said_to_be_stopped() -> None:
 def test_progress_is_unknown_while_files_are_listed() -> None:
     listing = SourceProgress(state="listing", files_total=3, bytes_total=10)
     assert (progress_share(listing), progress_text(listing)) == (None, "Looking for log files")
+    sighted = SourceProgress(state="listing", files_done=20, files_total=20, bytes_done=5, bytes_total=5)
+    assert (progress_share(sighted), progress_text(sighted)) == (None, "20 files so far, still looking")
 
 
 def test_a_file_that_grows_while_copied_is_never_more_than_whole() -> None:

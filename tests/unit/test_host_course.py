@@ -68,6 +68,10 @@ def test_a_part_of_the_logs_waits_a_second_for_more() -> None:
     assert course.next_step(up(PARTIAL), NOW) == Step(None, NOW + course.FIRST_CHART)
 
 
+def test_the_logs_of_a_first_look_are_loaded_at_once() -> None:
+    assert course.next_step(up(replace(PARTIAL, sighted=True)), NOW).act is Act.LOAD
+
+
 def test_after_that_second_a_part_is_loaded() -> None:
     assert course.next_step(up(PARTIAL), NOW + course.FIRST_CHART).act is Act.LOAD
 

@@ -45,6 +45,12 @@ def test_the_word_is_what_is_still_being_done() -> None:
     assert merged({"a": state(), "b": FAILED}, 0).progress.state == "current"
 
 
+def test_a_first_look_is_over_when_each_source_has_had_its_own_or_is_complete() -> None:
+    sighted, looking = state(complete=False, sighted=True), state(complete=False)
+    assert merged({"a": sighted, "b": state(), "c": FAILED}, 0).sighted
+    assert not merged({"a": sighted, "b": looking}, 0).sighted
+
+
 def test_one_that_cannot_be_read_takes_nothing_from_the_others() -> None:
     found = merged({"a": state(), "b": FAILED}, 0)
     assert (found.failure, found.complete, found.has_logs) == (None, True, True)

@@ -158,10 +158,18 @@ def sleep_text(sleep_after: int | str | None) -> str:
 
 def source_text(source: SourceProgress) -> str:
     """How far the logs have been read."""
-    files = f"{source.files_done} of {source.files_total} files"
-    text = f"{source.state}, {files}, {bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
-    told = ", ".join((text, *outlook_words(source)))
+    told = ", ".join((source.state, *amount_words(source), *outlook_words(source)))
     return f"{told}: {source.reason.text}" if source.reason else told
+
+
+def amount_words(source: SourceProgress) -> Iterator[str]:
+    """How much is there, of how much if that is known."""
+    if source.state == "listing":
+        yield f"{source.files_done} files so far"
+        yield bytes_text(source.bytes_done)
+    else:
+        yield f"{source.files_done} of {source.files_total} files"
+        yield f"{bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
 
 
 def outlook_words(source: SourceProgress) -> Iterator[str]:

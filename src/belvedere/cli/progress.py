@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from belvedere.cli.output import outlook_words, printable
+from belvedere.cli.output import amount_words, outlook_words, printable
 from belvedere.cli.values import bytes_text
 from belvedere.contract.jobs import JobDetails, SourceProgress
 
@@ -30,7 +30,7 @@ def progress() -> Iterator[Report]:
 
         def report(job: JobDetails) -> None:
             source = job.source
-            total = source.bytes_total if source and source.bytes_total else None
+            total = source.bytes_total if source and source.bytes_total and source.state != "listing" else None
             done = source.bytes_done if source else 0
             bar.update(task, description=Text(describe(job)).plain, total=total, completed=done)
 
@@ -65,9 +65,8 @@ def _reading(job: JobDetails) -> str:
         return ""
     if not source.files_total:
         return ", ".join((f": {source.state}", *outlook_words(source)))
-    files = f"{source.files_done} of {source.files_total} files"
-    sizes = f"{bytes_text(source.bytes_done)} of {bytes_text(source.bytes_total)}"
-    return ", ".join((f": {source.state} {files}", sizes, *_pace(source), *outlook_words(source)))
+    files, *sizes = amount_words(source)
+    return ", ".join((f": {source.state} {files}", *sizes, *_pace(source), *outlook_words(source)))
 
 
 def _pace(source: SourceProgress) -> Iterator[str]:

@@ -15,18 +15,22 @@ def progress_share(source: SourceProgress) -> float | None:
 def progress_text(source: SourceProgress) -> str:
     """How far fetching the logs is, for people."""
     if source.state == "listing":
-        return "Looking for log files"
+        return f"{_counted(source.files_done)} so far, still looking" if source.files_done else "Looking for log files"
     if source.state == "waiting":
         return source.reason.text if source.reason else "The log source does not answer; trying again"
     if not source.files_total:
         return ""
-    files = f"{source.files_done:,} of {source.files_total:,} file{'s' if source.files_total > 1 else ''}"
+    files = f"{source.files_done:,} of {_counted(source.files_total)}"
     parts = [files, f"{size_text(source.bytes_done)} of {size_text(source.bytes_total)}"]
     if source.rate and source.state == "copying":
         parts.append(f"{size_text(source.rate)} per second")
     if source.seconds_left and source.state == "copying":
         parts.append(f"{duration_text(source.seconds_left)} left")
     return ", ".join(parts)
+
+
+def _counted(files: int) -> str:
+    return f"{files:,} file{'' if files == 1 else 's'}"
 
 
 def outlook_text(source: SourceProgress) -> str:

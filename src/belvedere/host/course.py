@@ -123,7 +123,7 @@ def _load_at(facts: Facts) -> datetime | None:
         return AT_ONCE
     if facts.load_sent_at is not None:
         return facts.load_sent_at if mirror.rewrites > facts.rewrites_sent else None
-    if mirror.complete:
+    if mirror.complete or mirror.sighted:
         return AT_ONCE
     return facts.logs_since + FIRST_CHART if facts.logs_since else None
 

@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ import msgspec
 
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.mirror_files import MirrorFiles
+from belvedere.host.mirror_first_look import FirstLook
 from belvedere.host.mirror_nearby import logs_nearby
 from belvedere.host.mirror_notice import Notice, Outlook
 from belvedere.host.mirror_pacing import WATCH_SECONDS, poll_delay, retry_delay
@@ -69,6 +71,7 @@ class SharedMirror:
         self._please = asyncio.Event()
         self._watched_until = 0.0  # by the loop's clock
         self.notice = Notice(self._meter)
+        self._first_look = FirstLook(viewer, self._pass, self.notice)
 
     @property
     def folder(self) -> Path:
@@ -186,13 +189,20 @@ class SharedMirror:
         if self._held is None:
             self._held = await in_thread(self._files.prepare)
         source = await self._opened()
-        listing = await list_wanted(source, self._viewer, self._location.selection or EVERYTHING)
+        listing = await self._listed(source, self._held)
         if not any(self._viewer.is_log(entry.key) for entry in listing.entries):
             listing = await self._with_hint(listing)
         tally = self.notice.begin_pass()
         if isinstance(source, FolderSource):
             return await self._pass.link(source, listing, self._held, tally)
         return await self._pass.copy(source, listing, self._held, tally)
+
+    async def _listed(self, source: LogSource, held: dict[str, Held]) -> Listing:
+        selection = self._location.selection or EVERYTHING
+        look = partial(self._first_look.take, source, held)
+        only_all_tell = self.notice.state.complete or selection.latest
+        async with self._first_look.ends():
+            return await list_wanted(source, self._viewer, selection, None if only_all_tell else look)
 
     async def _opened(self) -> LogSource:
         if self._is_stale:
@@ -212,9 +222,10 @@ class SharedMirror:
     def _patience(self, error: Exception, silence: float) -> float | None:
         """Seconds after which such errors end the mirror, None: never.
 
-        Only before the first complete pass can they: a job that once ran is told, not ended.
+        Only before anything is shown can they: a job that once ran is told, not ended.
         """
-        if self.notice.state.complete or not isinstance(error, SourceError):
+        state = self.notice.state
+        if state.complete or state.sighted or not isinstance(error, SourceError):
             return None
         return 0.0 if isinstance(error, SourceMissing | SourceDenied) else self._pace.give_up - silence
 

@@ -68,6 +68,11 @@ class Notice:
         tally = Tally(lambda: self._counted(tally))
         return tally
 
+    def sighted(self) -> None:
+        """The logs of a first look are there, and the listing goes on."""
+        progress = replace(self.state.progress, state="listing", rate=None, seconds_left=None)
+        self._tell(replace(self.state, sighted=True, progress=progress))
+
     def end_pass(self, result: Result, outlook: Outlook) -> None:
         """The source was listed, and what could be done was done."""
         now = datetime.now(UTC)

@@ -1,7 +1,7 @@
 """One pass of a mirror: list the source, plan, carry it out, say what came of it."""
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
@@ -53,16 +53,27 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     note: Reason | None = None
 
 
-async def list_wanted(source: LogSource, viewer: ViewerType, selection: Selection = EVERYTHING) -> Listing:
-    """One walk through the source's listing, keeping only what viewer and user want. Raises SourceError."""
-    wanted: list[Entry] = []
+async def list_wanted(
+    source: LogSource,
+    viewer: ViewerType,
+    selection: Selection = EVERYTHING,
+    first_look: Callable[[], Awaitable[Sequence[Entry]]] | None = None,
+) -> Listing:
+    """One walk through the source's listing, keeping only what viewer and user want. Raises SourceError.
+
+    `first_look` is taken between the first page and the next: what it finds counts until a later page says otherwise.
+    """
+    wanted: dict[str, Entry] = {}
     others = [each for each in viewer_types().values() if each.logs != viewer.logs]
     census = Census(lambda key: _logs_of_another(key, viewer, others))
     async with aclosing(source.list()) as pages:
         async for page in pages:
-            wanted += [entry for entry in page if viewer.wants(entry.key) and is_wanted(selection, entry.key)]
+            wanted |= {each.key: each for each in page if viewer.wants(each.key) and is_wanted(selection, each.key)}
             census.add(page)
-    entries, skipped = representable(only_latest(selection, wanted, viewer.is_log))
+            if first_look is not None:
+                wanted |= {each.key: each for each in await first_look()}
+                first_look = None
+    entries, skipped = representable(only_latest(selection, list(wanted.values()), viewer.is_log))
     return Listing(entries=entries, skipped=skipped, census=census, remark=source.remark)
 
 
@@ -81,11 +92,24 @@ class Pass:
         self._files = files
         self._share = share
 
+    def is_wanted(self, key: str) -> bool:
+        """Whether viewer and user want it."""
+        return self._viewer.wants(key) and is_wanted(self._location.selection or EVERYTHING, key)
+
+    async def copy_some(self, source: LogSource, entries: Sequence[Entry], held: dict[str, Held], tally: Tally) -> bool:
+        """Copy some files before all are known; no other is touched. Whether they are all there then."""
+        sizes = await in_thread(self._files.sizes)
+        actions = [each for each in plan_pass(entries, held, sizes) if not isinstance(each, Remove)]
+        _expect(tally, entries, actions)
+        self._share.begin(sum(sizes.values()))
+        copying = await self._copy(source, actions, held, tally, self._share)
+        return not (copying.stopped or copying.failures)
+
     async def copy(self, source: LogSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
         """Bring the files up to `listing` by copying. `held` follows, also when the pass is cancelled."""
         sizes = await in_thread(self._files.sizes)
         actions = plan_pass(listing.entries, held, sizes)
-        _expect(tally, listing, actions)
+        _expect(tally, listing.entries, actions)
         try:
             self._share.begin(tally.bytes_done)
             copying = await self._copy(source, actions, held, tally, self._share)
@@ -116,7 +140,7 @@ class Pass:
     async def _copy(
         self,
         source: LogSource,
-        actions: list[Action],
+        actions: Sequence[Action],
         held: dict[str, Held],
         tally: Tally,
         share: Share | None = None,
@@ -183,14 +207,14 @@ def _source_fault(failures: list[SourceError]) -> Reason:
     return Reason(code=first.code, text=f"{first.text} ({len(failures)} files could not be read yet.)")
 
 
-def _expect(tally: Tally, listing: Listing, actions: list[Action]) -> None:
+def _expect(tally: Tally, entries: Sequence[Entry], actions: Sequence[Action]) -> None:
     """Set what is to be done and what is done already: files without an action, and beginnings to append to."""
     busy = {action.entry.key: action for action in actions if not isinstance(action, Remove)}
-    done = [entry for entry in listing.entries if entry.key not in busy]
+    done = [entry for entry in entries if entry.key not in busy]
     tally.files_done = len(done)
     appended = sum(action.have for action in busy.values() if isinstance(action, Append))
     tally.bytes_done = sum(entry.size for entry in done) + appended
-    tally.expect(len(listing.entries), sum(entry.size for entry in listing.entries))
+    tally.expect(len(entries), sum(entry.size for entry in entries))
 
 
 def _dated(entry: Entry) -> Entry:

@@ -20,6 +20,7 @@ class MirrorState(msgspec.Struct, frozen=True, kw_only=True):
     progress: SourceProgress
     has_logs: bool = False  # at least one whole log file stands in the folder
     complete: bool = False  # a first pass over the source has been finished
+    sighted: bool = False  # the logs of a first look are there, though a listing that goes on may name more
     rewrites: int = 0  # grows when a file was replaced or removed: a viewer has to open its files anew
     failure: Reason | None = None  # before the first complete pass: the source cannot be read at all
     note: Reason | None = None  # to be told while things go on: nothing to show, transient faults

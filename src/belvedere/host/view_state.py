@@ -27,6 +27,7 @@ def merged(states: Mapping[str, MirrorState], rewrites: int) -> MirrorState:
         progress=_progress(states),
         has_logs=has_logs,
         complete=failure is None and all(state.complete or state.failure for state in states.values()),
+        sighted=failure is None and all(state.sighted or state.complete or state.failure for state in states.values()),
         rewrites=rewrites,
         failure=failure,
         note=None if failure else _told(failures | _notes(states)),

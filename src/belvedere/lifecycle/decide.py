@@ -149,6 +149,8 @@ def _read_so_far(seen: Seen) -> str:
         return ""
     scale, unit = (1e6, "MB") if source.bytes_total >= 1e6 else (1e3, "kB")
     size, total = (f"{count / scale:,.1f}" for count in (source.bytes_done, source.bytes_total))
+    if source.state == "listing":
+        return f" {source.files_done:,} files and {size} {unit} of logs are here so far, and more are looked for."
     return f" {source.files_done:,} of {source.files_total:,} files and {size} of {total} {unit} of logs are here."
 
 

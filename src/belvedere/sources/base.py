@@ -81,6 +81,13 @@ Chunk = bytes | memoryview
 Write = Callable[[Chunk], None]
 
 
+async def no_glance() -> AsyncGenerator[Sequence[Entry], None]:
+    """What `LogSource.glance` yields where nothing can be found sooner than by the listing."""
+    pages: Sequence[Sequence[Entry]] = ()
+    for page in pages:
+        yield page
+
+
 class LogSource(Protocol):
     """One location, to be listed and read. Safe to use from several tasks of one event loop.
 
@@ -97,6 +104,13 @@ class LogSource(Protocol):
 
     def list(self) -> AsyncGenerator[Sequence[Entry], None]:
         """All files below the location, in pages, in no particular order. Raises SourceError."""
+        ...
+
+    def glance(self, is_log: Callable[[str], bool]) -> AsyncGenerator[Sequence[Entry], None]:
+        """Some files that a listing whose first page has come would name late, those near logs above all. Bounded.
+
+        Nothing where no more pages follow, or where it would be no sooner. A fault of the source ends it mutely.
+        """
         ...
 
     def read(self, key: str, start: int, end: int) -> AsyncGenerator[Chunk, None]:

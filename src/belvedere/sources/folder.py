@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable, Write
+from belvedere.sources.base import (
+    Entry,
+    Meter,
+    SourceDenied,
+    SourceError,
+    SourceMissing,
+    SourceUnavailable,
+    Write,
+    no_glance,
+)
 from belvedere.sources.hanging import beside
 from belvedere.sources.location import FolderLocation, describe
 from belvedere.sources.pouring import poured
@@ -69,6 +78,9 @@ class FolderSource:
         async with aclosing(self.read(key, start, end)) as chunks, aclosing(poured(chunks, write)) as counts:
             async for count in counts:
                 yield count
+
+    def glance(self, is_log: Callable[[str], bool]) -> AsyncGenerator[Sequence[Entry], None]:
+        return no_glance()
 
     async def close(self) -> None:
         """Nothing is kept open."""

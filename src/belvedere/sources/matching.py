@@ -4,12 +4,12 @@ Bounded in everything: in folders, and in requests to find them. What lies beyon
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Entry
+from belvedere.sources.base import Entry, no_glance
 from belvedere.sources.folder import FolderSource
 from belvedere.sources.location import FolderLocation, Location, ObjectLocation, describe
 from belvedere.sources.objects import ObjectSource
@@ -36,6 +36,9 @@ class MatchingObjects(ObjectSource):
         for some in _batches(folders):
             for entries in await asyncio.gather(*(self._all_below(folder) for folder in some)):
                 yield entries
+
+    def glance(self, is_log: Callable[[str], bool]) -> AsyncGenerator[Sequence[Entry], None]:
+        return no_glance()
 
     async def _folders(self) -> Sequence[str]:
         """The prefixes of the folders that match."""

@@ -7,7 +7,7 @@ Stores differ. A range may come with status 200, cut right or not at all; one th
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final
 
@@ -20,6 +20,7 @@ from belvedere.sources.location import ObjectLocation
 from belvedere.sources.object_client import ObjectClient
 from belvedere.sources.object_errors import not_a_store
 from belvedere.sources.pouring import poured
+from belvedere.sources.shallow import shallow
 from belvedere.sources.stores import ObjectStore
 from belvedere.sources.wire import Answer
 
@@ -54,6 +55,7 @@ class ObjectSource:
         self.remark: Reason | None = None
         self._spare: list[bytearray] = []  # parts' buffers, used again: fresh memory costs more than the bytes in it
         self._busy = 0
+        self._is_long = False  # the last listing has more than one page
         self._pouring = 0  # files
 
     @property
@@ -79,6 +81,7 @@ class ObjectSource:
         page, pages = await self.page({**asked, "max-keys": str(self._first_page)}), 1
         ahead: asyncio.Task[Page] | None = None
         try:
+            self._is_long = bool(page.next_token)
             while True:
                 token = page.next_token
                 if token and pages > 1:
@@ -94,6 +97,13 @@ class ObjectSource:
             if ahead is not None:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
+
+    async def glance(self, is_log: Callable[[str], bool]) -> AsyncGenerator[Sequence[Entry], None]:
+        if not self._is_long:
+            return
+        async with aclosing(shallow(self.page, self._prefix, is_log)) as pages:
+            async for entries in pages:
+                yield [_relative(entry, self._prefix) for entry in entries if entry.key.startswith(self._prefix)]
 
     def read(self, key: str, start: int, end: int) -> AsyncGenerator[Chunk, None]:
         if end - start <= PART:

@@ -1,13 +1,13 @@
 """A log source in memory, with writers and faults on demand. It passes the seam's conformance suite."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from belvedere.contract.reasons import Reason, ReasonCode
-from belvedere.sources.base import Entry, Meter, SourceDenied, SourceMissing, SourceUnavailable, Write
+from belvedere.sources.base import Entry, Meter, SourceDenied, SourceError, SourceMissing, SourceUnavailable, Write
 from belvedere.sources.pouring import poured
 
 
@@ -76,6 +76,13 @@ class MemorySource:
             yield entries[start : start + self._page]
             if fault is Fault.CUT:
                 raise _cut()
+
+    async def glance(self, is_log: Callable[[str], bool]) -> AsyncGenerator[Sequence[Entry], None]:
+        if len(self._files) <= self._page:
+            return
+        with suppress(SourceError):
+            entries = self._before if self._begin() is Fault.STALE else self._entries()
+            yield [entry for entry in entries if entry.key.count("/") <= 1]
 
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         self.reads.append((key, start, end))
