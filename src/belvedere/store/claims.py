@@ -8,6 +8,7 @@ rest on an older look, so the job is looked at once more.
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
@@ -17,18 +18,35 @@ from belvedere.store.base import Claim
 from belvedere.store.records import NO_CLAIM, add_events, chunks, jobs_by_ids, remove_job, standing_of, write_job
 from belvedere.store.tables import jobs
 
+# Made once, as those of `records`.
+_RAN_OUT: Final = update(jobs).where(jobs.c.claim_until <= bindparam("at")).values(**NO_CLAIM)
+_DUE: Final = (
+    select(jobs.c.id)
+    .where(jobs.c.claim_until.is_(None), jobs.c.look_at <= bindparam("at"))
+    .order_by(jobs.c.look_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE: Final = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(
+        claimed_by=bindparam("claimant"), claim_until=bindparam("until"), claim_token=bindparam("token"), hinted=False
+    )
+)
+_NEXT_DUE: Final = select(func.min(jobs.c.look_at)).where(jobs.c.claim_until.is_(None))
+_NEXT_TO_RUN_OUT: Final = select(func.min(jobs.c.claim_until))
+
 
 def claim_due(connection: Connection, owner: str, *, now: datetime, lease: timedelta, limit: int) -> list[Claim]:
     """See `JobStore.claim_due`."""
-    _release(connection, jobs.c.claim_until <= now)
-    due = select(jobs.c.id).where(jobs.c.claim_until.is_(None), jobs.c.look_at <= now)
-    ids = connection.execute(due.order_by(jobs.c.look_at).limit(limit).with_for_update(skip_locked=True)).scalars()
+    connection.execute(_RAN_OUT, {"at": now})
+    ids = connection.execute(_DUE, {"at": now, "most": limit}).scalars()
     until = now + lease
     claims = [Claim(job=job, token=uuid.uuid4().hex, until=until) for job in jobs_by_ids(connection, list(ids))]
     if claims:
-        taken = {"claimed_by": owner, "claim_until": until, "hinted": False}
-        taking = update(jobs).where(jobs.c.id == bindparam("of_job")).values(**taken, claim_token=bindparam("token"))
-        connection.execute(taking, [{"of_job": claim.job.id, "token": claim.token} for claim in claims])
+        taken = {"claimant": owner, "until": until}
+        connection.execute(_TAKE, [{"of_job": claim.job.id, "token": claim.token, **taken} for claim in claims])
     return claims
 
 
@@ -94,9 +112,7 @@ def make_due(connection: Connection, job_ids: Collection[int], now: datetime) ->
 
 def next_look(connection: Connection) -> datetime | None:
     """See `JobStore.next_look`."""
-    waiting = select(func.min(jobs.c.look_at)).where(jobs.c.claim_until.is_(None))
-    held = select(func.min(jobs.c.claim_until))
-    return earlier(connection.execute(waiting).scalar_one(), connection.execute(held).scalar_one())
+    return earlier(connection.execute(_NEXT_DUE).scalar_one(), connection.execute(_NEXT_TO_RUN_OUT).scalar_one())
 
 
 def earlier(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, delete, insert, select
 
 from belvedere.contract.errors import QuotaExceeded
@@ -17,8 +18,7 @@ def create_job(
     connection: Connection, new: NewJob, *, now: datetime, key: IdempotencyKey | None, quota: int
 ) -> tuple[Job, bool]:
     """See `JobStore.create`. Writers come one after the other, so of two requests with one key the second finds it."""
-    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now))
-    earlier = _job_of_key(connection, new.project_id, key) if key else None
+    earlier = _job_of_key(connection, new.project_id, key, now) if key else None
     if earlier is not None:
         return earlier, False
     allowed, present = room_of(connection, new.project_id, quota)
@@ -28,9 +28,7 @@ def create_job(
     add_events(connection, job_id, [Event(at=now, kind="created", text="Created.")])
     if key:
         _keep_key(connection, new.project_id, key, job_id, now)
-    job = job_with(connection, jobs.c.id == job_id)
-    assert job is not None  # noqa: S101 - it was inserted in this transaction
-    return job, True
+    return replace(draft, id=job_id), True
 
 
 def draft_of(new: NewJob, now: datetime) -> Job:
@@ -73,7 +71,9 @@ def require_room(present: int, quota: int) -> None:
         raise QuotaExceeded(f"The project {why}, or ask an administrator for more.")
 
 
-def _job_of_key(connection: Connection, project_id: str, key: IdempotencyKey) -> Job | None:
+def _job_of_key(connection: Connection, project_id: str, key: IdempotencyKey, now: datetime) -> Job | None:
+    """The job that it made before. Those that have expired are swept out on the way."""
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now))
     kept = connection.execute(
         select(idempotency_keys.c.digest, idempotency_keys.c.job_id).where(
             idempotency_keys.c.project_id == project_id, idempotency_keys.c.key == key.key

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from belvedere.lifecycle.quotas import Quotas
 from belvedere.store.database import Database
@@ -10,6 +10,9 @@ from belvedere.store.tables import project_quotas
 from belvedere.store.traces import always
 
 _FIELDS = tuple(Quotas.__struct_fields__)
+_OF_PROJECT = select(*(project_quotas.c[name] for name in _FIELDS)).where(
+    project_quotas.c.project_id == bindparam("of_project")
+)
 
 
 class SqlQuotaStore:
@@ -27,9 +30,8 @@ class SqlQuotaStore:
 
 def quotas_of(connection: Connection, project_id: str) -> Quotas:
     """A project's own."""
-    chosen = select(*(project_quotas.c[name] for name in _FIELDS)).where(project_quotas.c.project_id == project_id)
-    row = connection.execute(chosen).mappings().one_or_none()
-    return Quotas(**row) if row else Quotas()
+    row = connection.execute(_OF_PROJECT, {"of_project": project_id}).one_or_none()
+    return Quotas(**row._mapping) if row else Quotas()
 
 
 def _set(connection: Connection, project_id: str, quotas: Quotas) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
 from belvedere.lifecycle.jobs import Event, Job
@@ -30,7 +30,19 @@ class Standing(msgspec.Struct, frozen=True):
     hinted: bool
 
 
-# Statements of every write to a job, made once: SQLAlchemy takes as long to put one together as SQLite to run it.
+# Statements of every day, made once: SQLAlchemy takes as long to put one together as SQLite to run it.
+_JOBS: Final = select(jobs).order_by(jobs.c.id)
+_THESE: Final = _JOBS.where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+_TAGS_OF: Final = (
+    select(job_tags.c.job_id, job_tags.c.tag)
+    .where(job_tags.c.job_id.in_(bindparam("ids", expanding=True)))
+    .order_by(job_tags.c.job_id, job_tags.c.position)
+)
+_INSERT_JOB: Final = insert(jobs).returning(jobs.c.id)
+_INSERT_EVENT: Final = insert(job_events)
+_IN_PROJECT: Final = select(func.coalesce(func.sum(job_counts.c.n), 0)).where(
+    job_counts.c.project_id == bindparam("of_project")
+)
 _STANDING: Final = (
     select(*(jobs.c[name] for name in Standing.__struct_fields__))
     .where(jobs.c.id == bindparam("of_job"))
@@ -58,22 +70,28 @@ def job_with(connection: Connection, *where: ColumnElement[bool]) -> Job | None:
 
 def jobs_with(connection: Connection, *where: ColumnElement[bool]) -> list[Job]:
     """All such jobs, by id."""
-    rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.id)).all()
+    return _read(connection, connection.execute(_JOBS.where(*where)).all())
+
+
+def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Job]:
     tags = _tags_of(connection, [row.id for row in rows])
     return [job_of(row._asdict(), tags.get(row.id, ())) for row in rows]
 
 
 def jobs_by_ids(connection: Connection, job_ids: Sequence[int]) -> list[Job]:
     """These jobs, in the given order; those that don't exist are left out."""
-    found = {job.id: job for some in chunks(job_ids) for job in jobs_with(connection, jobs.c.id.in_(some))}
+    found = {
+        job.id: job
+        for some in chunks(job_ids)
+        for job in _read(connection, connection.execute(_THESE, {"ids": some}).all())
+    }
     return [found[job_id] for job_id in job_ids if job_id in found]
 
 
 def _tags_of(connection: Connection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     tags: dict[int, tuple[str, ...]] = defaultdict(tuple)
     for some in chunks(job_ids):
-        chosen = select(job_tags.c.job_id, job_tags.c.tag).where(job_tags.c.job_id.in_(some))
-        for job_id, tag in connection.execute(chosen.order_by(job_tags.c.job_id, job_tags.c.position)):
+        for job_id, tag in connection.execute(_TAGS_OF, {"ids": some}):
             tags[job_id] += (tag,)
     return tags
 
@@ -82,7 +100,7 @@ def add_job(connection: Connection, job: Job, *, look_at: datetime) -> int:
     """Insert the job under a new id, which is returned; the job's own is ignored."""
     row = {**row_of(job), "look_at": look_at, "hinted": False}
     del row["id"]
-    job_id: int = connection.execute(insert(jobs).returning(jobs.c.id), row).scalar_one()
+    job_id: int = connection.execute(_INSERT_JOB, row).scalar_one()
     _add_tags(connection, job_id, job.tags)
     _count(connection, job.project_id, row["audience"], row["status"], 1)
     return job_id
@@ -134,7 +152,7 @@ def add_events(connection: Connection, job_id: int, events: Sequence[Event]) -> 
         {"job_id": job_id, "at": e.at, "kind": e.kind, "text": e.text, "attempt": e.attempt, "reason": e.reason}
         for e in events
     ]
-    connection.execute(insert(job_events), rows)
+    connection.execute(_INSERT_EVENT, rows)
     connection.execute(_DROP_OLD_EVENTS, {"of_job": job_id})
 
 
@@ -147,8 +165,7 @@ def last_events(connection: Connection, job_id: int, limit: int) -> list[Event]:
 
 def jobs_in_project(connection: Connection, project_id: str) -> int:
     """How many jobs the project has."""
-    counted = select(func.coalesce(func.sum(job_counts.c.n), 0)).where(job_counts.c.project_id == project_id)
-    return int(connection.execute(counted).scalar_one())
+    return int(connection.execute(_IN_PROJECT, {"of_project": project_id}).scalar_one())
 
 
 def chunks(job_ids: Collection[int]) -> Iterator[list[int]]:
