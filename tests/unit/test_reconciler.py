@@ -184,6 +184,24 @@ async def test_a_log_source_that_is_no_longer_allowed_fails_with_its_reason() ->
     assert reason_of(found)
 
 
+async def test_a_pass_that_breaks_down_is_tried_again_soon_and_told_once() -> None:
+    world = World()
+    broken = [RuntimeError("a defect"), RuntimeError("a defect")]
+
+    async def quota_of(project_id: str) -> int | None:
+        if broken:
+            raise broken.pop()
+        return await World.quota_of(world, project_id)
+
+    world.quota_of = quota_of  # type: ignore[method-assign]
+    job = await world.create()
+    async with world.reconciling():
+        await world.reaches(job.id, JobStatus.RUNNING)
+    kinds = [event.kind for event in await world.store.events(job.id)]
+    assert kinds == ["created", "fault", "running"]
+    assert not broken
+
+
 async def test_auto_stop_completes_a_job_and_ends_its_viewer() -> None:
     world = World()
     job = await world.create(auto_stop=AutoStop(duration=1, unit=TimeUnit.SECONDS))

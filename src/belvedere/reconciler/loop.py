@@ -35,7 +35,8 @@ COMPARE_EVERY = 5.0  # seconds
 BEAT_EVERY = 5.0  # seconds
 START_PATIENCE = 0.5  # seconds that a pass waits for a viewer that starts, before it writes that it does
 FIRST_CLAIM = 0.05  # seconds, at most, until a new job is claimed: its viewer is asked for before
-FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks
+FAULT_PAUSE = 1.0  # seconds, after an unexpected error in one of the tasks; of a pass, the first time
+SLOWEST_RETRY = 30.0  # seconds until a pass that fails again and again is tried once more
 
 _log = structlog.get_logger("belvedere.reconciler")
 
@@ -76,6 +77,7 @@ class Reconciler:
         self._in_pass: dict[int, Seen | None] = {}  # by job id: what a hint told of during the pass, or before it began
         self._alive_until: dict[int, datetime] = {}
         self._last_beat: datetime | None = None
+        self._faults: dict[int, int] = {}  # by job id: passes that failed since the last that did not
         self._telling: set[asyncio.Task[None]] = set()
 
     def quotas_changed(self, project_id: str) -> None:
@@ -97,10 +99,15 @@ class Reconciler:
             self._hinted.set()
         elif job_id not in self._begun:
             seen = asyncio.create_task(self._ensure(sighting.job))
-            seen.add_done_callback(lambda _: self._hinted.set())
+            seen.add_done_callback(self._has_begun)
             asyncio.get_running_loop().call_later(FIRST_CLAIM, self._hinted.set)
             self._begun[job_id] = _Begun(job=sighting.job, seen=seen)
             self._in_pass[job_id] = None  # the job is due: a pass is to come, and goes by the board
+
+    def _has_begun(self, seen: asyncio.Task[Seen]) -> None:
+        """The claim of one that starts may wait until it is up, or nearly: what writes it would only be in its way."""
+        if seen.cancelled() or seen.exception() or seen.result().phase is not Phase.STARTING:
+            self._hinted.set()
 
     async def run(self) -> None:
         """Work until cancelled. Passes under way are finished before it returns."""
@@ -166,8 +173,26 @@ class Reconciler:
         with structlog.contextvars.bound_contextvars(job_id=claim.job.id, project_id=claim.job.project_id):
             try:
                 await self._work_on(claim, seen)
-            except Exception:  # noqa: BLE001 - the claim runs out and the job is looked at again
+                self._faults.pop(claim.job.id, None)
+            except Exception:  # noqa: BLE001 - whatever it was, the job is looked at again
                 _log.exception("pass-failed")
+                await self._put_off(claim)
+
+    async def _put_off(self, claim: Claim) -> None:
+        """Look at the job again soon, and ever later if that fails too; its history tells of the first time."""
+        faults = self._faults[claim.job.id] = self._faults.get(claim.job.id, 0) + 1
+        now, pause = self._clock(), min(FAULT_PAUSE * 2 ** min(faults - 1, 10), SLOWEST_RETRY)
+        told = Event(at=now, kind="fault", text=_FAULT, attempt=claim.job.attempt)
+        events = [told] if faults == 1 else []
+        try:
+            stored = await self._store.settle(
+                claim, claim.job, events=events, look_at=now + timedelta(seconds=pause), now=now
+            )
+            if stored is not None:
+                self._board.put(stored)
+        except Exception:  # noqa: BLE001 - it may be the store's fault: the claim runs out, then
+            _log.exception("pass-not-put-off")
+        self._hinted.set()
 
     async def _work_on(self, claim: Claim, seen: Seen) -> None:
         self._in_pass.setdefault(claim.job.id, None)
@@ -366,6 +391,11 @@ class Reconciler:
         while True:
             await self._store.beat(self._clock())
             await asyncio.sleep(BEAT_EVERY)
+
+
+_FAULT = (
+    "Something went wrong in this service while it looked after the job. It tries again by itself; its log has more."
+)
 
 
 class _Begun(msgspec.Struct, frozen=True, kw_only=True):
