@@ -251,9 +251,9 @@ async def test_a_path_that_leads_out_by_the_time_it_is_opened_is_refused(
 async def test_a_mirror_tells_the_folder_that_its_links_lead_into(mirrors: FolderMirrors, logs: Path) -> None:
     (logs.parent / "latest").symlink_to(logs)
     location = FolderLocation(path=str(logs.parent / "latest"), root=str(logs.parent))
-    assert mirrors.open("p", location, EventsViewer()).elsewhere == (logs,)
+    assert list(await mirrors.open("p", location, EventsViewer()).elsewhere()) == [logs]
     location = FolderLocation(path=str(logs.parent / "missing"), root=str(logs.parent))
-    assert mirrors.open("p", location, EventsViewer()).elsewhere == ()
+    assert await mirrors.open("p", location, EventsViewer()).elsewhere() == {}
 
 
 async def test_a_log_that_lies_elsewhere_in_the_root_is_copied_and_grows(mirrors: FolderMirrors, logs: Path) -> None:

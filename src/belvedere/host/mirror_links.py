@@ -19,10 +19,14 @@ from belvedere.sources.pouring import in_thread
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
-    """What linking made of a listing: what is held now, and how many files were replaced, cut or removed."""
+    """What linking made of a listing: what is held now, and how many files were replaced, cut or removed.
+
+    `sizes`: of the files that are no links, by key.
+    """
 
     held: dict[str, Held]
     rewrites: int
+    sizes: dict[str, int]
 
 
 async def link_files(
@@ -57,7 +61,7 @@ def _link_files(
             files.link(key, paths[key])
             now[key] = Held(size=entry.size, version=version_of(entry))
             rewrites += _is_rewritten(held.get(key), now[key])
-    return Linked(held=now, rewrites=rewrites)
+    return Linked(held=now, rewrites=rewrites, sizes=files.sizes())
 
 
 def _is_rewritten(before: Held | None, now: Held) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,10 @@ from belvedere.host.mirror_pacing import WATCH_SECONDS, poll_delay, retry_delay
 from belvedere.host.mirror_pass import Listing, Pass, Result, disk_fault, list_wanted
 from belvedere.host.mirror_plan import Held
 from belvedere.host.mirror_quota import Share
+from belvedere.host.mirroring import Identity, identity_of
 from belvedere.sources.base import LogSource, Meter, SourceDenied, SourceError, SourceMissing
 from belvedere.sources.folder import FolderSource
-from belvedere.sources.hanging import within
+from belvedere.sources.hanging import beside
 from belvedere.sources.location import FolderLocation, Location
 from belvedere.sources.pouring import in_thread
 from belvedere.sources.selecting import EVERYTHING
@@ -78,17 +79,16 @@ class SharedMirror:
         """What to show."""
         return self._files.logs
 
-    @property
-    def elsewhere(self) -> Sequence[Path]:
+    async def elsewhere(self) -> Mapping[Path, Identity]:
         """The folder of logs that are shown in place; nothing where they are copied, or while it does not answer."""
         if not isinstance(self._location, FolderLocation):
-            return ()
+            return {}
         with suppress(OSError, RuntimeError):
             named = self._location.path
-            path = within(named, lambda: Path(named).resolve(strict=True), _ANSWERS_WITHIN)
+            path, identity = await beside(named, partial(_really, named), _ANSWERS_WITHIN)
             if path.is_relative_to(self._location.root):
-                return (path,)
-        return ()
+                return {path: identity}
+        return {}
 
     @property
     def is_open(self) -> bool:
@@ -249,6 +249,12 @@ class SharedMirror:
         if self._source is not None:
             await self._source.close()
             self._source = None
+
+
+def _really(folder: str) -> tuple[Path, Identity]:
+    """Where it is, and which it is. Blocks."""
+    path = Path(folder).resolve(strict=True)
+    return path, identity_of(path)
 
 
 def _reason_of(error: Exception) -> Reason:

@@ -121,8 +121,8 @@ class Pass:
     async def link(self, folder: FolderSource, listing: Listing, held: dict[str, Held], tally: Tally) -> Result:
         """Bring the files up to `listing` by links to the logs, and copies of the rest."""
         before = dict(held)
-        paths = await folder.paths_of([entry.key for entry in listing.entries])
-        in_place = {key for key in await folder.shown_in_place(paths) if self._viewer.is_log(key)}
+        paths, may_show = await folder.places_of([entry.key for entry in listing.entries])
+        in_place = {key for key in may_show if self._viewer.is_log(key)}
         linked = await link_files(listing.entries, paths, held, self._files, in_place)
         held.clear()
         held.update(linked.held)
@@ -130,7 +130,7 @@ class Pass:
             tally.rewrote()
         copied = [_dated(entry) for entry in listing.entries if entry.key in paths and entry.key not in in_place]
         known = {key: old for key, old in held.items() if key not in in_place}
-        actions = plan_pass(copied, known, await in_thread(self._files.sizes))
+        actions = plan_pass(copied, known, linked.sizes)
         copying = await self._copy(folder, actions, held, tally)
         _linked(tally, held, has_logs=any(self._viewer.is_log(key) for key in held))
         if before != held:

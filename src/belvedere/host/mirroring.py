@@ -1,6 +1,6 @@
 """The seam between a host's viewers and their logs: a local folder that stands for a log source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,15 @@ from belvedere.lifecycle.seen import SeenSource
 from belvedere.sources.base import Meter
 from belvedere.sources.location import Location
 from belvedere.viewers.base import ViewerType
+
+Identity = tuple[int, int]
+"""Device and inode: which folder stands at a path."""
+
+
+def identity_of(path: Path) -> Identity:
+    """Which folder stands there. Blocks. Raises OSError."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 class MirrorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +44,8 @@ class Mirror(Protocol):
         """What to show. Exists from the start; its files are at every moment valid prefixes of the source's."""
         ...
 
-    @property
-    def elsewhere(self) -> Sequence[Path]:
-        """Folders that links in `folder` lead into, where they really are now; those that answer. Blocks, not long."""
+    async def elsewhere(self) -> Mapping[Path, Identity]:
+        """Folders that links in `folder` lead into, where they really are now, which they are; those that answer."""
         ...
 
     @property

@@ -11,7 +11,7 @@ import msgspec
 
 from belvedere.host.mirror_loop import Pace, SharedMirror
 from belvedere.host.mirror_quota import Allowance, Kept, Share, Shelf, too_many
-from belvedere.host.mirroring import Mirror, MirrorState
+from belvedere.host.mirroring import Identity, Mirror, MirrorState
 from belvedere.host.room import MIRROR_QUOTA
 from belvedere.sources.base import LogSource, Meter
 from belvedere.sources.location import Location, ObjectLocation
@@ -146,9 +146,8 @@ class _Handle:
     def folder(self) -> Path:
         return self._shared.folder
 
-    @property
-    def elsewhere(self) -> Sequence[Path]:
-        return self._shared.elsewhere
+    async def elsewhere(self) -> Mapping[Path, Identity]:
+        return await self._shared.elsewhere()
 
     @property
     def state(self) -> MirrorState:

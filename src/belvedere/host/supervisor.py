@@ -33,7 +33,6 @@ from belvedere.host.walls import Walls
 from belvedere.lifecycle.clock import Clock, utc_now
 from belvedere.lifecycle.jobs import End
 from belvedere.lifecycle.seen import Endpoint, Phase, SeenSource
-from belvedere.sources.hanging import beside
 from belvedere.viewers.base import ViewerType, appetite_of
 from belvedere.viewers.environments import Environments, NotInstalled
 from belvedere.viewers.words import Command, Do, Event, Show
@@ -43,7 +42,6 @@ log = logging.getLogger(__name__)
 PREFIX = ""  # a viewer that several jobs share can't stand under the path of one of them
 LOG_LINES = 500
 LOG_LINES_ASLEEP = 50
-FOLDER_PATIENCE = 5.0  # seconds for a look at the folders of logs
 ROOM_EVERY = timedelta(seconds=2)  # between two questions for room
 
 
@@ -277,7 +275,7 @@ class Supervisor:
             return
         self._work = self._around.places.work / f"{self.number}-{self._facts.starts}"
         make_private(self._work)
-        self._sees = await beside(f"viewer {self.number} at its start", functools.partial(_folders_of, view))
+        self._sees = await view.reach()
         try:
             program = self._around.environments.program_of(viewer)
             group = group_for(self._around.groups, self._work.name, self.memory_limit)
@@ -373,10 +371,7 @@ class Supervisor:
     async def _look_for_folders(self, view: View) -> None:
         """A viewer goes on to see a folder that was removed, and never one that took its place or was added."""
         if self._process is not None:
-            try:
-                now = await beside(f"viewer {self.number}", functools.partial(_folders_of, view), FOLDER_PATIENCE)
-            except OSError:
-                return  # a file system that hangs: whatever it holds, the viewer can't see it now
+            now = await view.reach()  # whatever a file system that hangs holds, the viewer can't see it now
             if any(self._sees.get(path) != identity for path, identity in now.items()):
                 self._note(course.gone_astray(self._facts))
 
@@ -442,16 +437,6 @@ class Supervisor:
 
     def _safe(self, line: str) -> str:
         return course.safe_words(line, str(self._work))
-
-
-def _folders_of(view: View) -> dict[Path, tuple[int, int]]:
-    """What a viewer has to see, by path: which folder that is now. Blocks."""
-    found = {}
-    for path in view.reach():
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            found[path] = (status.st_dev, status.st_ino)
-    return found
 
 
 def _unknown_viewer(name: str, known: Mapping[str, ViewerType]) -> Reason:

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from belvedere.contract.jobs import SourceProgress
-from belvedere.host.mirroring import Mirror, MirrorState
+from belvedere.host.mirroring import Identity, Mirror, MirrorState, identity_of
 from belvedere.host.protocol import SourceSpec
 from belvedere.host.view_state import merged
 from belvedere.sources.location import Location
@@ -58,11 +58,17 @@ class View:
         """Whether anything has been fetched, now or at another time."""
         return any(any(part.mirror.folder.iterdir()) for part in self._parts.values() if part.mirror)
 
-    def reach(self) -> Sequence[Path]:
-        """The real folders that one gets to through `folder`, its own first. Blocks."""
+    async def reach(self) -> Mapping[Path, Identity]:
+        """The real folders that one gets to through `folder`, its own first, and which they are."""
         mirrors = [part.mirror for part in self._parts.values() if part.mirror]
-        inside = [folder for mirror in mirrors for folder in (mirror.folder, *mirror.elsewhere)]
-        return list(dict.fromkeys([self.folder.resolve(), *inside]))
+        elsewhere = await asyncio.gather(*(mirror.elsewhere() for mirror in mirrors))
+        found: dict[Path, Identity] = {}
+        for path in (self.folder.resolve(), *(mirror.folder for mirror in mirrors)):
+            with suppress(OSError):
+                found[path] = identity_of(path)
+        for folders in elsewhere:
+            found.update(folders)
+        return found
 
     async def differs_from(self, state: MirrorState) -> MirrorState:
         """The state, as soon as it is another than this one."""

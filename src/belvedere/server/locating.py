@@ -5,6 +5,7 @@ The settings say which folders, the catalog which stores.
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,8 @@ Locate = Callable[..., Coroutine[None, None, Location]]
 _STAR = "In train_url * stands for itself; in the url of one of several sources it stands for any text."
 _UNDECIDED = "?"  # no store's name: stands for "one of several" until it is known that one is needed at all
 _BROWSE_SECONDS = 15.0
+_STANDS = 1.0  # seconds that a folder is taken to be where it was found
+_MOST_FOUND = 1000
 _NO_BUCKET = "belvedere-asks-whether-you-know-it"  # a store that knows the keys says that it has no such bucket
 
 
@@ -49,6 +52,7 @@ class Locator:
     def __init__(self, settings: Settings, catalog: StoreCatalog) -> None:
         self._settings = settings
         self._catalog = catalog
+        self._found: dict[str, tuple[FolderLocation, float]] = {}  # by what a job says: where that was, and when
         self._roots = [str(Path(root).expanduser().absolute()) for root in settings.log_root]
 
     async def check(self, project_id: str, url: str, store: str | None, *, is_pattern: bool) -> CheckedSource:
@@ -126,7 +130,7 @@ class Locator:
         names = (visible[source.store].key,) if source.store else ()
         try:
             above, folders = (source.url, "") if source.literal else split_pattern(source.url)
-            location = await find(above, log_roots=self._roots, stores=names)
+            location = self._found_lately(above, names) or await find(above, log_roots=self._roots, stores=names)
         except Unavailable as error:
             raise SourceUnavailable(ReasonCode.SOURCE_UNREACHABLE, error.message) from error
         except BelvedereError as error:
@@ -136,6 +140,16 @@ class Locator:
         )
         return selected(location, selection)
 
+    def _note(self, url: str, location: FolderLocation) -> None:
+        if len(self._found) >= _MOST_FOUND:
+            self._found.clear()
+        self._found[url] = location, time.monotonic()
+
+    def _found_lately(self, url: str, stores: Sequence[str]) -> FolderLocation | None:
+        """Where a folder was a moment ago: a job begins right after it was checked. Whoever reads there looks anew."""
+        location, at = self._found.get(url, (None, 0.0))
+        return location if not stores and time.monotonic() - at < _STANDS else None
+
     async def locate(
         self, visible: Mapping[str, ObjectStore], train_url: str, store: str | None
     ) -> tuple[Location, str]:
@@ -144,6 +158,7 @@ class Locator:
         names = () if name is None else (visible[name].key if name != _UNDECIDED else _UNDECIDED,)
         location = await locate(train_url, log_roots=self._roots, stores=names)
         if isinstance(location, FolderLocation):
+            self._note(train_url, location)
             if store is not None:
                 raise RequestError("store: the URL names a folder, which lies in no store. Leave store out.")
             return location, ""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -35,6 +36,7 @@ _PATIENCE = 60.0  # seconds for a page, or for a piece of a file
 _FIRST_PATIENCE = 10.0  # for the first look, which is a quick one
 
 _Result = TypeVar("_Result")
+_Page = tuple[tuple[Entry, ...], bool]
 
 
 class FolderSource:
@@ -56,10 +58,13 @@ class FolderSource:
         await self._in_thread(self._look, min(self._patience, _FIRST_PATIENCE))
 
     async def list(self) -> AsyncGenerator[Sequence[Entry], None]:
-        await self.probe()
         entries = self._entries()
-        while page := await self._in_thread(partial(_page, entries), self._patience):
+        page, is_last = await self._first_page(entries)
+        while page:
             yield page
+            if is_last:
+                return
+            page, is_last = await self._in_thread(partial(_page, entries), self._patience)
 
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         descriptor = await self._in_thread(partial(self._open, key), self._patience)
@@ -96,9 +101,16 @@ class FolderSource:
             raise SourceDenied(ReasonCode.SOURCE_FORBIDDEN, text)
         return path
 
-    async def paths_of(self, keys: Sequence[str]) -> dict[str, Path]:
-        """The real paths of those files that exist and lie inside the root."""
-        return await self._in_thread(partial(self._paths_of, keys))
+    async def places_of(self, keys: Sequence[str]) -> tuple[dict[str, Path], frozenset[str]]:
+        """The real paths of those files that exist and lie inside the root.
+
+        And the keys of those that a viewer can read which sees nothing but this folder.
+        """
+        return await self._in_thread(partial(self._places_of, keys))
+
+    def _places_of(self, keys: Sequence[str]) -> tuple[dict[str, Path], frozenset[str]]:
+        paths = self._paths_of(keys)
+        return paths, self._shown_in_place(paths)
 
     def _paths_of(self, keys: Sequence[str]) -> dict[str, Path]:
         paths = {}
@@ -106,10 +118,6 @@ class FolderSource:
             with suppress(SourceMissing, SourceDenied):
                 paths[key] = self.path_of(key)
         return paths
-
-    async def shown_in_place(self, paths: Mapping[str, Path]) -> frozenset[str]:
-        """Keys of those real paths that a viewer can read which sees nothing but this folder."""
-        return await self._in_thread(partial(self._shown_in_place, paths))
 
     def _shown_in_place(self, paths: Mapping[str, Path]) -> frozenset[str]:
         top = self.path_of("")
@@ -138,6 +146,24 @@ class FolderSource:
             raise SourceMissing(ReasonCode.NO_SUCH_PATH, text)
         with os.scandir(path) as entries:
             next(entries, None)
+
+    async def _first_page(self, entries: Iterator[Entry]) -> _Page:
+        """Look and begin to list, with one change of thread. One that can't even be looked at is given up sooner."""
+        has_answered = threading.Event()
+
+        def begin() -> _Page:
+            self._look()
+            has_answered.set()
+            return _page(entries)
+
+        page = asyncio.create_task(self._in_thread(begin, self._patience))
+        try:
+            await asyncio.wait([page], timeout=min(self._patience, _FIRST_PATIENCE))
+            if not page.done() and not has_answered.is_set():
+                raise self._translated(TimeoutError())
+            return await page
+        finally:
+            page.cancel()
 
     def _entries(self) -> Iterator[Entry]:
         """All there are, found as they are asked for. Blocks."""
@@ -218,15 +244,15 @@ def _is_open_to_all(top: Path, path: Path) -> bool:
     return path == top or _is_open_to_all(top, path.parent)
 
 
-def _page(entries: Iterator[Entry]) -> tuple[Entry, ...]:
-    """Some more of them; nothing at the end. Blocks."""
+def _page(entries: Iterator[Entry]) -> _Page:
+    """Some more of them, and whether these are the last. Blocks."""
     page: list[Entry] = []
     late = time.monotonic() + _PAGE_SECONDS
     for entry in entries:
         page.append(entry)
         if len(page) >= _PAGE or time.monotonic() > late:
-            break
-    return tuple(page)
+            return tuple(page), False
+    return tuple(page), True
 
 
 def _entry(key: str, found: os.stat_result) -> Entry:

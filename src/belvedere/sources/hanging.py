@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 from typing import Final, TypeVar
@@ -44,23 +43,6 @@ async def beside(place: str, call: Callable[[], _Result], limit: float | None = 
     try:
         async with asyncio.timeout(limit):
             return await answer
-    except TimeoutError as error:
-        raise _no_answer() from error
-
-
-def within(place: str, call: Callable[[], _Result], limit: float) -> _Result:
-    """As `beside`, for a caller that may block for so long itself."""
-    answer: Future[_Result] = Future()
-
-    def work() -> _Tell:
-        try:
-            return partial(answer.set_result, call())
-        except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
-            return partial(answer.set_exception, error)
-
-    _THREADS.run(place, work)
-    try:
-        return answer.result(limit)
     except TimeoutError as error:
         raise _no_answer() from error
 
