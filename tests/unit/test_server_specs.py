@@ -10,25 +10,29 @@ from msgspec.structs import replace
 from belvedere.host.protocol import ViewerSpec
 from belvedere.lifecycle.jobs import Job, Run
 from belvedere.lifecycle.quotas import Quotas
+from belvedere.server import locating
 from belvedere.server.apps import spec_builder
 from belvedere.server.flavors import FlavorSettings
 from belvedere.server.locating import Locator
 from belvedere.server.settings import Settings
 from belvedere.service.log_stores import StoreCatalog
+from belvedere.sources.location import FolderLocation
 from belvedere.store.sealing import Sealer, new_key
 from belvedere.testing.store import MemoryJobStore, MemoryLogStoreRecords
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def specs(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
-    catalog = StoreCatalog(MemoryLogStoreRecords(MemoryJobStore()), Sealer([new_key()]), [])
+def locator_of(settings: Settings) -> Locator:
+    return Locator(settings, StoreCatalog(MemoryLogStoreRecords(MemoryJobStore()), Sealer([new_key()]), []))
 
+
+def specs(settings: Settings) -> Callable[[Job], Awaitable[ViewerSpec]]:
     async def quotas_of(project_id: str) -> Quotas:
         assert project_id == "p"
         return Quotas(awake_viewers=3, memory_bytes=2**30)
 
-    return spec_builder(settings, Locator(settings, catalog), quotas_of)
+    return spec_builder(settings, locator_of(settings), quotas_of)
 
 
 @pytest.fixture(name="job")
@@ -68,3 +72,22 @@ async def test_a_job_that_ran_before_comes_back_asleep_unless_it_never_sleeps(
 async def test_the_host_is_told_what_the_projects_viewers_may_have(job: Job, tmp_path: Path) -> None:
     spec = await specs(Settings(log_root=(str(tmp_path),)))(job)
     assert (spec.project_awake, spec.project_memory) == (3, 2**30)
+
+
+async def test_a_folder_that_was_just_checked_is_not_looked_for_again(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locator = locator_of(Settings(log_root=(str(tmp_path),)))
+    await locator.check("p", job.train_url, None, is_pattern=False)
+    looked_for: list[str] = []
+
+    async def locate(text: str, **_: object) -> FolderLocation:
+        looked_for.append(text)
+        return FolderLocation(path="/", root="/")
+
+    monkeypatch.setattr(locating, "locate", locate)
+    assert (await locator.of_job(job))[0].location == FolderLocation(path=str(tmp_path), root=str(tmp_path))
+    assert not looked_for
+    monkeypatch.setattr(locating, "_STANDS", 0.0)
+    await locator.of_job(job)
+    assert looked_for == [job.train_url]

@@ -118,6 +118,23 @@ def test_an_installed_version_never_takes_the_place_of_another_kind(tmp_path: Pa
     assert found["tensorboard-next"].title == "TensorBoard 1"
 
 
+def test_a_version_is_there_as_soon_as_it_is_installed_and_gone_as_soon_as_it_is_removed(tmp_path: Path) -> None:
+    environments, place = Environments(tmp_path / "viewers"), tmp_path / "viewers" / "next"
+    before = viewer_types(environments)
+    place.mkdir(parents=True)
+    for version in ("1", "2"):
+        made = Installed(
+            version=version, folder="env-1", asked="", kind="tensorboard", requirements=(f"tensorboard=={version}",)
+        )
+        (place / "fresh").write_bytes(msgspec.json.encode(made))
+        (place / "fresh").replace(place / MANIFEST)
+        found = viewer_types(environments)
+        assert found["next"].title == f"TensorBoard {version}"
+        assert viewer_types(environments) is found
+    (place / MANIFEST).unlink()
+    assert viewer_types(environments) == before
+
+
 def test_netron_comes_by_an_entry_point_as_other_plug_ins_do() -> None:
     (entry,) = [each for each in entry_points(group=registry.GROUP) if each.name == "netron"]
     assert isinstance(entry, EntryPoint)

@@ -40,6 +40,9 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     requirements: tuple[str, ...] = ()  # what was asked for beside the type's own requirements
 
 
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
 class NotInstalled(Exception):
     """The viewer's environment is missing. The message names the command that makes it."""
 
@@ -88,6 +91,16 @@ class Environments:
         with contextlib.suppress(OSError, msgspec.DecodeError):
             return msgspec.json.decode((self.folder / name / MANIFEST).read_bytes(), type=Installed)
         return None
+
+    def stamp(self) -> Stamp:
+        """What changes whenever a viewer is installed or removed. Costs less than to look what there is."""
+        found = []
+        with contextlib.suppress(OSError), os.scandir(self.folder) as folders:
+            for folder in folders:
+                with contextlib.suppress(OSError):
+                    inside, manifest = folder.stat(), os.stat(f"{folder.path}/{MANIFEST}")  # noqa: PTH116 - at each create
+                    found.append((folder.name, inside.st_mtime_ns, manifest.st_ino, manifest.st_mtime_ns))
+        return tuple(sorted(found))
 
     def names(self) -> list[str]:
         """Of all that are installed."""

@@ -8,10 +8,11 @@ import logging
 import re
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Final
 
 from belvedere.viewers.base import HasVersions, ViewerType
-from belvedere.viewers.environments import Environments
+from belvedere.viewers.environments import Environments, Stamp
 from belvedere.viewers.mindinsight.viewer import MindInsight
 from belvedere.viewers.tensorboard.viewer import TensorBoard
 
@@ -22,13 +23,22 @@ GROUP: Final = "belvedere.viewers"  # each entry is a callable without arguments
 NAME: Final = re.compile(r"[a-z][a-z0-9.-]{0,31}")  # of a viewer, as it stands in `job_type` and in URLs
 
 
+# By folder: what was found there, of which kinds, as of which stamp. A create asks, and so does each viewer's start.
+_LATEST: Final[dict[Path, tuple[Mapping[str, ViewerType], Stamp, Mapping[str, ViewerType]]]] = {}
+
+
 def viewer_types(environments: Environments | None = None) -> Mapping[str, ViewerType]:
     """Viewer types by name, installed or not. A plug-in may replace one of ours by bearing its name.
 
-    With `environments`, also the versions that are installed there.
+    With `environments`, also the versions that are installed there; the same mapping until that changes.
     """
     kinds = _kinds()
-    return {**kinds, **_versions(kinds, environments)} if environments else kinds
+    if environments is None:
+        return kinds
+    stamp, known = environments.stamp(), _LATEST.get(environments.folder)
+    if known is None or known[0] is not kinds or known[1] != stamp:
+        known = _LATEST[environments.folder] = kinds, stamp, {**kinds, **_versions(kinds, environments)}
+    return known[2]
 
 
 def would_show(viewer: ViewerType, key: str) -> bool:
