@@ -65,6 +65,13 @@ async def test_guessing_is_stopped_and_the_right_password_waits_too(api: Api) ->
     assert len([trace for trace in await api.traces() if trace.name == "login"]) == 3
 
 
+async def test_guessing_ones_present_password_is_stopped_too(api: Api) -> None:
+    change = {"password": "wrong", "new_password": PASSWORD}
+    path = at_root("/v1/identity/me/password")
+    found = [(await api.client.put(path, json=change)).status_code for _ in range(5)]
+    assert found == [400, 400, 400, 429, 429]
+
+
 async def test_who_signs_in_rightly_may_do_so_again_and_again(api: Api) -> None:
     await api.client.post(at_root("/v1/identity/users"), json={"name": "ben", "password": PASSWORD})
     found = [(await api.client.post(at_root("/v3/auth/tokens"), json=sign_in(PASSWORD))).status_code for _ in range(6)]

@@ -112,7 +112,14 @@ class Api:
     """The application with one user in each of two projects, and a client that is signed in as the first's."""
 
     def __init__(
-        self, app: Starlette, stores: Stores, world: World, board: Board, tokens: dict[str, str], those: People
+        self,
+        app: Starlette,
+        stores: Stores,
+        world: World,
+        board: Board,
+        tokens: dict[str, str],
+        those: People,
+        jobs: JobService,
     ) -> None:
         self.app = app
         self.store: JobStore = stores.jobs
@@ -120,6 +127,7 @@ class Api:
         self.identities: IdentityStore = stores.identities
         self.passes: PassStore = stores.passes
         self.people = those
+        self.jobs = jobs
         self.keys = those.ring
         self.world = world
         self.board = board
@@ -228,7 +236,7 @@ async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None 
             await stores.identities.add_project(Project(id=project_id, name=project_id[:4], created_at=world.now))
         await enrol(stores.identities, "admin", role=None)
         await enrol(stores.identities, "colleague", PROJECT)
-        api = Api(app, stores, world, board, await _tokens(gatekeeper, world), those)
+        api = Api(app, stores, world, board, await _tokens(gatekeeper, world), those, service)
         async with api.client:
             yield api
 

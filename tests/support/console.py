@@ -78,6 +78,10 @@ class SomeJobs:
     async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
         return details(self.find(who, job_id), None, NOW, ORIGINS), 1
 
+    async def elsewhere(self, who: Principal, job_id: int | None) -> str | None:
+        found = [a_job.project_id for a_job in self.jobs if a_job.id == job_id]
+        return found[0] if found and found[0] != who.project_id else None
+
     async def act(self, who: Principal, job_id: int | None, verb: Verb) -> int:
         require(verb, self.find(who, job_id))
         if self.is_busy:

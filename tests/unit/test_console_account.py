@@ -3,20 +3,24 @@
 import re
 from datetime import timedelta
 
+import httpx2
 import pytest
+from msgspec.structs import replace
 
+from belvedere.contract.iam_rules import ValidSignIn
 from belvedere.identity.gatekeeper import digest_of
-from belvedere.identity.records import Principal, SecretKind
+from belvedere.identity.records import Outsider, Principal, SecretKind
 from tests.support.console import ANN, OUR_PAGE, Stage, console
 from tests.support.gateway import NOW, PROJECT, job
-from tests.support.identities import user
+from tests.support.identities import enrol, user
 
 HOUR = timedelta(hours=1)
 BOB = Principal(user="bob", project_id=PROJECT)
 ELSEWHERE: tuple[dict[str, str], ...] = (
     {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://e.example"}, {},
 )  # fmt: skip
-POSTS = ("/account/keys", "/account/keys/AK/revoke", "/account/sign-out")
+POSTS = ("/account/password", "/account/keys", "/account/keys/AK/revoke", "/account/sign-out")
+OLD, NEW = "hush-hush-hush", "another-hush"
 
 
 async def made_key(stage: Stage, description: str = "") -> tuple[str, str]:
@@ -82,6 +86,58 @@ async def test_signing_out_everywhere_ends_all_of_ones_sessions_and_tokens_and_n
         assert await stage.gatekeeper.principal_if_valid(hers[1], NOW) is None
         assert await stage.identities.find_secret(SecretKind.TOKEN, digest_of(his)) is not None
         assert stage.told()[-1] == ("logout", "normal")
+
+
+async def with_password(stage: Stage) -> None:
+    await enrol(stage.identities, "root", role=None)
+    hashed = await stage.passwords.hashed(OLD)
+    await stage.identities.change_user(replace(user("ann"), password_hash=hashed))
+    await stage.sign_in()
+
+
+async def change(stage: Stage, present: str = OLD, new: str = NEW, again: str = NEW) -> httpx2.Response:
+    fields = {"present": present, "new": new, "again": again}
+    return await stage.client.post("/account/password", data=fields, headers=OUR_PAGE)
+
+
+async def test_a_new_password_ends_what_the_old_one_opened_but_not_this_browsers_stay() -> None:
+    async with console() as stage:
+        await with_password(stage)
+        others = [await stage.gatekeeper.issue(kind, ANN, NOW, HOUR) for kind in (SecretKind.SESSION, SecretKind.TOKEN)]
+        before = stage.client.cookies["belvedere_console"]
+        answer = await change(stage)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/account?password#password")
+        for session in (before, others[0]):
+            assert await stage.gatekeeper.principal_of_session(session, NOW) is None
+        assert await stage.gatekeeper.principal_if_valid(others[1], NOW) is None
+        assert "Your password is changed." in (await stage.client.get("/account?password")).text
+        assert await stage.tokens.user_by_password(ValidSignIn(user="ann", password=NEW))
+        assert ("updatePassword", "normal") in stage.told()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"present": "wrong"}, "not the present password"),
+        ({"again": "another-hash"}, "not the same"),
+        ({"new": "short", "again": "short"}, "expected 8 to 128 printable characters"),
+    ],
+)
+async def test_a_change_that_cannot_be_changes_nothing_and_says_why(fields: dict[str, str], told: str) -> None:
+    async with console() as stage:
+        await with_password(stage)
+        answer = await change(stage, **fields)
+        assert (answer.status_code, told in answer.text, NEW in answer.text) == (400, True, False)
+        assert await stage.tokens.user_by_password(ValidSignIn(user="ann", password=OLD))
+
+
+async def test_who_has_no_password_here_sees_why_none_can_be_changed() -> None:
+    async with console() as stage:
+        await stage.sign_in()
+        assert "belvedere user password ann" in (await stage.client.get("/account")).text
+        await stage.identities.add_outsider(Outsider(issuer="https://id.example", subject="1"), "ann")
+        page = (await stage.client.get("/account")).text
+        assert ("your password is kept and changed there" in page, 'name="present"' in page) == (True, False)
 
 
 @pytest.mark.parametrize("path", POSTS)

@@ -13,7 +13,7 @@ from belvedere.console.home import age_text
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.records import SecretKind
-from belvedere.lifecycle.jobs import AutoStop, Job, Run, Source, TimeUnit
+from belvedere.lifecycle.jobs import AutoStop, Intent, Job, Run, Source, TimeUnit
 from belvedere.lifecycle.seen import Phase, Seen
 from belvedere.lifecycle.status import Verb
 from belvedere.service.audit import Auditor
@@ -25,7 +25,7 @@ from tests.support.console import (
     RULES,
     console,
 )
-from tests.support.gateway import NO_BUCKET, NOW, PROJECT, job
+from tests.support.gateway import NO_BUCKET, NOW, PROJECT, QUEUED, job
 from tests.support.identities import owners
 
 
@@ -81,7 +81,8 @@ async def test_signing_out_ends_the_session_itself() -> None:
     async with console() as stage:
         session = await stage.gatekeeper.issue(SecretKind.SESSION, ANN, NOW, None)
         stage.client.cookies.set("belvedere_console", session)
-        await stage.client.post("/sign-out", headers=OUR_PAGE)
+        answer = await stage.client.post("/sign-out", headers=OUR_PAGE)
+        assert "You are signed out." in (await stage.client.get(answer.headers["Location"])).text
         assert await stage.gatekeeper.principal_of_session(session, NOW) is None
 
 
@@ -154,6 +155,29 @@ async def test_an_auto_stop_says_when(path: str) -> None:
     async with console(replace(job(), auto_stop=AutoStop(unit=TimeUnit.HOURS, duration=2))) as stage:
         await stage.sign_in()
         assert "tops in about 2 h" in (await stage.client.get(path)).text
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs/1"])
+async def test_before_it_runs_no_job_is_said_to_stop_soon(path: str) -> None:
+    waits = replace(job(run=QUEUED), auto_stop=AutoStop(unit=TimeUnit.HOURS, duration=2))
+    async with console(waits) as stage:
+        await stage.sign_in()
+        text = (await stage.client.get(path)).text
+        assert ("tops in" in text, "of running" in text, "Waiting" in text) == (False, True, True)
+
+
+async def test_a_job_that_is_being_stopped_is_not_said_to_stop_by_itself() -> None:
+    stopping = replace(job(intent=Intent.STOP), auto_stop=AutoStop(unit=TimeUnit.HOURS, duration=2))
+    async with console(stopping) as stage:
+        await stage.sign_in()
+        assert 'class="stops"' not in (await stage.client.get("/")).text
+
+
+async def test_a_job_says_of_which_type_it_is() -> None:
+    async with console(replace(job(), job_type="mindinsight")) as stage:
+        await stage.sign_in()
+        assert '<td data-label="Type">mindinsight</td>' in (await stage.client.get("/")).text
+        assert "<dt>Type</dt><dd>mindinsight</dd>" in (await stage.client.get("/jobs/1")).text
 
 
 async def test_a_jobs_page_shows_what_its_viewer_said_and_how_to_see_more() -> None:

@@ -1,5 +1,6 @@
 """Signing in to the console by name and password, and going from one project to another."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -65,6 +66,44 @@ async def test_one_goes_from_project_to_project_where_one_has_a_role() -> None:
         after = (await stage.client.get("/")).text
     assert (refused.status_code, moved.status_code) == (404, 303)
     assert ("second" in home, OTHER in after) == (True, True)
+
+
+async def in_two_projects(stage: Stage) -> None:
+    await furnish(stage)
+    await stage.identities.put_member(Member(project_id=OTHER, user="ann", role=Role.VIEWER))
+    await stage.sign_in()
+
+
+@pytest.mark.parametrize("path", ["/jobs/7", "/jobs/7/open", "/jobs/7/open?to=%2F%3Fx", "/jobs/7/delete"])
+async def test_a_job_of_another_project_of_ones_own_is_one_click_away(path: str) -> None:
+    async with console(job(7, project_id=OTHER)) as stage:
+        await in_two_projects(stage)
+        answer = await stage.client.get(path)
+        fields = dict(re.findall(r'name="(project|next)" value="([^"]*)"', answer.text))
+        assert (answer.status_code, fields, "Go to second" in answer.text) == (
+            404,
+            {"project": OTHER, "next": path},
+            True,
+        )
+        moved = await stage.client.post("/project", data=fields, headers=OUR_PAGE)
+        assert (moved.status_code, moved.headers["Location"]) == (303, path)
+        assert (await stage.client.get("/jobs/7")).status_code == 200
+
+
+async def test_a_change_of_project_leads_to_our_own_pages_only() -> None:
+    async with console() as stage:
+        await in_two_projects(stage)
+        form = {"project": OTHER, "next": "//evil.example"}
+        assert (await stage.client.post("/project", data=form, headers=OUR_PAGE)).headers["Location"] == "/"
+
+
+async def test_the_project_bears_its_name() -> None:
+    async with console(job()) as stage:
+        await furnish(stage)
+        await stage.sign_in()
+        home, page = (await stage.client.get("/")).text, (await stage.client.get("/jobs/1")).text
+    assert ("Project <strong>first</strong>" in home, PROJECT in home.partition("<table")[0]) == (True, False)
+    assert f"first <code>{PROJECT}</code>" in page
 
 
 async def test_who_may_not_make_jobs_is_not_told_how() -> None:

@@ -12,7 +12,7 @@ from belvedere.identity.rates import Rates, origin_of
 
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
 # Where secrets are shown that people choose, or that somebody could try to guess.
-_GUESSES: Final = re.compile(r"/v3/auth/tokens|/sign-in(?:/oidc(?:/callback)?)?")
+_GUESSES: Final = re.compile(r"/v3/auth/tokens|/sign-in(?:/oidc(?:/callback)?)?|(?:/account|/v1/identity/me)/password")
 _BAD: Final = 400
 
 
@@ -47,7 +47,7 @@ class Throttle:
 def _is_guess(scope: Scope) -> bool:
     if not _GUESSES.fullmatch(scope["path"]):
         return False
-    return scope["method"] == "POST" or "/oidc" in scope["path"] or b"ticket=" in scope["query_string"]
+    return scope["method"] in {"POST", "PUT"} or "/oidc" in scope["path"] or b"ticket=" in scope["query_string"]
 
 
 def _refuse(wait: float, what: str) -> None:

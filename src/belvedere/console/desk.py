@@ -17,6 +17,7 @@ from belvedere.lifecycle.clock import Clock
 from belvedere.service.audit import Auditor
 
 STATIC = "/static/"
+SIGNED_OUT = "/sign-in?out"  # says so
 # Where a sign-in may lead back to. What stands behind `to` is a place within the job's viewer, percent-encoded.
 RETURNS = re.compile(r"/(?:account|jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]{1,2000})?|/delete)?)?")
 
@@ -50,7 +51,7 @@ class Desk:
     def _session(self, request: Request) -> str | None:
         return request.cookies.get(self.rules.cookie.name)
 
-    def ask(self, target: str, *, status: int, error: str = "", user: str = "") -> Response:
+    def ask(self, target: str, *, status: int, error: str = "", notice: str = "", user: str = "") -> Response:
         """The sign-in page, which leads to `target`."""
         return self.page(
             "sign-in.html",
@@ -58,6 +59,7 @@ class Desk:
             action="/sign-in",
             next=target if RETURNS.fullmatch(target) else "/",
             error=error,
+            notice=notice,
             user=user,
             outside=self.rules.outside,
         )

@@ -1,6 +1,7 @@
 """The rows of the home page, in words. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,11 @@ from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.status import STATUS_TABLE, Verb
 from belvedere.runtimes.board import Sighting
 
+_STOPS: Final = {
+    JobStatus.RUNNING: "stops in {left}",
+    **dict.fromkeys((JobStatus.INIT, JobStatus.SUBMIT_TRYING, JobStatus.WAITING), "stops after {left} of running"),
+}
+
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     """One job as the table shows it."""
@@ -18,6 +24,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str
     description: str
+    type: str
     word: str
     tone: str
     reason: str
@@ -37,6 +44,7 @@ def job_row(job: JobDetails, sighting: Sighting | None, now: datetime) -> JobRow
         id=job.job_id,
         name=job.job_name,
         description=job.job_desc,
+        type=job.job_type,
         word=badge.word,
         tone=badge.tone,
         reason=job.reason.text if job.reason else "",
@@ -50,10 +58,11 @@ def job_row(job: JobDetails, sighting: Sighting | None, now: datetime) -> JobRow
 
 
 def stops_text(job: JobDetails) -> str:
-    """When the job stops by itself; empty if it does not, or has ended."""
+    """When the job stops by itself; empty if it does not, or is ending already. Before it runs no time goes by."""
     if job.remaining_duration is None:
         return ""
-    return f"stops in {duration_text(job.remaining_duration // 1000)}"
+    left = duration_text(job.remaining_duration // 1000)
+    return _STOPS.get(JobStatus(job.status), "").format(left=left)
 
 
 def age_text(moment: datetime, now: datetime) -> str:

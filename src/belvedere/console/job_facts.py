@@ -52,6 +52,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str
     description: str
+    type: str
     word: str
     tone: str
     reason: str
@@ -75,6 +76,7 @@ def job_facts(job: JobDetails, sighting: Sighting | None) -> JobFacts:
         id=job.job_id,
         name=job.job_name,
         description=job.job_desc,
+        type=job.job_type,
         word=badge.word,
         tone=badge.tone,
         reason=job.reason.text if job.reason else "",

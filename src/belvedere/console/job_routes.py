@@ -1,5 +1,6 @@
 """A job's own page, its buttons, and the way over to its viewer."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from belvedere.contract.errors import Conflict, IllegalState, NotFound, Permissi
 from belvedere.contract.jobs import JobDetails, JobEvents, JobLogs, Success, Ticket
 from belvedere.contract.shares import ShareCreated, ShareList, ValidShare, share_id
 from belvedere.identity.permissions import Permission
-from belvedere.identity.records import Basis, Caller
+from belvedere.identity.records import Basis, Caller, Principal, Project
 from belvedere.lifecycle.status import Verb
 from belvedere.runtimes.board import Board
 
@@ -27,6 +28,8 @@ class JobActions(Protocol):
     """What a job's page needs of `service.jobs.JobService`."""
 
     async def details(self, who: Caller, job_id: int | None) -> tuple[JobDetails, int]: ...
+
+    async def elsewhere(self, who: Caller, job_id: int | None) -> str | None: ...
 
     async def act(self, who: Caller, job_id: int | None, verb: Verb) -> int: ...
 
@@ -49,9 +52,14 @@ class ShareActions(Protocol):
     async def revoke(self, who: Caller, job_id: int | None, share_id: str) -> Success: ...
 
 
-def job_routes(jobs: JobActions, shares: ShareActions, board: Board, desk: Desk) -> list[Route]:
+ProjectsOf = Callable[[Principal], Awaitable[Sequence[Project]]]
+
+
+def job_routes(
+    jobs: JobActions, shares: ShareActions, projects_of: ProjectsOf, board: Board, desk: Desk
+) -> list[Route]:
     """The routes below /jobs/{job_id}."""
-    pages = _JobPages(jobs, shares, board, desk)
+    pages = _JobPages(jobs, shares, projects_of, board, desk)
     return [
         Route("/jobs/{job_id}", pages.look, methods=["GET"]),
         Route("/jobs/{job_id}/open", pages.open, methods=["GET"]),
@@ -63,9 +71,12 @@ def job_routes(jobs: JobActions, shares: ShareActions, board: Board, desk: Desk)
 
 
 class _JobPages:
-    def __init__(self, jobs: JobActions, shares: ShareActions, board: Board, desk: Desk) -> None:
+    def __init__(
+        self, jobs: JobActions, shares: ShareActions, projects_of: ProjectsOf, board: Board, desk: Desk
+    ) -> None:
         self._jobs = jobs
         self._shares = shares
+        self._projects_of = projects_of
         self._board = board
         self._desk = desk
 
@@ -81,10 +92,9 @@ class _JobPages:
 
         `to` is the place in the viewer that they wanted to see; `link=used`: they came by a ticket that is no good.
         """
-        rest = request.query_params.get("to", "/")
+        rest, target = request.query_params.get("to", "/"), _target_of(request)
         who = await self._desk.who(request)
         if who is None:
-            target = request.url.path if rest == "/" else f"{request.url.path}?to={quote(rest, safe='')}"
             error = USED_LINK if request.query_params.get("link") == "used" else ""
             return self._desk.ask(target, status=401, error=error)
         if self._desk.rules.viewers_share_origin and not is_of_ones_own_accord(request):
@@ -92,7 +102,7 @@ class _JobPages:
         try:
             ticket = await self._jobs.ticket(who, job_id_of(request), basis=self._desk.basis(request), rest=rest)
         except NotFound:
-            return self._desk.no_such_job()
+            return await self._absent(who, job_id_of(request), target)
         return see_other(ticket.url)
 
     async def _ask_whether_to_open(self, who: Caller, request: Request) -> Response:
@@ -100,9 +110,8 @@ class _JobPages:
         try:
             job, _ = await self._jobs.details(who, job_id_of(request))
         except NotFound:
-            return self._desk.no_such_job()
-        rest = request.query_params.get("to", "/")
-        link = request.url.path if rest == "/" else f"{request.url.path}?to={quote(rest, safe='')}"
+            return await self._absent(who, job_id_of(request), _target_of(request))
+        link = _target_of(request)
         text = "A link on another page led here. Go on if you meant to."
         return self._desk.page(
             "message.html", title=f"Open {job.job_name}?", text=text, link=link, link_text=f"Open {job.job_name}"
@@ -116,7 +125,7 @@ class _JobPages:
         try:
             job, _ = await self._jobs.details(who, job_id_of(request))
         except NotFound:
-            return self._desk.no_such_job()
+            return await self._absent(who, job_id_of(request), request.url.path)
         return self._desk.page("delete.html", user=who.user, job=job_facts(job, self._board.get(job.job_id)))
 
     async def act(self, request: Request) -> Response:
@@ -141,7 +150,7 @@ class _JobPages:
         try:
             made = await self._shares.create(who, job_id, share_request(await read_form(request)))
         except NotFound:
-            return self._desk.no_such_job()
+            return await self._absent(who, job_id, f"/jobs/{job_id}")
         except (RequestError, PermissionDenied) as error:
             return await self._page(who, job_id, problem=error.message, status=error.http_status)
         return await self._page(who, job_id, new_link=made.url)
@@ -165,12 +174,23 @@ class _JobPages:
         try:
             await self._jobs.act(who, job_id, verb)
         except NotFound:
-            return self._desk.no_such_job()
+            return await self._absent(who, job_id, f"/jobs/{job_id}")
         except IllegalState:
             return await self._page(who, job_id, refused=verb, status=409)
         except (Conflict, PermissionDenied) as error:
             return self._desk.message(error.http_status, "That did not work", error.message)
         return see_other("/" if verb is Verb.DELETE else f"/jobs/{job_id}")
+
+    async def _absent(self, who: Caller, job_id: int | None, target: str) -> Response:
+        """Another project of theirs has it: the way there, then on to `target`. Else as if it never was."""
+        found = await self._jobs.elsewhere(who, job_id)
+        projects = {each.id: each.name for each in await self._projects_of(who)} if found else {}
+        if found not in projects:
+            return self._desk.no_such_job()
+        here = projects.get(who.project_id, who.project_id)
+        return self._desk.page(
+            "elsewhere.html", status=404, user=who.user, project=found, there=projects[found], here=here, next=target
+        )
 
     async def _page(
         self,
@@ -188,11 +208,12 @@ class _JobPages:
             logs = await self._jobs.logs(who, job_id, LOG_LINES)
             shares = await self._shares.list(who, job_id) if who.may(Permission.SHARE) else None
         except NotFound:
-            return self._desk.no_such_job()
+            return await self._absent(who, job_id, f"/jobs/{job_id}")
         return self._desk.page(
             "job-details.html",
             status=status,
             user=who.user,
+            project=await self._project(who),
             problem=refusal_text(refused, job) if refused else problem,
             shares=None if shares is None else share_rows(shares.shares),
             lives=LIVES,
@@ -202,3 +223,13 @@ class _JobPages:
             log=log_text(logs.lines),
             logs_command=logs_command(self._desk.rules, who.project_id, job.job_id),
         )
+
+    async def _project(self, who: Caller) -> Project:
+        found = [each for each in await self._projects_of(who) if each.id == who.project_id]
+        return found[0] if found else Project(id=who.project_id, name="", created_at=self._desk.clock())
+
+
+def _target_of(request: Request) -> str:
+    """The address of a job's opening, with the place in the viewer that is wanted."""
+    rest = request.query_params.get("to", "/")
+    return request.url.path if rest == "/" else f"{request.url.path}?to={quote(rest, safe='')}"

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from belvedere.console.account_routes import KeyActions, Oneself, account_routes
 from belvedere.console.assets import LONG_CACHING, asset_named
 from belvedere.console.commands import create_by_curl, create_command, list_command
-from belvedere.console.desk import RETURNS, STATIC, Desk, is_from_our_page, read_form, see_other
+from belvedere.console.desk import RETURNS, SIGNED_OUT, STATIC, Desk, is_from_our_page, read_form, see_other
 from belvedere.console.home import count_text, job_row
 from belvedere.console.job_routes import JobActions, ShareActions, job_routes
 from belvedere.console.sessions import OURS, delete_cookie
@@ -58,7 +58,7 @@ def console_routes(
         Route("/sign-in", console.submit, methods=["POST"]),
         Route("/project", console.change_project, methods=["POST"]),
         Route("/sign-out", console.sign_out, methods=["POST"]),
-        *job_routes(jobs, shares, board, desk),
+        *job_routes(jobs, shares, entrance.projects_of, board, desk),
         *share_routes(shares, desk),
         *account_routes(oneself, keys, desk),
         Route(STATIC + "{name}", static_file, methods=["GET"]),
@@ -89,12 +89,14 @@ class _Console:
             return self._desk.ask("/", status=401)
         found = await self._jobs.list(who, ValidList(descending=True, per_page=_SHOWN))
         now, rules = self._clock(), self._desk.rules
+        projects = await self._entrance.projects_of(who)
         return self._desk.page(
             "home.html",
             project_id=who.project_id,
             user=who.user,
             may_create=who.may(Permission.CREATE),
-            projects=await self._entrance.projects_of(who),
+            projects=projects,
+            project_name=next((each.name for each in projects if each.id == who.project_id), who.project_id),
             jobs=[job_row(job, self._board.get(job.job_id), now) for job in found.jobs],
             count_text=count_text(found),
             list_command=list_command(rules, who.project_id) if len(found.jobs) < found.job_total_count else "",
@@ -113,14 +115,13 @@ class _Console:
             return see_other("/")
         if ticket:
             return self._desk.ask("/", status=401, error=_USED_TICKET)
-        return self._desk.ask("/", status=200)
+        return self._desk.ask("/", status=200, notice="You are signed out." if "out" in request.query_params else "")
 
     async def submit(self, request: Request) -> Response:
         if not is_from_our_page(request):
             return self._desk.refused()
         fields = await read_form(request)
-        target = fields.get("next", "/")
-        target = target if RETURNS.fullmatch(target) else "/"
+        target = _next_of(fields)
         try:
             session = await self._entered(fields)
         except BelvedereError as error:
@@ -148,7 +149,8 @@ class _Console:
         """Look at another of one's projects: by a session of its own, in place of the one before."""
         if not is_from_our_page(request):
             return self._desk.refused()
-        who, wanted = await self._desk.who(request), (await read_form(request)).get("project", "")
+        who, fields = await self._desk.who(request), await read_form(request)
+        wanted = fields.get("project", "")
         if who is None:
             return self._desk.ask("/", status=401)
         if wanted not in {project.id for project in await self._entrance.projects_of(who)}:
@@ -156,7 +158,7 @@ class _Console:
         there = Principal(user=who.user, project_id=wanted)
         async with self._desk.audit.act(who, TraceName.LOGIN, who.user, project_id=wanted):
             session = await self._gatekeeper.issue(SecretKind.SESSION, there, self._clock(), SESSION_LIFE)
-        return await self._desk.welcome(request, session, "/")
+        return await self._desk.welcome(request, session, _next_of(fields))
 
     async def _redeemed(self, ticket: str) -> str | None:
         """A session for a ticket to the console."""
@@ -170,7 +172,7 @@ class _Console:
         """End this browser's session on the console. What it opened of viewers ends with it, within seconds."""
         if not is_from_our_page(request):
             return self._desk.refused()
-        response = see_other("/")
+        response = see_other(SIGNED_OUT)
         ours = {name: secret for name, secret in request.cookies.items() if OURS in name}
         who = await self._desk.who(request)
         if who is not None:
@@ -183,6 +185,12 @@ class _Console:
     async def _end(self, sessions: Iterable[str]) -> None:
         for secret in sessions:
             await self._gatekeeper.end_session(secret)
+
+
+def _next_of(fields: Mapping[str, str]) -> str:
+    """Where a form says that one wants to go afterwards, if that is one of our pages."""
+    target = fields.get("next", "/")
+    return target if RETURNS.fullmatch(target) else "/"
 
 
 _USED_TICKET = "This link has been used, or its time is up. Sign in with the token instead."

@@ -27,6 +27,8 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     role: RoleWord | None = None
     administrator: bool = False
+    has_password: bool = False
+    outside: bool = False  # signs in at the OpenID provider
     permissions: list[str]
     projects: list[MyProject]
 

@@ -51,11 +51,14 @@ class IdentityService:
         roles: dict[str, wire.RoleWord] = {
             member.project_id: member.role.value for member in await self._store.memberships(who.user)
         }
+        user = await self._user(who.user)
         return wire.Me(
             user=who.user,
             project_id=who.project_id,
             role=who.role.value if who.role else None,
             administrator=who.is_administrator,
+            has_password=bool(user.password_hash),
+            outside=who.user in await self._store.users_outside(),
             permissions=sorted(who.permissions),
             projects=[
                 wire.MyProject(id=project.id, name=project.name, role=roles.get(project.id))

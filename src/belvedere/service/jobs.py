@@ -34,7 +34,7 @@ from belvedere.identity.acts import ACT
 from belvedere.identity.gatekeeper import TICKET_LIFE
 from belvedere.identity.passes import Passes
 from belvedere.identity.permissions import Permission
-from belvedere.identity.records import Basis, Caller
+from belvedere.identity.records import Basis, Caller, Principal
 from belvedere.lifecycle.jobs import Event, Job, Visibility, sources_of
 from belvedere.lifecycle.status import Verb
 from belvedere.lifecycle.verbs import apply_verb
@@ -245,11 +245,22 @@ class JobService:
     async def find(self, who: Caller, job_id: int | None) -> Job:
         """The job, if they may see it. Raises NotFound."""
         job = None if job_id is None else await self._store.get(who.project_id, job_id)
-        if job is None or (job.visibility is Visibility.PRIVATE and job.owner != who.user):
+        if job is None or not _may_see(who, job):
             raise NotFound("The job does not exist in this project. List the jobs to see which do.")
         if act := ACT.get():
             act.about(resource_name=job.name)
         return job
+
+    async def elsewhere(self, who: Caller, job_id: int | None) -> str | None:
+        """The project, another than the one that they have signed in to, where they may see this job."""
+        job = None if job_id is None else await self._store.find(job_id)
+        if job is None or job.project_id == who.project_id:
+            return None
+        principal = Principal(user=who.user, project_id=job.project_id)
+        there = await self._passes.gatekeeper.caller_of(principal, who.signed_by)
+        if there is None or not there.may(Permission.GET) or not _may_see(there, job):
+            return None
+        return job.project_id
 
     async def _change(
         self,
@@ -304,6 +315,10 @@ class JobService:
         """As the caller sees it: `allowed` are the verbs that its status allows, and that they may use."""
         shown = views.details(job, self._board.get(job.id), now, self._rules.origins)
         return replace(shown, allowed=[word for word in shown.allowed if who.may(_PERMISSION[Verb(word)])])
+
+
+def _may_see(who: Caller, job: Job) -> bool:
+    return job.visibility is not Visibility.PRIVATE or job.owner == who.user
 
 
 def _of_sources(before: Job, after: Job) -> tuple[str, str]:
