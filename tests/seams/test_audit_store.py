@@ -13,9 +13,10 @@ from belvedere.contract.audit import ResourceType, TraceName
 from belvedere.contract.errors import BelvedereError, Conflict
 from belvedere.identity.acts import AuditStore, Trace, TraceQuery
 from belvedere.service.audit import Auditor
-from belvedere.store.opening import Stores, open_store
+from belvedere.store.opening import Stores
 from belvedere.store.sqlite import open_engine, writing
 from belvedere.testing.audit import MemoryAuditStore
+from tests.support.databases import new_stores
 from tests.support.job_stores import KINDS, SECOND, START, add
 
 
@@ -24,13 +25,13 @@ async def audit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "memory":
         yield MemoryAuditStore()
         return
-    with open_store(tmp_path / "belvedere.db", clock=lambda: START) as stores:
+    with new_stores(tmp_path, lambda: START) as stores:
         yield stores.audit
 
 
 @pytest.fixture
 async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    with open_store(tmp_path / "belvedere.db", clock=lambda: START) as opened:
+    with new_stores(tmp_path, lambda: START) as opened:
         yield opened
 
 

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from belvedere.lifecycle.jobs import Source
 from belvedere.store.base import EVERY_PROJECT, JobStore, LogStoreRecord, LogStoreRecords
-from belvedere.store.opening import open_store
 from belvedere.testing.store import MemoryJobStore, MemoryLogStoreRecords
+from tests.support.databases import new_stores
 from tests.support.job_stores import KINDS, OTHER, PROJECT, SECOND, START, add
 
 Kept = tuple[LogStoreRecords, JobStore]
@@ -21,7 +21,7 @@ def _kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
         jobs = MemoryJobStore()
         yield MemoryLogStoreRecords(jobs), jobs
         return
-    with open_store(tmp_path / "belvedere.db") as stores:
+    with new_stores(tmp_path) as stores:
         yield stores.log_stores, stores.jobs
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from belvedere.identity.passes import Pass, PassKind, PassStore
 from belvedere.identity.records import Basis, Principal, SecretKind
-from belvedere.store.opening import open_store
 from belvedere.testing.passes import MemoryPassStore
+from tests.support.databases import new_stores
 from tests.support.job_stores import KINDS, PROJECT, SECOND, START, add
 
 ANN = Principal(user="ann", project_id=PROJECT)
@@ -22,7 +22,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "memory":
         yield MemoryPassStore()
         return
-    with open_store(tmp_path / "belvedere.db", clock=lambda: START) as stores:
+    with new_stores(tmp_path, lambda: START) as stores:
         assert (await add(stores.jobs)).id == 1
         yield stores.passes
 
@@ -61,7 +61,7 @@ async def test_expired_passes_are_removed_and_counted(store: PassStore) -> None:
 
 
 async def test_a_job_takes_its_passes_along(tmp_path: Path) -> None:
-    with open_store(tmp_path / "belvedere.db", clock=lambda: START) as stores:
+    with new_stores(tmp_path, lambda: START) as stores:
         job = await add(stores.jobs)
         await stores.passes.add_pass(replace(a_pass(), job_id=job.id))
         (claim,) = await stores.jobs.claim_due("me", now=START, lease=SECOND, limit=1)

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from belvedere.identity.passes import Pass, PassKind, PassStore
 from belvedere.identity.records import Principal
 from belvedere.identity.shares import ShareRecord, ShareStore
-from belvedere.store.opening import open_store
 from belvedere.testing.passes import MemoryPassStore, MemoryShareStore
+from tests.support.databases import new_stores
 from tests.support.job_stores import KINDS, PROJECT, SECOND, START, add
 
 ANN = Principal(user="ann", project_id=PROJECT)
@@ -28,7 +28,7 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         passes = MemoryPassStore()
         yield Kept(MemoryShareStore(passes), passes)
         return
-    with open_store(tmp_path / "belvedere.db", clock=lambda: START) as stores:
+    with new_stores(tmp_path, lambda: START) as stores:
         for _ in range(2):
             await add(stores.jobs)
         yield Kept(stores.shares, stores.passes)
@@ -87,7 +87,7 @@ async def test_a_share_takes_its_passes_along_and_no_others(kept: Kept) -> None:
 
 
 async def test_a_job_takes_its_shares_along(tmp_path: Path) -> None:
-    with open_store(tmp_path / "belvedere.db", clock=lambda: START) as stores:
+    with new_stores(tmp_path, lambda: START) as stores:
         job = await add(stores.jobs)
         await stores.shares.add_share(share(job_id=job.id), 5)
         (claim,) = await stores.jobs.claim_due("me", now=START, lease=SECOND, limit=1)

@@ -38,8 +38,9 @@ from belvedere.service.strangers import Strangers
 from belvedere.service.tokens import TokenRules
 from belvedere.sources.stores import ObjectStore
 from belvedere.store.base import JobQuery, JobStore
-from belvedere.store.opening import Stores, open_store
+from belvedere.store.opening import Stores
 from belvedere.store.sealing import Sealer, new_key
+from tests.support.databases import new_stores
 from tests.support.identities import enrol
 
 PROJECT = "04f679b17380d32a2f32c00335c4b5ba"
@@ -192,7 +193,7 @@ class Api:
 async def api_in_process(folder: Path, *, quota: int = 100, rates: Rates | None = None) -> AsyncIterator[Api]:
     """The API over a new database in `folder`."""
     world, board, rates = World(), Board(), rates or Rates()
-    with open_store(folder / "belvedere.db", clock=world.clock) as stores:
+    with new_stores(folder, world.clock) as stores:
         token_rules = TokenRules(origin="http://api.example", region="here", domain="Account", life=timedelta(hours=24))
         audit = Auditor(stores.audit, world.clock)
         those = people(stores.identities, Sealer([new_key()]), world.clock, token_rules, audit)

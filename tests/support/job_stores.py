@@ -12,8 +12,8 @@ from belvedere.identity.records import IdentityStore
 from belvedere.lifecycle.clock import Clock
 from belvedere.lifecycle.jobs import Job, Run
 from belvedere.store.base import JobQuery, JobStore, NewJob
-from belvedere.store.opening import open_store
 from belvedere.testing.store import MemoryIdentityStore, MemoryJobStore
+from tests.support.databases import new_stores
 
 START = datetime(2026, 5, 4, 12, 0, 0, 123_457, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -26,7 +26,7 @@ def stores_of(kind: str, folder: Path, clock: Clock = lambda: START) -> Iterator
     if kind == "memory":
         yield MemoryJobStore(clock), MemoryIdentityStore()
         return
-    with open_store(folder / "belvedere.db", clock=clock) as stores:
+    with new_stores(folder, clock) as stores:
         yield stores.jobs, stores.identities
 
 

@@ -1,6 +1,7 @@
 """Passwords, kept as Argon2id hashes."""
 
 import asyncio
+import functools
 import secrets
 from typing import Final
 
@@ -13,21 +14,21 @@ from belvedere.identity.records import User
 _MEMORY: Final = 19 * 1024  # KiB for each hash; with two rounds that is what OWASP asks for at least
 _AT_ONCE: Final = 2  # more would let strangers take the machine's memory and processors by guessing
 _WAITING: Final = 64  # checks that may wait for their turn
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=_MEMORY, parallelism=1)
 
 
 class Passwords:
     """Hashes and compares, off the event loop and a few at a time. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=_MEMORY, parallelism=1)
-        self._nobodys = self._hasher.hash(secrets.token_urlsafe())
+        self._nobodys = _nobodys()  # made here: the first unknown user must not take longer than others
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
     async def hashed(self, password: str) -> str:
         """What is kept of a password."""
         async with self._places:
-            return await asyncio.to_thread(self._hasher.hash, password)
+            return await asyncio.to_thread(_HASHER.hash, password)
 
     async def is_right(self, user: User | None, password: str) -> bool:
         """Whether it is the user's password, and they may sign in. The same work for nobody. Raises Unavailable."""
@@ -42,12 +43,19 @@ class Passwords:
         self._waiting += 1
         try:
             async with self._places:
-                return await asyncio.to_thread(self._matches, kept, password)
+                return await asyncio.to_thread(_matches, kept, password)
         finally:
             self._waiting -= 1
 
-    def _matches(self, kept: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(kept, password.encode("utf-8", "surrogatepass"))
-        except (VerificationError, InvalidHashError):
-            return False
+
+def _matches(kept: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(kept, password.encode("utf-8", "surrogatepass"))
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@functools.cache
+def _nobodys() -> str:
+    """What a password of nobody is compared with; one does for a whole process."""
+    return _HASHER.hash(secrets.token_urlsafe())
