@@ -60,6 +60,8 @@ class Locator:
         visible = await self._catalog.visible(project_id)
         above, folders = split_pattern(url) if is_pattern else (url, "")
         location, name = await self.locate(visible, above, store)
+        if isinstance(location, FolderLocation):
+            self._note(above, location)
         location = selected(location, Selection(folders=folders))
         try:
             reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
@@ -146,8 +148,8 @@ class Locator:
         self._found[url] = location, time.monotonic()
 
     def _found_lately(self, url: str, stores: Sequence[str]) -> FolderLocation | None:
-        """Where a folder was a moment ago: a job begins right after it was checked. Whoever reads there looks anew."""
-        location, at = self._found.get(url, (None, 0.0))
+        """Where a folder was a moment ago, once: a job begins right after its check. Whoever reads there looks anew."""
+        location, at = self._found.pop(url, (None, 0.0))
         return location if not stores and time.monotonic() - at < _STANDS else None
 
     async def locate(
@@ -158,7 +160,6 @@ class Locator:
         names = () if name is None else (visible[name].key if name != _UNDECIDED else _UNDECIDED,)
         location = await locate(train_url, log_roots=self._roots, stores=names)
         if isinstance(location, FolderLocation):
-            self._note(train_url, location)
             if store is not None:
                 raise RequestError("store: the URL names a folder, which lies in no store. Leave store out.")
             return location, ""
