@@ -23,4 +23,10 @@ def spare_memory() -> None:
         libc.mallopt(_ARENA_MAX, 1)
         libc.mallopt(_TRIM_THRESHOLD, _LARGE)
         libc.mallopt(_MMAP_THRESHOLD, _LARGE)
-        libc.malloc_trim(0)
+    give_back()
+
+
+def give_back() -> None:
+    """What has been freed so far."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -4,18 +4,15 @@ It imports a viewer's program, prepares what all its viewers share, and then for
 and opens nothing that a fork must not inherit. What it forks is a spare: it waits, as far behind its walls as it can
 be, for its viewer, which the host hands to it.
 
-Each is forked twice, so that it becomes the host's own child and neither notices nor minds this parent's death. The
-process in the middle stays until the host has taken note of it, and would not take it for an orphan. A spare ends when
-the host does.
+Each is the host's own child, and neither notices nor minds this parent's death. A spare ends when the host does.
 
 On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message it answers with the pid of a
-spare and two descriptors: the line to the spare, and what holds the process in the middle. The socket's end is its end.
+spare and a descriptor, the line to the spare. The socket's end is its end.
 On the line (likewise) a spare takes one message with four or five descriptors: listening socket, standard input,
 output, error, and the members of a control group to join.
 """
 
 import argparse
-import contextlib
 import gc
 import importlib
 import os
@@ -27,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from belvedere.host.sparing import give_back
 from belvedere.viewers import sandbox
 from belvedere.viewers.kit import join
 
@@ -43,59 +41,53 @@ def serve(program: ModuleType, control: socket.socket) -> None:
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise RuntimeError(f"{program.__name__}.prepare() left a thread running; forks would not have it")
     gc.collect()
+    give_back()
     gc.freeze()  # so that a collection in a child does not copy every page of the parent
     gc.enable()
-    signal.signal(signal.SIGCHLD, _reap)
     control.send(READY)
     while control.recv(len(SPARE)):
         _make_spare(program, control)
 
 
-def _reap(*_: object) -> None:
-    """Processes in the middle."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
 def _make_spare(program: ModuleType, control: socket.socket) -> None:
     line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    held, hold = os.pipe()
-    from_middle, to_parent = os.pipe()
-    if os.fork() == 0:
-        try:
-            for end in (control, line):
-                end.close()
-            os.close(hold)
-            os.close(from_middle)
-            _be_the_middle(program, theirs, held, to_parent)
-        finally:
-            os._exit(1)
-    theirs.close()
-    os.close(held)
-    os.close(to_parent)
-    pid = os.read(from_middle, 32)
-    os.close(from_middle)
-    socket.send_fds(control, [pid], [line.fileno(), hold])
-    line.close()
-    os.close(hold)
-
-
-def _be_the_middle(program: ModuleType, line: socket.socket, held: int, to_parent: int) -> NoReturn:
-    with contextlib.suppress(OSError):  # the viewer tries itself then, and can say why it fails
-        sandbox.separate()
-    pid = os.fork()
+    pid = _fork_beside()
     if pid == 0:
         try:
-            os.close(held)
-            os.close(to_parent)
-            _await_viewer(program, line, _get_ready(program))
+            control.close()
+            line.close()
+            _await_viewer(program, theirs, _get_ready(program))
         finally:
             os._exit(1)  # whatever happens, never return into the parent's loop
+    theirs.close()
+    socket.send_fds(control, [str(pid).encode()], [line.fileno()])
     line.close()
-    os.write(to_parent, str(pid).encode())
-    os.read(held, 1)
-    os._exit(0)
+
+
+def _fork_beside() -> int:
+    """Fork a child of the host; its pid, and 0 in there."""
+    try:
+        return sandbox.fork_beside()
+    except OSError:  # the viewer tries itself then to stand alone, and can say why it fails
+        return _fork_twice()
+
+
+def _fork_twice() -> int:
+    """The same, for the host becomes the parent of orphans."""
+    from_middle, to_parent = os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        pid = os.fork()
+        if pid != 0:
+            os.write(to_parent, str(pid).encode())
+            os._exit(0)
+        os.close(from_middle)
+        os.close(to_parent)
+        return 0
+    os.close(to_parent)
+    os.waitpid(middle, 0)
+    with open(from_middle, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        return int(pipe.read())
 
 
 def _get_ready(program: ModuleType) -> Join | None:
@@ -109,7 +101,6 @@ def _get_ready(program: ModuleType) -> Join | None:
 
 def _await_viewer(program: ModuleType, line: socket.socket, others_join: Join | None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, descriptors, _, _ = socket.recv_fds(line, len(FORK), DESCRIPTORS)
     line.close()
     if not message:

@@ -203,13 +203,11 @@ class _WarmParent:
         self._children.signal(self._pid, signal.SIGKILL)
 
     async def _ask(self, control: socket.socket) -> "_Spare":
-        control.send(SPARE)
-        await _readable(control)
-        pid, (line, hold), _, _ = socket.recv_fds(control, 32, 2)
-        try:
+        with self._children.birth():
+            control.send(SPARE)
+            await _readable(control)
+            pid, (line,), _, _ = socket.recv_fds(control, 32, 1)
             return _Spare(int(pid), self._children.adopt(int(pid)), socket.socket(fileno=line))
-        finally:
-            os.close(hold)  # from now on it is our child
 
 
 class _Spare:

@@ -5,7 +5,16 @@
 Standard library only: programs in an environment of their own use it too.
 """
 
-from belvedere.viewers.sandbox.entering import Refused, end_with, enter, follow, is_separated, prepare, separate, stage
+from belvedere.viewers.sandbox.entering import (
+    Refused,
+    end_with,
+    enter,
+    follow,
+    fork_beside,
+    is_separated,
+    prepare,
+    stage,
+)
 from belvedere.viewers.sandbox.facets import Facet, Lacks, lacks
 from belvedere.viewers.sandbox.plan import Confinement
 
@@ -17,9 +26,9 @@ __all__ = [
     "end_with",
     "enter",
     "follow",
+    "fork_beside",
     "is_separated",
     "lacks",
     "prepare",
-    "separate",
     "stage",
 ]

@@ -1,8 +1,8 @@
 """Going behind the walls: once, by the viewer's own process, while it has one thread.
 
-A process can't put itself behind the wall between processes, only its children. So a parent that forks viewers calls
-`separate` right before the fork; a program that was started by itself forks once more in `enter`, and what was started
-does nothing any more but end as its child does.
+A process can't put itself behind the wall between processes, only its children. So a parent that forks viewers does it
+by `fork_beside`; a program that was started by itself forks once more in `enter`, and what was started does nothing any
+more but end as its child does.
 """
 
 import functools
@@ -34,7 +34,7 @@ _this = _Process()
 
 
 def is_separated() -> bool:
-    """Whether this process was made by one that had called `separate`."""
+    """Whether this process stands alone already, as who was forked by `fork_beside` does."""
     return _this.is_separated
 
 
@@ -45,18 +45,36 @@ def prepare() -> None:
     _judge()
 
 
-def separate() -> None:
-    """Leave what can be left, so that the child that is forked next stands alone. This process must then end soon.
+def fork_beside() -> int:
+    """Fork a child of this process's parent that stands alone, as far as it can be; its pid, and 0 in there.
 
-    Files stay visible until the child calls `enter`. Raises OSError.
+    Files stay visible until it calls `enter`. Raises OSError, if nothing was forked.
     """
+    found = kernel_lacks()
+    user, group = os.geteuid(), os.getegid()
+    pid = kernel.fork_beside(_namespaces(found) | (kernel.CLONE_NEWUSER if found.by_user_namespace else 0))
+    if pid == 0:
+        try:
+            if found.by_user_namespace:
+                kernel.map_user(user, group)
+        except OSError:
+            os._exit(1)
+        _this.is_separated = True
+    return pid
+
+
+def _separate() -> None:
+    """Leave what can be left, so that the child that is forked next stands alone. Raises OSError."""
     found = kernel_lacks()
     if found.by_user_namespace:
         kernel.enter_user_namespace()
-    wanted = [flags for facet, flags in NAMESPACES.items() if found.has(facet)]
-    if wanted:
-        kernel.unshare(sum(wanted))
+    if wanted := _namespaces(found):
+        kernel.unshare(wanted)
     _this.is_separated = True
+
+
+def _namespaces(found: Lacks) -> int:
+    return sum(flags for facet, flags in NAMESPACES.items() if found.has(facet))
 
 
 def stage() -> None:
@@ -82,7 +100,7 @@ def enter(confinement: Confinement) -> Lacks:
         raise Refused(f"The kernel refuses what a viewer has to be confined by. {found}.")
     kernel.close_all_but({0, 1, 2, *confinement.kept})
     if not _this.is_separated:
-        separate()
+        _separate()
         if found.has(Facet.PROCESSES):
             _be_a_child()
     if not _this.is_staged:

@@ -1,7 +1,7 @@
 """Calls of the kernel that Python has no names for. Each raises OSError.
 
-Sources: unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(2), capset(2), close_range(2), seccomp(2),
-netdevice(7), user_namespaces(7); system call numbers and constants from the kernel's headers.
+Sources: clone(2), unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(2), PR_GET_TID_ADDRESS(2const),
+capset(2), close_range(2), seccomp(2), netdevice(7), user_namespaces(7); numbers and constants are from kernel headers.
 """
 
 import ctypes
@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import platform
+import signal
 import socket
 import struct
 from collections.abc import Collection
@@ -21,6 +22,9 @@ CLONE_NEWIPC: Final = 0x08000000
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWPID: Final = 0x20000000
 CLONE_NEWNET: Final = 0x40000000
+_CLONE_PARENT: Final = 0x00008000
+_CLONE_CHILD_CLEARTID: Final = 0x00200000
+_CLONE_CHILD_SETTID: Final = 0x01000000
 
 MS_NOSUID: Final = 0x2
 MS_NODEV: Final = 0x4
@@ -40,12 +44,14 @@ _AT_RECURSIVE: Final = 0x8000
 _SYS_MOUNT_SETATTR: Final = 442  # the same on all machines, as every call since 424
 _SYS_CLOSE_RANGE: Final = 436
 _SYS_PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}
+_SYS_CLONE: Final = {"x86_64": 56, "aarch64": 220}
 _SYS_CAPSET: Final = {"x86_64": 126, "aarch64": 91}
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_SECCOMP: Final = 22
 _PR_CAPBSET_DROP: Final = 24
 _PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_GET_TID_ADDRESS: Final = 40
 _SECCOMP_MODE_FILTER: Final = 2
 _CAPABILITY_VERSION: Final = 0x20080522
 _SIOCGIFFLAGS: Final = 0x8913
@@ -55,6 +61,7 @@ _INTERFACE: Final = struct.Struct("16sh14x")  # struct ifreq, of which only the 
 _LAST_DESCRIPTOR: Final = 0xFFFFFFFF
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc_held = ctypes.PyDLL(None, use_errno=True)  # the same, without letting go of the interpreter during a call
 
 
 def unshare(what: int) -> None:
@@ -66,9 +73,41 @@ def enter_user_namespace() -> None:
     """Be in a user namespace of its own who one was outside, with every right in it and none outside."""
     user, group = os.geteuid(), os.getegid()
     unshare(CLONE_NEWUSER)
+    map_user(user, group)
+
+
+def map_user(user: int, group: int) -> None:
+    """In a new user namespace, be who one was outside."""
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def fork_beside(what: int) -> int:
+    """Fork a child of this process's parent into new namespaces; its pid, and 0 in there. For who has one thread.
+
+    As `os.fork`, which has no way to say so: what Python wants done around a fork is done, and of what the C library
+    does only what matters with one thread, which is where the number of that thread is kept.
+    """
+    held = ctypes.c_void_p()
+    _succeed(_libc.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(held), 0, 0, 0), "prctl")
+    flags = what | _CLONE_PARENT | _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID | signal.SIGCHLD
+    words = [flags, 0, 0, *_child_tid_and_tls(held.value or 0)]
+    number = ctypes.c_long(_of_machine(_SYS_CLONE))
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = int(_libc_held.syscall(number, *map(ctypes.c_ulong, words)))
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+    else:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        _succeed(pid, "clone")
+    return pid
+
+
+def _child_tid_and_tls(tid: int) -> tuple[int, int]:
+    """Machines differ in what comes first."""
+    return (tid, 0) if platform.machine() == "x86_64" else (0, tid)
 
 
 def bring_up_loopback() -> None:

@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from belvedere.viewers.tensorboard import without  # noqa: F401 - before TensorBoard
+
+# isort: split
 from belvedere.viewers import kit, sandbox
 from belvedere.viewers.kit import Say
 from belvedere.viewers.tensorboard import ahead as forked_ahead

@@ -1,8 +1,8 @@
 """TensorBoard's web application on a data provider of our choice, and the server for it.
 
 TensorBoard's own command gzips all its web assets anew at each start (215 ms of 330). Here one is compressed when it is
-first asked for, or all of them ahead in a warm parent; the bytes are the same. This uses parts of TensorBoard that are
-not public: its version is pinned, and a test compares every answer with the stock command's.
+first asked for, which is hardly ever, for the gateway has them; the bytes are the same. This uses parts of TensorBoard
+that are not public: its version is pinned, and a test compares every answer with the stock command's.
 """
 
 import functools
@@ -43,9 +43,7 @@ class _CoreLoader(core_plugin.CorePluginLoader):  # type: ignore[misc]
 
 
 def prepare() -> None:
-    """Do once what each viewer would have to do: set-up, compressed assets, the application. Starts no thread."""
-    for path in _asset_names():
-        _asset(path)
+    """Do once what each viewer would have to do: set-up, the application. Starts no thread."""
     fast_app("")
 
 
