@@ -6,8 +6,9 @@ be, for its viewer, which the host hands to it.
 
 Each is the host's own child, and neither notices nor minds this parent's death. A spare ends when the host does.
 
-On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message it answers with the pid of a
-spare and a descriptor, the line to the spare. The socket's end is its end.
+On the control socket (SOCK_SEQPACKET): it sends ``ready`` once; then for each message, ``spare`` or ``haste``, it
+answers with the pid of a spare and a descriptor, the line to the spare. One that is made in haste, because its viewer
+waits for it, does nothing ahead that could be left out. The socket's end is its end.
 On the line (likewise) a spare takes one message with four or five descriptors: listening socket, standard input,
 output, error, and the members of a control group to join.
 """
@@ -30,6 +31,7 @@ from belvedere.viewers.kit import join
 
 READY = b"ready"
 SPARE = b"spare"
+HASTE = b"haste"
 FORK = b"fork"
 DESCRIPTORS = 5  # at most
 Join = Callable[[int], None]
@@ -45,18 +47,18 @@ def serve(program: ModuleType, control: socket.socket) -> None:
     gc.freeze()  # so that a collection in a child does not copy every page of the parent
     gc.enable()
     control.send(READY)
-    while control.recv(len(SPARE)):
-        _make_spare(program, control)
+    while asked := control.recv(len(SPARE)):
+        _make_spare(program, control, in_haste=asked == HASTE)
 
 
-def _make_spare(program: ModuleType, control: socket.socket) -> None:
+def _make_spare(program: ModuleType, control: socket.socket, *, in_haste: bool) -> None:
     line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = _fork_beside()
     if pid == 0:
         try:
             control.close()
             line.close()
-            _await_viewer(program, theirs, _get_ready(program))
+            _await_viewer(program, theirs, _get_ready(program, in_haste=in_haste))
         finally:
             os._exit(1)  # whatever happens, never return into the parent's loop
     theirs.close()
@@ -90,13 +92,13 @@ def _fork_twice() -> int:
         return int(pipe.read())
 
 
-def _get_ready(program: ModuleType) -> Join | None:
+def _get_ready(program: ModuleType, *, in_haste: bool) -> Join | None:
     """Do all that does not depend on the viewer; how what was forked for that joins a control group."""
     os.setsid()
     if not sandbox.is_separated():
         return None
     sandbox.stage()
-    return program.ahead() if hasattr(program, "ahead") else None
+    return program.ahead() if hasattr(program, "ahead") and not in_haste else None
 
 
 def _await_viewer(program: ModuleType, line: socket.socket, others_join: Join | None) -> NoReturn:

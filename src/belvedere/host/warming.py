@@ -11,7 +11,7 @@ from pathlib import Path
 
 from belvedere.host.children import Children
 from belvedere.host.launching import LISTEN_FD, Descriptors, spawn
-from belvedere.host.warm import FORK, READY, SPARE
+from belvedere.host.warm import FORK, HASTE, READY, SPARE
 from belvedere.viewers.base import Program
 
 log = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class _WarmParent:
         while self._spares:
             if (spare := self._spares.pop()).give(descriptors):
                 return spare.pid
-        made = await self._make()
+        made = await self._make(HASTE)
         return made.pid if made and made.give(descriptors) else None
 
     def _fill(self) -> None:
@@ -177,19 +177,19 @@ class _WarmParent:
             rest = self._launched_at + QUIET - asyncio.get_running_loop().time()
             if rest > 0:
                 await asyncio.sleep(rest)
-            elif spare := await self._make():
+            elif spare := await self._make(SPARE):
                 self._spares.append(spare)
             else:
                 return
 
-    async def _make(self) -> "_Spare | None":
+    async def _make(self, how: bytes) -> "_Spare | None":
         async with self._turn:
             control = self._control
             if control is None:
                 return None
             try:
                 async with asyncio.timeout(FORK_TIMEOUT):
-                    return await self._ask(control)
+                    return await self._ask(control, how)
             except asyncio.CancelledError:
                 self._give_up()  # its answer would be taken for another one's
                 raise
@@ -202,9 +202,9 @@ class _WarmParent:
         self._control = None
         self._children.signal(self._pid, signal.SIGKILL)
 
-    async def _ask(self, control: socket.socket) -> "_Spare":
+    async def _ask(self, control: socket.socket, how: bytes) -> "_Spare":
         with self._children.birth():
-            control.send(SPARE)
+            control.send(how)
             await _readable(control)
             pid, (line,), _, _ = socket.recv_fds(control, 32, 1)
             return _Spare(int(pid), self._children.adopt(int(pid)), socket.socket(fileno=line))
