@@ -18,7 +18,7 @@ SHOTS = Path(__file__).parents[2] / "test-results"
 
 
 async def test_a_store_that_is_overloaded_is_waited_for_in_the_open(tmp_path: Path, seaweedfs: SeaweedFs) -> None:
-    async with FaultProxy(seaweedfs.settings()) as proxy, browser(width=1200, height=700) as chromium:
+    async with FaultProxy(seaweedfs.settings()) as proxy, browser(height=700, zone="Asia/Kathmandu") as chromium:
         proxy.always = Fault(status=503)
         env = {**QUICK, **store_settings(seaweedfs, endpoint=proxy.settings().endpoint)}
         with running_service(tmp_path, env=env) as service:
@@ -29,6 +29,8 @@ async def test_a_store_that_is_overloaded_is_waited_for_in_the_open(tmp_path: Pa
             await expect(page.get_by_text("is overloaded (503). Retrying.")).to_be_visible(timeout=PATIENCE)
             await expect(page.get_by_text("Tried 3 times; next try")).to_be_visible(timeout=PATIENCE)
             await expect(page.get_by_text("given up at")).to_be_visible()
+            said, local = await page.locator("#outlook time").first.evaluate("each => [each.title, each.textContent]")
+            assert (int(said.split(":")[1]) + 45) % 60 == int(local.split(":")[1]), (said, local)  # 5:45 h from UTC
             SHOTS.mkdir(exist_ok=True)
             await page.screenshot(path=SHOTS / "waiting-overloaded.png")
             await page.set_viewport_size({"width": 360, "height": 640})

@@ -10,6 +10,7 @@ from tests.support.service import BelvedereProcess
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 PATIENCE = 60_000  # milliseconds
+SHOTS = Path(__file__).parents[2] / "test-results"
 
 
 async def signed_in(chromium: BrowserContext, service: BelvedereProcess, path: str) -> Page:
@@ -50,6 +51,21 @@ async def test_who_is_signed_in_at_the_console_is_led_to_the_job_at_its_own_orig
         await expect(page.get_by_role("heading", name="Nothing to show yet")).to_be_visible(timeout=PATIENCE)
         assert page.url == f"{service.browser_url(created)}?tag=a%26b"
     service.delete(created["job_id"])
+
+
+async def test_times_are_told_in_the_readers_own_zone_and_stay_so(service: BelvedereProcess, folder: Path) -> None:
+    job_id = service.create("timely", folder)["job_id"]
+    async with browser(zone="Asia/Kathmandu") as chromium:  # 5:45 h from UTC
+        page = await signed_in(chromium, service, f"/jobs/{job_id}")
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_text("Stopped", exact=True)).to_be_visible(timeout=PATIENCE)
+        told = await page.locator("time").evaluate_all("all => all.map(each => [each.title, each.textContent])")
+        SHOTS.mkdir(exist_ok=True)
+        await page.screenshot(path=SHOTS / "job-page-times.png")
+    assert len(told) >= 3  # when it was created, and events
+    for said, local in told:
+        assert (int(said.split(":")[1]) + 45) % 60 == int(local.split(":")[1]), (said, local)
+    service.delete(job_id)
 
 
 async def test_a_mistyped_address_is_a_page_for_people_and_json_for_scripts(service: BelvedereProcess) -> None:

@@ -26,6 +26,7 @@ async def browser(
     scheme: Literal["light", "dark"] = "light",
     java_script: bool = True,
     ignore_https_errors: bool = False,
+    zone: str | None = None,
 ) -> AsyncIterator[BrowserContext]:
     """A browser with a profile of its own, both gone when the context ends."""
     with tempfile.TemporaryDirectory(prefix="bv-chromium-", ignore_cleanup_errors=True) as profile:
@@ -39,6 +40,7 @@ async def browser(
                 color_scheme=scheme,
                 java_script_enabled=java_script,
                 ignore_https_errors=ignore_https_errors,
+                timezone_id=zone,
             )
             try:
                 yield context

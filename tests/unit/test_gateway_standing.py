@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from belvedere.console.progress import duration_text, progress_share, progress_text, size_text
+from belvedere.console.progress import Words, duration_text, progress_share, progress_text, size_text
 from belvedere.contract.jobs import SourceProgress
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.gateway.standing import (
@@ -48,6 +48,10 @@ def test_standing_follows_the_facts(sighting: Sighting, expected: Standing) -> N
     assert standing_of(sighting) is expected
 
 
+def _text(words: Words) -> str:
+    return "".join(word if isinstance(word, str) else word.text for word in words)
+
+
 def test_copying_shows_its_progress() -> None:
     view = view_of(Sighting(job=job(run=STARTING), seen=Seen(phase=Phase.STARTING, attempt=1, source=COPYING)))
     assert (view.title, view.detail) == ("Fetching the logs", "12 of 40 files, 31 MB of 114 MB")
@@ -61,13 +65,13 @@ def test_a_store_that_fails_is_told_once_with_the_next_try_and_the_end_of_patien
         Sighting(job=job(run=STARTING), seen=Seen(phase=Phase.STARTING, attempt=1, source=source, reason=fault))
     )
     assert (view.title, view.sentence, view.detail) == ("Waiting for the logs", "It can't be reached.", "")
-    assert view.outlook == "Tried 3 times; next try 12:00:00 UTC; given up at 12:01:00 UTC unless it answers"
+    assert _text(view.outlook) == "Tried 3 times; next try 12:00:00 UTC; given up at 12:01:00 UTC unless it answers"
 
 
 def test_an_empty_board_tells_when_it_is_looked_at_again() -> None:
     source = SourceProgress(state="current", changed_at=NOON - 60_000, next_look_at=NOON)
     view = view_of(Sighting(job=job(), seen=replace(READY, reason=NOTHING, source=source)))
-    assert view.outlook == "Last change 31 Jan 2026, 11:59:00 UTC; next look 12:00:00 UTC"
+    assert _text(view.outlook) == "Last change 31 Jan 2026, 11:59:00 UTC; next look 12:00:00 UTC"
 
 
 def test_a_failure_tells_its_reason() -> None:

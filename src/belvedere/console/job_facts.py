@@ -1,13 +1,12 @@
 """A job's own page, in words. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from belvedere.console.home import stops_text
-from belvedere.console.progress import duration_text, moment_text, outlook_text, progress_text
+from belvedere.console.progress import Moment, Words, duration_text, joined, moment, outlook, progress_text
 from belvedere.console.tones import badge_of
 from belvedere.contract.jobs import JobDetails, JobEvent, JobSourceState, SourceProgress
 from belvedere.contract.statuses import JobStatus
@@ -18,13 +17,6 @@ LOG_LINES: Final = 100  # shown at most
 _LONGEST_LINE: Final = 1000  # characters; a page is no place for a dump
 
 _DONE_WORDS = {Verb.STOP: "stopped", Verb.RESTART: "restarted", Verb.DELETE: "deleted"}
-
-
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """A time for programs and for people."""
-
-    iso: str
-    text: str
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +33,7 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     store: str
     chosen: str
-    progress: str
+    progress: Words
     reason: str
     is_unreadable: bool
 
@@ -58,7 +50,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     code: str
     sources: list[SourceFacts]  # at least one
-    progress: str
+    progress: Words
     auto_stop: str
     sleep: str
     tags: list[str]
@@ -82,13 +74,13 @@ def job_facts(job: JobDetails, sighting: Sighting | None) -> JobFacts:
         reason=job.reason.text if job.reason else "",
         code=job.reason.code.value if job.reason else "",
         sources=[_source_facts(source) for source in job.sources],
-        progress=_progress_text(job.source) if len(job.sources) == 1 else "",  # beside others each has its own,
+        progress=_progress(job.source) if len(job.sources) == 1 else (),  # beside others each has its own,
         auto_stop=_auto_stop_text(job),
         sleep=_sleep_text(job),
         tags=job.tags,
-        created=_moment(job.create_time),
-        started=_moment(job.started_time),
-        ended=_moment(job.ended_time),
+        created=moment(job.create_time),
+        started=moment(job.started_time) if job.started_time is not None else None,
+        ended=moment(job.ended_time) if job.ended_time is not None else None,
         address=job.service_url,
         verbs=frozenset(job.allowed),
     )
@@ -96,7 +88,7 @@ def job_facts(job: JobDetails, sighting: Sighting | None) -> JobFacts:
 
 def happenings(events: Sequence[JobEvent]) -> list[Happening]:
     """The job's history, the newest first."""
-    return [Happening(at=_moment_of(event.time), text=event.text) for event in reversed(events)]
+    return [Happening(at=moment(event.time), text=event.text) for event in reversed(events)]
 
 
 def log_text(lines: Sequence[str]) -> str:
@@ -115,7 +107,7 @@ def _source_facts(source: JobSourceState) -> SourceFacts:
         url=source.url,
         store=source.store,
         chosen=_chosen_text(source),
-        progress="" if source.reason else _progress_text(source.progress),
+        progress=() if source.reason else _progress(source.progress),
         reason=source.reason.text if source.reason else "",
         is_unreadable=source.progress is not None and source.progress.state in {"failed", "waiting"},
     )
@@ -131,11 +123,11 @@ def _chosen_text(source: JobSourceState) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _progress_text(progress: SourceProgress | None) -> str:
+def _progress(progress: SourceProgress | None) -> Words:
     if progress is None:
-        return ""
+        return ()
     text = progress_text(progress) or ("No log files yet" if progress.state == "current" else "")
-    return "; ".join(filter(None, (text.removesuffix("."), outlook_text(progress))))
+    return joined((text.removesuffix("."),) if text else (), outlook(progress))
 
 
 def _auto_stop_text(job: JobDetails) -> str:
@@ -156,12 +148,3 @@ def _sleep_text(job: JobDetails) -> str:
             return f"After {duration_text(job.sleep_after)} without anybody looking"
         case _:
             return "Never"
-
-
-def _moment(milliseconds: int | None) -> Moment | None:
-    return None if milliseconds is None else _moment_of(milliseconds)
-
-
-def _moment_of(milliseconds: int) -> Moment:
-    iso = datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
-    return Moment(iso=iso, text=moment_text(milliseconds))

@@ -1,8 +1,21 @@
 """How far the logs are read, in words. Pure."""
 
 from datetime import UTC, datetime
+from itertools import chain
+
+import msgspec
 
 from belvedere.contract.jobs import SourceProgress
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """A time for programs and for people. The pages' script tells it in the reader's own zone."""
+
+    iso: str
+    text: str
+
+
+Words = tuple[str | Moment, ...]
 
 
 def progress_share(source: SourceProgress) -> float | None:
@@ -33,25 +46,31 @@ def _counted(files: int) -> str:
     return f"{files:,} file{'' if files == 1 else 's'}"
 
 
-def outlook_text(source: SourceProgress) -> str:
+def outlook(source: SourceProgress) -> Words:
     """When the logs changed last, and when they are looked at again, for people."""
     failing = source.state == "waiting"
     tries = f"tried {'once' if source.failures == 1 else f'{source.failures} times'}" if failing else ""
-    changed = f"last change {moment_text(source.changed_at)}" if source.changed_at else ""
-    ahead = f"next {'try' if failing else 'look'} {clock_text(source.next_look_at)}" if source.next_look_at else ""
-    limit = f"given up at {clock_text(source.gives_up_at)} unless it answers" if source.gives_up_at else ""
-    return "; ".join(filter(None, (changed, tries, ahead, limit)))
+    changed = ("last change ", moment(source.changed_at)) if source.changed_at else ()
+    ahead = (f"next {'try' if failing else 'look'} ", _clock(source.next_look_at)) if source.next_look_at else ()
+    limit = ("given up at ", _clock(source.gives_up_at), " unless it answers") if source.gives_up_at else ()
+    return joined(changed, (tries,) if tries else (), ahead, limit)
 
 
-def moment_text(milliseconds: int) -> str:
+def joined(*parts: Words) -> Words:
+    """Those that aren't empty, one after the other."""
+    return tuple(chain.from_iterable(("; ", *part) for part in parts if part))[1:]
+
+
+def moment(milliseconds: int) -> Moment:
     """Day and time."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC"
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return Moment(iso=time.isoformat(timespec="seconds"), text=f"{time.day} {time:%b %Y, %H:%M:%S} UTC")
 
 
-def clock_text(milliseconds: int) -> str:
+def _clock(milliseconds: int) -> Moment:
     """The time of a day that need not be said."""
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%H:%M:%S} UTC"
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return Moment(iso=time.isoformat(timespec="seconds"), text=f"{time:%H:%M:%S} UTC")
 
 
 def duration_text(seconds: int) -> str:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from belvedere.console.progress import outlook_text, progress_share, progress_text
+from belvedere.console.progress import Words, outlook, progress_share, progress_text
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.contract.statuses import JobStatus
 from belvedere.lifecycle.jobs import Intent, Job
@@ -35,7 +35,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     code: str | None = None
     detail: str = ""
-    outlook: str = ""
+    outlook: Words = ()
     done: float | None = None
 
 
@@ -100,7 +100,7 @@ def view_of(sighting: Sighting) -> JobView:
         sentence=sentence,
         code=reason.code.value if reason else None,
         detail="" if detail == sentence else detail,
-        outlook=_capital(outlook_text(source)) if source else "",
+        outlook=_capital(outlook(source)) if source else (),
         done=progress_share(source) if source else None,
     )
 
@@ -111,8 +111,9 @@ def _reason(standing: Standing, job: Job, seen: Seen) -> Reason | None:
     return reason_of(job)
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _capital(words: Words) -> Words:
+    first, *rest = words or ("",)
+    return (first[:1].upper() + first[1:], *rest) if isinstance(first, str) and first else words
 
 
 _SENTENCES = {

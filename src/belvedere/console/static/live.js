@@ -4,16 +4,12 @@
   const address = document.currentScript.dataset.address; // the page's own may be where a form was sent
   const parts = (page) => [...page.querySelectorAll("[data-live]")];
 
-  const tell = (part) => {
-    for (const time of part.querySelectorAll("time")) time.title = new Date(time.dateTime).toLocaleString();
-  };
-
   const put = (shown, fresh) => {
     const held = shown.contains(document.activeElement) ? document.activeElement : null;
     const label = held?.getAttribute("aria-label") ?? held?.textContent;
     const scrolled = [...shown.querySelectorAll("pre")].map((each) => each.scrollTop);
     shown.innerHTML = fresh.innerHTML;
-    tell(shown);
+    localTimes(shown);
     shown.querySelectorAll("pre").forEach((each, index) => { each.scrollTop = scrolled[index] ?? 0; });
     if (!held) return;
     const same = (each) => (each.getAttribute("aria-label") ?? each.textContent) === label;
@@ -34,7 +30,6 @@
   };
 
   const seen = new Map(parts(document).map((part) => [part.id, part.innerHTML]));
-  parts(document).forEach(tell);
   setInterval(() => refresh().catch(() => {}), 3000);
   document.addEventListener("visibilitychange", () => refresh().catch(() => {}));
 })();

@@ -16,12 +16,27 @@
     if (element && element.textContent !== text) element.textContent = text;
   };
 
+  const piece = (word) => {
+    if (typeof word === "string") return word;
+    const time = document.createElement("time");
+    [time.dateTime, time.textContent] = [word.iso, word.text];
+    return time;
+  };
+
+  let told = "";
+  const tell = (element, words) => {
+    if (!element || told === JSON.stringify(words)) return;
+    told = JSON.stringify(words);
+    element.replaceChildren(...words.map(piece));
+    localTimes(element);
+  };
+
   const show = (view) => {
     write(part("word"), view.word);
     write(part("title"), view.title);
     write(part("sentence"), view.sentence);
     write(part("detail"), view.detail);
-    write(part("outlook"), view.outlook);
+    tell(part("outlook"), view.outlook);
     const bar = part("progress");
     if (!bar) return;
     if (view.done === null) bar.removeAttribute("value");
