@@ -157,9 +157,33 @@ def test_a_truncated_file_is_shown_as_far_as_it_goes_and_named(
     job = mindinsight_service.run("cut", place(f"run/{SUMMARY}", CONTENT[:-7]), job_type="mindinsight")
     assert len(steps(mindinsight_service, job, "./run")) == 99
     reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
-    assert reason["text"].startswith(f"{SUMMARY} can't be read from byte ")
+    assert reason["text"].startswith(f"run/{SUMMARY} can't be read from byte ")
     events = mindinsight_service.ask("GET", f"/{job['job_id']}/events").text
     assert f"{SUMMARY} can't be read from byte " in events
+
+
+@pytest.mark.parametrize("length", [2**40, 2**62, 2**64 - 1])
+def test_a_record_longer_than_any_file_is_told_and_what_comes_before_is_shown(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path], length: int
+) -> None:
+    at = third_record(CONTENT)[0] - 12
+    damaged = CONTENT[:at] + length.to_bytes(8, "little") + CONTENT[at + 8 :]
+    own = place(f"good/{SUMMARY}", CONTENT)
+    job = mindinsight_service.run("impossible", place(f"bad/{SUMMARY}", damaged), job_type="mindinsight")
+    reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
+    assert reason["text"].startswith(f"bad/{SUMMARY} can't be read from byte {at:,} on")
+    assert [len(steps(mindinsight_service, job, f"./{run.name}")) for run in sorted(own.iterdir())] == [1, 100]
+
+
+def test_runs_whose_names_are_too_long_side_by_side_are_shown_by_their_ends(
+    mindinsight_service: BelvedereProcess, place: Callable[[str, bytes], Path]
+) -> None:
+    own = place(f"{'é' * 120}/{'n' * 200}/a/{SUMMARY}", CONTENT)
+    job = mindinsight_service.run("long-names", own, job_type="mindinsight")
+    (run,) = runs(mindinsight_service, job)
+    assert run.startswith("./…é")
+    assert run.endswith("n--a")
+    assert len(steps(mindinsight_service, job, run)) == 100
 
 
 def test_a_damaged_record_is_left_out_and_its_file_named(
@@ -169,7 +193,7 @@ def test_a_damaged_record_is_left_out_and_its_file_named(
     damaged = CONTENT[:start] + b"\xff" * (end - start) + CONTENT[end:]
     job = mindinsight_service.run("damaged", place(f"run/{SUMMARY}", damaged), job_type="mindinsight")
     reason = mindinsight_service.wait_for_reason(job["job_id"], "VIEWER_NOTE")["reason"]
-    assert reason["text"] == f"One record of {SUMMARY} can't be understood and is left out."
+    assert reason["text"] == f"One record of run/{SUMMARY} can't be understood and is left out."
     assert len(steps(mindinsight_service, job, "./run")) == 99
 
 

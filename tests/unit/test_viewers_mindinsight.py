@@ -58,6 +58,13 @@ def test_deeper_runs_get_names_of_one_level_and_keep_them() -> None:
     assert flat_names(["a--b", "a/b"], {"a/b": "a--b"}) == {"a/b": "a--b", "a--b": "a--b~2"}
 
 
+def test_names_that_no_folder_can_bear_are_cut_and_stay_apart() -> None:
+    runs = [f"{'漢' * 80}/{'x' * 200}/{letter}/{'y' * 250}" for letter in "ab"]
+    names = flat_names(runs, {})
+    assert len(set(names.values())) == 2
+    assert all(name.startswith("…") and len(name.encode()) <= 255 for name in names.values())
+
+
 def write(path: Path, content: bytes = b"x") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from belvedere.viewers import sandbox
 from belvedere.viewers.words import Command, Do, Event, Show, Told
 
-LONGEST_TEXT = 1000  # characters of an event's text
+LONGEST_TEXT = 600  # characters of an event's text; its host reads 2,048 bytes of a line
 Say = Callable[[Told, str], None]
 
 
@@ -61,9 +61,9 @@ def announcer(events: int) -> Say:
     lock = threading.Lock()
 
     def say(event: Told, text: str) -> None:
-        line = json.dumps(asdict(Event(event=event, text=text[:LONGEST_TEXT])))
+        line = json.dumps(asdict(Event(event=event, text=text[:LONGEST_TEXT])), ensure_ascii=False)
         with lock:
-            os.write(events, line.encode() + b"\n")
+            os.write(events, line.encode(errors="replace") + b"\n")
 
     return say
 

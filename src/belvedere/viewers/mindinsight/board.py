@@ -91,20 +91,30 @@ class Reader:
             for parser in getattr(loader.data_loader._loader, "_parser_list", []):
                 handler = getattr(parser, "_summary_file_handler", None)
                 if handler is not None and not parser.is_integrity:
-                    yield CutOff(name=parser._latest_filename, offset=handler.offset)
+                    yield CutOff(name=_named(parser, parser._latest_filename), offset=handler.offset)
 
 
 class _Here:
     """An executor that does at once what it is given. Each of MindInsight's tasks is one record: 60 µs of work."""
+
+    def __init__(self, reader: Any = None) -> None:
+        """`reader`: what of MindInsight's reads a run's files; None if that is not known."""
+        self._reader = reader
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         future: Future[Any] = Future()
         try:
             future.set_result(task(*arguments))
         except Exception as error:  # noqa: BLE001 - it is the task's; whoever asks for the result gets it
-            FAULTS.garbled(os.path.basename(str(arguments[-1])))  # noqa: PTH119 - the file that it is a record of
+            FAULTS.garbled(_named(self._reader, str(arguments[-1])))  # the file that it is a record of
             future.set_exception(error)
         return future
+
+
+def _named(reader: Any, file: str) -> str:
+    """A file as people find it: with its run, where there is one. Files of many runs may bear the same name."""
+    run = os.path.relpath(reader._summary_dir, _import("conf").settings.SUMMARY_BASE_DIR) if reader else "."
+    return os.path.normpath(os.path.join(run, os.path.basename(file)))  # noqa: PTH118, PTH119 - for each damaged record
 
 
 def _executor(_manager: Any, max_processes_cnt: int = 1) -> AbstractContextManager[_Here]:
@@ -120,18 +130,41 @@ def _see_links() -> None:
 
 
 def _read_files_whole() -> None:
-    """It looks through all folders after each record, and reads a file's broken end again until that is 10 min old."""
+    """It looks through all folders after each record, and reads a file's broken end again until that is 10 min old.
+
+    A file with a record of impossible length it leaves out without a word.
+    """
     module = _import("datavisual.data_transform.ms_data_loader")
     module.Executor = _Here  # what runs its tasks is checked by its type
     module.path = types.SimpleNamespace(getmtime=lambda _: 0.0)
-    read_one = module._SummaryParser._load_single_file
+    read_one, next_record = module._SummaryParser._load_single_file, module._SummaryParser.event_load
+    incomplete = module.exceptions.CRCLengthFailedError
 
     def read_all(parser: Any, *arguments: Any) -> bool:
         while not read_one(parser, *arguments):
             pass
         return True
 
+    def record(handler: Any) -> bytes | None:
+        try:
+            found: bytes | None = next_record(handler)
+        except (MemoryError, OverflowError, OSError) as error:  # such a length that no file has it
+            raise incomplete("the length of a record is beyond everything") from error
+        return found
+
     module._SummaryParser._load_single_file = read_all
+    module._SummaryParser.event_load = staticmethod(record)
+    for kind in (module._SummaryParser, module._PbParser):
+        kind.parse_files = _known_to_its_tasks(kind.parse_files)
+
+
+def _known_to_its_tasks(parse_files: Callable[..., bool]) -> Callable[..., bool]:
+    """Have what reads a run's files give its tasks to an executor that knows which run that is."""
+
+    def parse(parser: Any, _executor: Any, *arguments: Any, **named: Any) -> bool:
+        return parse_files(parser, _Here(parser), *arguments, **named)
+
+    return parse
 
 
 def _entries(path: str) -> Iterator["_Entry"]:

@@ -13,6 +13,7 @@ from typing import Final
 
 LISTED: Final = 999  # runs that MindInsight lists
 CACHED: Final = 15  # runs that it keeps in memory; another one is loaded when it is opened
+LONGEST_NAME: Final = 240  # bytes of a run's name; a file system takes 255, and a number may follow
 _SEPARATOR: Final = "--"
 
 RunOf = Callable[[str], str | None]
@@ -33,7 +34,7 @@ def flat_names(runs: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
     names = dict(known)
     taken = set(names.values())
     for run in sorted(set(runs) - names.keys(), key=lambda run: (run.count("/"), run)):
-        wanted = run.replace("/", _SEPARATOR)
+        wanted = _short(run.replace("/", _SEPARATOR))
         count = 1
         name = wanted
         while name in taken:
@@ -42,6 +43,12 @@ def flat_names(runs: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
         names[run] = name
         taken.add(name)
     return names
+
+
+def _short(name: str) -> str:
+    """Its end, where runs differ, if it is too long for a folder."""
+    encoded = name.encode()
+    return name if len(encoded) <= LONGEST_NAME else f"…{encoded[-LONGEST_NAME:].decode(errors='ignore')}"
 
 
 class Layout:

@@ -73,7 +73,14 @@ class Following:
             self._rewritten.set()
         else:
             self._loading = True
-            threading.Thread(target=self._follow, daemon=True).start()
+            threading.Thread(target=self._follow_or_fail, daemon=True).start()
+
+    def _follow_or_fail(self) -> None:
+        """A thread's end alone would leave a viewer that shows what was, for ever."""
+        try:
+            self._follow()
+        except Exception as error:  # noqa: BLE001 - the last chance to say why
+            kit.fail(self._say, f"{type(error).__name__}: {error}")
 
     def _follow(self) -> None:
         self._layout.follow()
