@@ -23,7 +23,7 @@ NOTE = Reason(code=ReasonCode.NOTHING_TO_SHOW, text="Nothing here.")
 
 
 def up(mirror: MirrorState = COMPLETE) -> Facts:
-    return course.launched(course.mirror_changed(Facts(), mirror, NOW))
+    return course.launched(course.mirror_changed(Facts(), mirror, NOW), NOW)
 
 
 def loading(mirror: MirrorState = COMPLETE) -> Facts:
@@ -53,7 +53,20 @@ def test_a_program_is_launched_while_the_mirror_has_nothing_yet() -> None:
 
 
 def test_nothing_is_loaded_from_an_empty_mirror() -> None:
-    assert course.next_step(up(NOTHING), NOW) == Step()
+    facts = course.told(up(NOTHING), Event(event=Told.SERVING), NOW)
+    assert course.next_step(facts, NOW) == Step()
+
+
+def test_a_program_that_never_says_that_it_serves_is_ended_and_given_up_after_some_tries() -> None:
+    facts, now = Facts(), NOW
+    for _ in range(course.CRASH_LIMIT):
+        facts = course.launched(course.mirror_changed(facts, NOTHING, now), now)
+        assert course.next_step(facts, now) == Step(None, now + course.START_LIMIT)
+        now += course.START_LIMIT
+        assert course.next_step(facts, now).act is Act.KILL
+        facts = course.crashed(facts, now, last_line=course.why_it_is_ended(facts), jitter=1)
+    assert facts.failure is not None
+    assert "It has not said within 30 s that it answers" in facts.failure.reason.text
 
 
 def test_a_complete_mirror_is_loaded_at_once() -> None:
@@ -180,12 +193,12 @@ def test_a_crash_is_recovered_from_after_a_pause() -> None:
 
 
 def test_a_new_process_loads_what_is_there_already() -> None:
-    facts = course.launched(crashed(ready()))
+    facts = course.launched(crashed(ready()), NOW)
     assert course.next_step(facts, NOW).act is Act.LOAD
 
 
 def test_a_recovered_viewer_keeps_the_time_it_first_became_ready() -> None:
-    facts = course.told(course.load_sent(course.launched(crashed(ready())), NOW), Event(event=Told.LOADED), NOW)
+    facts = course.told(course.load_sent(course.launched(crashed(ready()), NOW), NOW), Event(event=Told.LOADED), NOW)
     facts = course.checked(course.told(facts, Event(event=Told.SERVING), NOW), True, NOW + 9 * SECOND)
     assert (course.phase_of(facts), facts.ready_at) == (Phase.READY, NOW)
 
@@ -255,6 +268,10 @@ def test_words_that_are_shown_are_short_printable_and_without_paths(line: str, s
     assert course.safe_words(line) == shown
 
 
+def test_a_programs_own_sentences_may_be_longer() -> None:
+    assert course.safe_words("x" * 900, most=course.SENTENCES_SHOWN) == "x" * course.SENTENCES_SHOWN
+
+
 def test_a_sleeping_viewer_does_nothing() -> None:
     asleep = course.put_to_sleep(ready())
     assert course.phase_of(asleep) is Phase.ASLEEP
@@ -268,7 +285,7 @@ def test_only_a_viewer_that_has_loaded_may_sleep(facts: Facts) -> None:
 
 
 def test_a_woken_viewer_loads_what_is_on_disk_before_the_source_answers() -> None:
-    facts = course.launched(course.woken(course.put_to_sleep(ready())))
+    facts = course.launched(course.woken(course.put_to_sleep(ready())), NOW)
     assert course.next_step(course.mirror_changed(facts, NOTHING, NOW), NOW).act is Act.LOAD
 
 

@@ -1,6 +1,7 @@
 """Kinds of viewers that plug-ins bring: those that are no good are left out with a sentence, and harm no other."""
 
 import logging
+import threading
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -35,6 +36,11 @@ class Moody(TensorBoard):
     @property
     def title(self) -> str:
         raise ZeroDivisionError("today not")
+
+
+def odd(**attributes: object) -> Callable[[], object]:
+    """What makes a viewer with some of its attributes changed."""
+    return type("Odd", (TensorBoard,), attributes)
 
 
 class Nothing:
@@ -79,6 +85,14 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> Kinds:
         (ends, "can't be loaded"),
         (Moody, "today not"),
         (Nothing, "is no ViewerType, it lacks can_fork, description, environment"),
+        (odd(title=5), "its title is 5, and not of type str"),
+        (odd(program=b"x"), "its program is b'x', and not of type str"),
+        (odd(pages_poll="yes"), "its pages_poll is 'yes', and not of type bool"),
+        (odd(environment="mine"), "its environment is 'mine', and not of type Environment or None"),
+        (odd(post_reads=["/a"]), "its post_reads is ['/a'], and not of type frozenset"),
+        (odd(appetite=7), "its appetite is 7, and not of type Appetite"),
+        (odd(wants=5), "its wants can't be called"),
+        (odd(liveness_path="alive"), "its liveness_path is 'alive', and begins with no slash"),
         (lambda: Named("My Viewer"), "'My Viewer' is no name: a letter"),
         (lambda: Named("../../etc"), "'../../etc' is no name"),
         (lambda: Named(""), "'' is no name"),
@@ -94,6 +108,22 @@ def test_a_plug_in_that_is_no_good_is_left_out_and_told(
         assert kinds(lambda: Named("good"), bad, lambda: Named("better")) == {"good", "better"}
     assert told in caplog.text
     assert "the viewer plug-in e1" in caplog.text
+
+
+def test_a_plug_in_that_never_comes_back_from_its_import_is_left_out(
+    kinds: Kinds, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "LOADING", 0.2)
+    end = threading.Event()
+
+    def hangs() -> object:
+        end.wait(60)
+        return Named("late")
+
+    with caplog.at_level(logging.ERROR):
+        assert kinds(hangs, lambda: Named("good")) == {"good"}
+    end.set()
+    assert "the viewer plug-in e0 is left out: it can't be loaded within" in caplog.text
 
 
 def test_one_that_fails_at_a_file_takes_it_for_none_of_its_logs() -> None:

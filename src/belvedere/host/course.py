@@ -14,8 +14,9 @@ from belvedere.lifecycle.seen import Phase
 from belvedere.viewers.words import SLOW_LOADER, SOON, Event, Told
 
 FIRST_CHART = timedelta(seconds=1)  # load what is there by then, though more is being fetched
-LOAD_LIMIT = timedelta(minutes=5)  # after which a viewer that lives is shown although it still loads
-CRASH_WINDOW = timedelta(minutes=2)
+LOAD_LIMIT = timedelta(seconds=30)  # after which a viewer that lives is shown although it still loads
+START_LIMIT = timedelta(seconds=30)  # for a process to say that it serves
+CRASH_WINDOW = timedelta(minutes=3)  # as long as the crashes take of one that never says so
 CRASH_LIMIT = 5  # so many within the window, and it is given up
 FIRST_RETRY = timedelta(seconds=0.2)
 SLOWEST_RETRY = timedelta(seconds=10)
@@ -25,6 +26,7 @@ LEAVE_LIMIT = timedelta(seconds=3)  # for what a process that is to be exchanged
 MISSES = 3  # checks failed in a row, and the process is ended
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 WORDS_SHOWN = 200  # characters of a log line that go into a reason
+SENTENCES_SHOWN = 600  # characters of what a program tells people
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = False  # its logs stand on disk already: they can be shown before the source has answered
     waiting: Reason | None = None  # there is no room for it
     up: bool = False
+    launched_at: datetime | None = None
     astray: bool = False  # it sees a folder that its logs are no longer in
     leave_sent_at: datetime | None = None
     complaint: str = ""  # what it said when it gave up
@@ -91,7 +94,7 @@ def next_step(facts: Facts, now: datetime) -> Step:
         return Step()
     if not facts.up:
         return Step(Act.LAUNCH) if facts.retry_at is None or now >= facts.retry_at else Step(None, facts.retry_at)
-    if facts.misses >= MISSES:
+    if facts.misses >= MISSES or (_says_nothing(facts) and now >= _start_limit(facts)):
         return Step(Act.KILL)
     if facts.astray:
         return _exchange(facts, now)
@@ -101,7 +104,23 @@ def next_step(facts: Facts, now: datetime) -> Step:
     check = _check_at(facts)
     if check is not None and now >= check:
         return Step(Act.CHECK)
-    return Step(None, min((time for time in (load, check) if time is not None), default=None))
+    limit = _start_limit(facts) if _says_nothing(facts) else None
+    return Step(None, min((time for time in (load, check, limit) if time is not None), default=None))
+
+
+def _says_nothing(facts: Facts) -> bool:
+    return facts.up and not facts.serving
+
+
+def _start_limit(facts: Facts) -> datetime:
+    return (facts.launched_at or AT_ONCE) + START_LIMIT
+
+
+def why_it_is_ended(facts: Facts) -> str:
+    """What a viewer's log says of a KILL."""
+    if _says_nothing(facts):
+        return f"It has not said within {START_LIMIT.seconds} s that it answers"
+    return "It goes on answering" if facts.astray else "It does not answer any more"
 
 
 def _exchange(facts: Facts, now: datetime) -> Step:
@@ -149,9 +168,9 @@ def mirror_changed(facts: Facts, mirror: MirrorState, now: datetime) -> Facts:
     return facts
 
 
-def launched(facts: Facts) -> Facts:
+def launched(facts: Facts, now: datetime) -> Facts:
     """A process was started."""
-    return replace(_without_process(facts), up=True, starts=facts.starts + 1, retry_at=None)
+    return replace(_without_process(facts), up=True, launched_at=now, starts=facts.starts + 1, retry_at=None)
 
 
 def kept_waiting(facts: Facts, reason: Reason, until: datetime) -> Facts:
@@ -291,12 +310,12 @@ def _told_by_viewer(facts: Facts) -> Reason | None:
     return _SLOW if facts.slow else None
 
 
-def safe_words(line: str, *private: str) -> str:
+def safe_words(line: str, *private: str, most: int = WORDS_SHOWN) -> str:
     """A log line that may be shown: printable, short, without the machine's paths."""
     for path in sorted(private, key=len, reverse=True):
         line = line.replace(path, "…")
     printable = "".join(letter if letter.isprintable() else " " for letter in line)
-    return _PATH.sub("…", printable).strip()[:WORDS_SHOWN]
+    return _PATH.sub("…", printable).strip()[:most]
 
 
 def _without_process(facts: Facts) -> Facts:

@@ -263,7 +263,7 @@ class Supervisor:
                 case Act.LEAVE:
                     self._leave()
                 case Act.KILL:
-                    why = "It goes on answering" if self._facts.astray else "It does not answer any more"
+                    why = course.why_it_is_ended(self._facts)
                     self._log.append(f"{why}; it is ended.")
                     await self._end_process()
                 case None:
@@ -301,7 +301,7 @@ class Supervisor:
             confine(self._process.pid, self.memory_limit)
         self._around.lately.note(viewer.name)
         self._process.send(self._task(self._work))
-        self._note(course.launched(self._facts))
+        self._note(course.launched(self._facts, self._around.clock()))
         self._ending = self._begin(self._await_end(self._process, self._work))
 
     def _task(self, work: Path) -> Show:
@@ -428,15 +428,15 @@ class Supervisor:
         except msgspec.DecodeError:
             self._hear_log(line)
             return
-        said = Event(event=event.event, text=self._safe(event.text))
+        said = Event(event=event.event, text=self._safe(event.text, course.SENTENCES_SHOWN))
         self._note(course.told(self._facts, said, self._around.clock()))
 
     def _hear_log(self, line: bytes) -> None:
         if text := line.decode(errors="replace").rstrip():
             self._log.append(text)
 
-    def _safe(self, line: str) -> str:
-        return course.safe_words(line, str(self._work))
+    def _safe(self, line: str, most: int = course.WORDS_SHOWN) -> str:
+        return course.safe_words(line, str(self._work), most=most)
 
 
 def _unknown_viewer(name: str, known: Mapping[str, ViewerType]) -> Reason:
