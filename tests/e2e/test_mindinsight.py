@@ -197,6 +197,20 @@ def test_a_damaged_record_is_left_out_and_its_file_named(
     assert len(steps(mindinsight_service, job, "./run")) == 99
 
 
+ASTRAY = ("..", "./../..", "/etc", "./nothing", "%2e%2e", "./train_0/../../../..")
+ASKING = ("profile/devices", "profile/parallel-strategy/graphs", "explainer/explain-job", "datasets/dataset_graph")
+
+
+def test_nothing_outside_of_the_logs_is_shown_nor_where_they_lie(mindinsight_service: BelvedereProcess) -> None:
+    job = mindinsight_service.run("astray", VALUES, job_type="mindinsight")
+    for path in ASKING:
+        for run in ASTRAY:
+            asked = f"v1/mindinsight/{path}"
+            answer = mindinsight_service.view(job["service_url"], asked, train_id=run, profile="profiler")
+            assert answer.status_code == 400 or answer.json() == {}
+            assert str(mindinsight_service.data) not in answer.text
+
+
 def test_tensorboard_logs_are_told_with_the_viewer_that_shows_them(mindinsight_service: BelvedereProcess) -> None:
     job = mindinsight_service.run("mistaken", f"obs://{BUCKET}/rich/", job_type="mindinsight")
     assert "0 MindSpore summary files below" in job["reason"]["text"]

@@ -2,8 +2,8 @@
 
 What is changed of it, all in memory: it reads its logs in this process instead of in a pool that it makes anew every
 three seconds; it takes links for files; it doesn't read a file that ends amid a record again and again for ten minutes;
-its words go to standard error instead of into 1.5 GB of log files; it finds in pandas what pandas 2 has renamed. Its
-last version is 2.3.1, so nothing here moves.
+its words go to standard error instead of into 1.5 GB of log files; its errors name no folder; it finds in pandas what
+pandas 2 has renamed. Its last version is 2.3.1, so nothing here moves.
 """
 
 import functools
@@ -15,7 +15,9 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
+from http import HTTPStatus
 from importlib import import_module
+from pathlib import PurePath
 from typing import Any, Final
 
 from belvedere.viewers.mindinsight.faults import CutOff, Faults
@@ -38,8 +40,20 @@ def build() -> WsgiApp:
     for manager in _managers():
         manager.start_load_data = _nothing  # before a fork there must be no thread
     _import("backend.data_manager").time = types.SimpleNamespace(sleep=_nothing)  # it waits a second for gunicorn
-    app: WsgiApp = _import("backend.application").APP
-    return app
+    app = _import("backend.application").APP
+    app.after_request(_without_places)
+    wsgi_app: WsgiApp = app
+    return wsgi_app
+
+
+def _without_places(answer: Any) -> Any:
+    """Its errors name folders of this machine, to whoever asks for a run that isn't there."""
+    if answer.status_code >= HTTPStatus.BAD_REQUEST:
+        folder, body = PurePath(_import("conf").settings.WORKSPACE), answer.get_data()
+        for place in (folder, *folder.parents[:-1]):  # all but the root
+            body = body.replace(bytes(place), b"...")
+        answer.set_data(body)
+    return answer
 
 
 def open_folder(folder: str, workspace: str) -> "Reader":
