@@ -103,6 +103,15 @@ _QUOTAS = {
 }
 
 
+_WHAT = {
+    "jobs": "jobs",
+    "running_jobs": "running jobs",
+    "awake_viewers": "awake viewers",
+    "memory_bytes": "their memory",
+    "mirror_bytes": "mirrored logs",
+}
+
+
 @click.command()
 @_project
 @click.option("--jobs", type=_number, help="Jobs, running or not.")
@@ -135,8 +144,7 @@ def quota(
 
 def _quota_row(quotas: ProjectQuotas, name: str) -> tuple[str, str, str]:
     used = f" ({quotas.jobs_used} used)" if name == "jobs" else ""
-    what = name.removesuffix("_bytes").replace("_", " ")
-    return what, _quota_text(name, getattr(quotas, name)) + used, _whose(quotas, name)
+    return _WHAT[name], _quota_text(name, getattr(quotas, name)) + used, _whose(quotas, name)
 
 
 def _quota_text(name: str, quota: int | None) -> str:
