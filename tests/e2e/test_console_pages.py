@@ -103,3 +103,26 @@ async def press_until(page: Page, name: str) -> None:
         if await page.evaluate(focused) == name:
             return
     raise AssertionError(f"no Tab leads to {name}")
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+async def test_a_job_is_made_by_keyboard_from_the_form_that_finds_its_logs(
+    service: BelvedereProcess, folder: Path, java_script: bool
+) -> None:
+    (folder / "below" / "run-1").mkdir(parents=True, exist_ok=True)
+    async with browser(width=390, java_script=java_script) as chromium:
+        page = await signed_in(chromium, service, "/jobs/new")
+        await page.get_by_label("Name").fill("by-form")
+        await page.get_by_role("button", name="Browse").press("Enter")
+        for name in (f"{folder}/", "below", "run-1"):
+            await page.get_by_role("button", name=name, exact=True).press("Enter")
+        await expect(page.get_by_label("Logs")).to_have_value(f"{folder}/below/run-1/", timeout=PATIENCE)
+        await expect(page.get_by_text("No folders below it.")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        await page.get_by_label("Stops by itself").fill("3")
+        await page.get_by_label("Name").press("Enter")
+        await expect(page.get_by_role("heading", name="by-form")).to_be_visible(timeout=PATIENCE)
+        job_id = int(page.url.rpartition("/")[2])
+    made = service.details(job_id)
+    assert (made["train_url"], made["schedule"][0]["duration"]) == (f"{folder}/below/run-1/", 3)
+    service.delete(job_id)

@@ -11,14 +11,26 @@ from starlette.applications import Starlette
 from belvedere.console.desk import Desk
 from belvedere.console.routes import console_routes
 from belvedere.console.rules import ConsoleRules
-from belvedere.contract.errors import Conflict, NotFound
-from belvedere.contract.jobs import JobDetails, JobEvent, JobEvents, JobList, JobLogs, Ticket
+from belvedere.contract.errors import BelvedereError, Conflict, NotFound
+from belvedere.contract.jobs import (
+    JobCreated,
+    JobDetails,
+    JobEvent,
+    JobEvents,
+    JobList,
+    JobLogs,
+    Ticket,
+    ViewerKind,
+    ViewerKindList,
+)
 from belvedere.contract.listing import ValidList
+from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, url_below
 from belvedere.contract.origins import ViewerOrigins
+from belvedere.contract.validation import Offer, ValidCreate
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
-from belvedere.identity.permissions import Role
-from belvedere.identity.records import Basis, Member, Principal, SecretKind
+from belvedere.identity.permissions import Permission, Role
+from belvedere.identity.records import Basis, Caller, Member, Principal, SecretKind
 from belvedere.lifecycle.jobs import Job, Visibility
 from belvedere.lifecycle.status import Verb, require
 from belvedere.runtimes.board import Board
@@ -43,6 +55,7 @@ RULES = ConsoleRules(
     viewers_share_origin=False,
     data_folder="/srv/belvedere",
     first_project=PROJECT,
+    log_roots=("/srv/logs/",),
 )
 TOKEN_RULES = TokenRules(origin=ORIGIN, region="", domain="default", life=timedelta(hours=24))
 SERVICE_RULES = ServiceRules(quota=1, origins=ORIGINS, public_origin=ORIGIN, flavors=(), viewers=tuple)
@@ -56,6 +69,9 @@ class SomeJobs:
         self.jobs = jobs
         self.acted: list[tuple[int | None, Verb]] = []
         self.lines: list[str] = []
+        self.created: list[tuple[ValidCreate, str | None]] = []
+        self.browsed: list[ValidBrowse] = []
+        self.source_says: BelvedereError | None = None
         self.bases: list[Basis | None] = []
         self.is_busy = False
 
@@ -77,6 +93,41 @@ class SomeJobs:
 
     async def details(self, who: Principal, job_id: int | None) -> tuple[JobDetails, int]:
         return details(self.find(who, job_id), None, NOW, ORIGINS), 1
+
+    @property
+    def offer(self) -> Offer:
+        return Offer(flavors=("default",), job_types=("tensorboard", "mindinsight"))
+
+    @property
+    def viewer_types(self) -> ViewerKindList:
+        kinds = [
+            ("tensorboard", "TensorBoard", True),
+            ("mindinsight", "MindInsight", True),
+            ("netron", "Netron", False),
+        ]
+        return ViewerKindList(
+            viewer_types=[
+                ViewerKind(job_type=name, title=title, is_installed=there, is_default=name == "tensorboard")
+                for name, title, there in kinds
+            ]
+        )
+
+    async def create(self, who: Caller, request: ValidCreate, key: str | None = None) -> JobCreated:
+        who.require(Permission.CREATE)
+        if isinstance(self.source_says, BelvedereError):
+            raise self.source_says
+        self.created.append((request, key))
+        return JobCreated(
+            job_id=77, job_name=request.job_name, status=1, create_time=0, service_url=VIEWERS, reason=None
+        )
+
+    async def browse(self, who: Caller, request: ValidBrowse) -> LogFolderList:
+        who.require(Permission.BROWSE)
+        if isinstance(self.source_says, BelvedereError):
+            raise self.source_says
+        self.browsed.append(request)
+        folders = [LogFolder(name="run-1", url=url_below(request.url, "run-1"), has_logs=True)]
+        return LogFolderList(url=request.url, folders=folders, has_logs=False, next_marker="run-1")
 
     async def elsewhere(self, who: Principal, job_id: int | None) -> str | None:
         found = [a_job.project_id for a_job in self.jobs if a_job.id == job_id]

@@ -17,9 +17,12 @@ from belvedere.lifecycle.clock import Clock
 from belvedere.service.audit import Auditor
 
 STATIC = "/static/"
+NEW_JOB = "/jobs/new"
 SIGNED_OUT = "/sign-in?out"  # says so
 # Where a sign-in may lead back to. What stands behind `to` is a place within the job's viewer, percent-encoded.
-RETURNS = re.compile(r"/(?:account|jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]{1,2000})?|/delete)?)?")
+RETURNS = re.compile(
+    r"/(?:account|jobs/new|jobs/[1-9][0-9]{0,18}(?:/open(?:\?to=[A-Za-z0-9%._~-]{1,2000})?|/delete)?)?"
+)
 
 
 class Desk:

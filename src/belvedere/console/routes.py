@@ -13,6 +13,7 @@ from belvedere.console.commands import create_by_curl, create_command, list_comm
 from belvedere.console.desk import RETURNS, SIGNED_OUT, STATIC, Desk, is_from_our_page, read_form, see_other
 from belvedere.console.home import count_text, job_row
 from belvedere.console.job_routes import JobActions, ShareActions, job_routes
+from belvedere.console.new_job_routes import MakesJobs, new_job_routes
 from belvedere.console.sessions import OURS, delete_cookie
 from belvedere.console.share_routes import OpensShares, share_routes
 from belvedere.contract.audit import TraceName
@@ -27,7 +28,7 @@ from belvedere.runtimes.board import Board
 _SHOWN = 50  # jobs on the home page
 
 
-class Jobs(JobActions, Protocol):
+class Jobs(JobActions, MakesJobs, Protocol):
     """What the console needs of `service.jobs.JobService`."""
 
     async def list(self, who: Caller, request: ValidList) -> JobList: ...
@@ -58,6 +59,7 @@ def console_routes(
         Route("/sign-in", console.submit, methods=["POST"]),
         Route("/project", console.change_project, methods=["POST"]),
         Route("/sign-out", console.sign_out, methods=["POST"]),
+        *new_job_routes(jobs, desk),
         *job_routes(jobs, shares, entrance.projects_of, board, desk),
         *share_routes(shares, desk),
         *account_routes(oneself, keys, desk),

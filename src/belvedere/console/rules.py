@@ -14,6 +14,7 @@ class ConsoleRules(msgspec.Struct, frozen=True, kw_only=True):
     data_folder: str  # where bootstrap.json lies, for commands that work as they stand
     first_project: str  # whose id stands in it
     outside: str = ""  # the OpenID provider's title, where there is one to sign in at
+    log_roots: tuple[str, ...] = ()  # folders below which logs may lie
     example_logs: str = ""  # a train_url that this service could read; "" where it can read none
 
     @property

@@ -188,6 +188,7 @@ def build_api(parts: Parts, first_project: str) -> Starlette:
         data_folder=str(settings.data_folder),
         first_project=first_project,
         outside=parts.oidc.rules.title if parts.oidc else "",
+        log_roots=tuple(f"{_absolute(root)}/" for root in settings.log_root),
         example_logs=_example_logs(settings),
     )
     desk = Desk(parts.people.gatekeeper, utc_now, rules, parts.audit)
@@ -235,7 +236,11 @@ def _example_logs(settings: Settings) -> str:
     """A train_url of a kind that this service reads; "" if the settings name no place at all."""
     if settings.object_stores:
         return "obs://my-bucket/run-1/"
-    return str(Path(settings.log_root[0]).expanduser().absolute() / "run-1") if settings.log_root else ""
+    return str(_absolute(settings.log_root[0]) / "run-1") if settings.log_root else ""
+
+
+def _absolute(folder: str) -> Path:
+    return Path(folder).expanduser().absolute()
 
 
 def build_gateway(parts: Parts) -> Gateway:
