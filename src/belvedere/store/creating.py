@@ -2,16 +2,23 @@
 
 import uuid
 from datetime import datetime
+from typing import Final
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from belvedere.contract.errors import QuotaExceeded
 from belvedere.lifecycle.jobs import Event, Job
 from belvedere.store.base import IdempotencyKey, KeyReused, NewJob
-from belvedere.store.quotas import quotas_of
-from belvedere.store.records import add_events, add_job, job_with, jobs_in_project
-from belvedere.store.tables import idempotency_keys, jobs
+from belvedere.store.records import add_job, begin_events, job_with
+from belvedere.store.tables import idempotency_keys, job_counts, jobs, project_quotas
+
+_ROOM: Final = select(
+    select(project_quotas.c.jobs).where(project_quotas.c.project_id == bindparam("of_project")).scalar_subquery(),
+    select(func.coalesce(func.sum(job_counts.c.n), 0))
+    .where(job_counts.c.project_id == bindparam("of_project"))
+    .scalar_subquery(),
+)  # made once, as those of `records`
 
 
 def create_job(
@@ -25,7 +32,7 @@ def create_job(
     require_room(present, allowed)
     draft = draft_of(new, now)
     job_id = add_job(connection, draft, look_at=now)
-    add_events(connection, job_id, [Event(at=now, kind="created", text="Created.")])
+    begin_events(connection, job_id, Event(at=now, kind="created", text="Created."))
     if key:
         _keep_key(connection, new.project_id, key, job_id, now)
     return replace(draft, id=job_id), True
@@ -57,8 +64,8 @@ def draft_of(new: NewJob, now: datetime) -> Job:
 
 def room_of(connection: Connection, project_id: str, quota: int) -> tuple[int, int]:
     """See `JobStore.room`."""
-    own = quotas_of(connection, project_id).jobs
-    return quota if own is None else own, jobs_in_project(connection, project_id)
+    own, present = connection.execute(_ROOM, {"of_project": project_id}).one()
+    return quota if own is None else own, present
 
 
 _NO_JOBS = "may have no visualization jobs: its quota is 0. Choose another project"

@@ -39,6 +39,7 @@ _TAGS_OF: Final = (
     .order_by(job_tags.c.job_id, job_tags.c.position)
 )
 _INSERT_JOB: Final = insert(jobs).returning(jobs.c.id)
+_EVENT_FACTS: Final = ("at", "kind", "text", "attempt", "reason")
 _INSERT_EVENT: Final = insert(job_events)
 _IN_PROJECT: Final = select(func.coalesce(func.sum(job_counts.c.n), 0)).where(
     job_counts.c.project_id == bindparam("of_project")
@@ -144,21 +145,26 @@ def _count(connection: Connection, project_id: str, audience: str, status: int, 
         connection.execute(insert(job_counts).values(**place, n=change))
 
 
+def begin_events(connection: Connection, job_id: int, event: Event) -> None:
+    """The first event of a new job."""
+    connection.execute(_INSERT_EVENT, _event_row(job_id, event))
+
+
 def add_events(connection: Connection, job_id: int, events: Sequence[Event]) -> None:
     """Append events, and drop the oldest beyond what is kept."""
     if not events:
         return
-    rows = [
-        {"job_id": job_id, "at": e.at, "kind": e.kind, "text": e.text, "attempt": e.attempt, "reason": e.reason}
-        for e in events
-    ]
-    connection.execute(_INSERT_EVENT, rows)
+    connection.execute(_INSERT_EVENT, [_event_row(job_id, event) for event in events])
     connection.execute(_DROP_OLD_EVENTS, {"of_job": job_id})
+
+
+def _event_row(job_id: int, event: Event) -> dict[str, object]:
+    return {"job_id": job_id, **{name: getattr(event, name) for name in _EVENT_FACTS}}
 
 
 def last_events(connection: Connection, job_id: int, limit: int) -> list[Event]:
     """The job's last events, oldest first."""
-    columns = (job_events.c[name] for name in ("at", "kind", "text", "attempt", "reason"))
+    columns = (job_events.c[name] for name in _EVENT_FACTS)
     chosen = select(*columns).where(job_events.c.job_id == job_id).order_by(job_events.c.id.desc()).limit(limit)
     return [Event(**row) for row in reversed(connection.execute(chosen).mappings().all())]
 
