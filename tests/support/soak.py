@@ -210,7 +210,8 @@ async def soak(cycles: int, seed: int) -> list[Remains]:
 
 def main() -> int:
     """The long one; fails if anything is left."""
-    cycles, seed = (int(word) for word in [*sys.argv[1:], str(CYCLES), str(random.randrange(10**6))][:2])
+    words, usual = sys.argv[1:], [str(CYCLES), str(random.randrange(10**6))]
+    cycles, seed = (int(word) for word in [*words, *usual[len(words) :]])
     found = asyncio.run(soak(cycles, seed))
     for remains in found:
         print(remains)  # noqa: T201

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 
 from belvedere.host.sleeping import Alarm, Rest, sleep_at
 
@@ -55,3 +56,7 @@ async def test_what_was_brought_forward_rings() -> None:
 
 async def test_what_was_taken_back_does_not_ring() -> None:
     assert await rung({1: -1.0, 2: -1.0}, {1: None}) == [2]
+
+
+def test_what_is_due_already_may_be_set_anew_on_the_loop_that_hosts_have() -> None:
+    assert uvloop.run(rung({1: -1.0, 2: -2.0}, {})) == [2, 1]

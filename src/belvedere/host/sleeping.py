@@ -37,6 +37,7 @@ class Alarm:
         self._due: dict[int, float] = {}
         self._heap: list[tuple[float, int]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0  # kept here: for a time that has come already, uvloop's handle can't tell it
 
     def set(self, key: int, at: float | None) -> None:
         """Ring for this key then, instead of when it was set before; None: not at all."""
@@ -58,11 +59,11 @@ class Alarm:
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         at = self._heap[0][0] if self._heap else None
-        if self._timer is not None and self._timer.when() != at:
+        if self._timer is not None and self._timer_at != at:
             self._timer.cancel()
             self._timer = None
         if at is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(at, self._go_off)
+            self._timer, self._timer_at = asyncio.get_running_loop().call_at(at, self._go_off), at
 
     def _go_off(self) -> None:
         self._timer = None
