@@ -34,3 +34,36 @@ def test_a_process_that_escaped_its_session_is_found_and_ended(tmp_path: Path) -
         [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.split() == ["1", "0"]
+
+
+# Adopts a grandchild that its own parent reaps.
+REAPED_BY_ANOTHER = """
+import asyncio, os, signal, subprocess, sys
+from pathlib import Path
+from belvedere.host.children import Children, become_subreaper
+
+async def main() -> None:
+    become_subreaper()
+    children = Children(Path(sys.argv[1]), sweeps=True)
+    command = "sleep 600 & echo $!; wait"
+    with children.birth(), subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE) as shell:
+        pid = int(shell.stdout.readline())
+        ended = children.adopt(pid)
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            await ended
+    print("ended")
+
+asyncio.run(main())
+"""
+
+
+def test_the_end_of_one_that_somebody_else_has_reaped_is_noticed(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", REAPED_BY_ANOTHER, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout.split() == ["ended"]

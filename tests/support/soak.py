@@ -138,7 +138,8 @@ class Soak:
 
     async def _kill_parent(self) -> None:
         for pid in running(WARM_PARENT, _children_only(await self._host())):
-            end(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                end(pid, signal.SIGKILL)
 
     async def _kill_host(self) -> None:
         end(await self._host(), signal.SIGKILL)

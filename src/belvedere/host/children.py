@@ -79,8 +79,9 @@ class Children:
         try:
             os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
         except ChildProcessError:
-            loop.call_later(SWEEP_PAUSE, self._exited, pid, ended)  # whose child it is has yet to leave it to us
-            return
+            if _is_left(pidfd):
+                loop.call_later(SWEEP_PAUSE, self._exited, pid, ended)  # whose child it is has yet to leave it to us
+                return
         del self._known[pid]
         os.close(pidfd)
         (self._records / str(pid)).unlink(missing_ok=True)
@@ -103,6 +104,17 @@ class Children:
 
     def _orphans(self) -> list[int]:
         return [pid for pid in children_of(os.getpid()) if pid not in self._known]
+
+
+def _is_left(pidfd: int) -> bool:
+    """Whether anything of a process is left, if only what its parent has to reap."""
+    try:
+        signal.pidfd_send_signal(pidfd, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it has become another user's, which is to be there
+        return True
+    return True
 
 
 def _kill_and_reap(pid: int) -> None:
