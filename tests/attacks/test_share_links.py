@@ -1,5 +1,6 @@
 """Share links: at the console's door."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,9 +10,11 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
+from belvedere.contract.errors import Unavailable
 from belvedere.contract.shares import ValidShare
 from belvedere.identity.permissions import Role
 from belvedere.lifecycle.jobs import Visibility
+from belvedere.service.shares import Outcome
 from tests.support.console import OUR_PAGE, VIEWERS, Stage, console
 from tests.support.gateway import NO_BUCKET, PROJECT, job
 from tests.support.identities import caller
@@ -73,6 +76,43 @@ async def test_guessing_is_slowed_down_and_then_not_even_the_right_one_is_tried(
         assert told == [403] * 5 + [429] * 2
         answer = await unlock(stage, link, PASSWORD)
         assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (429, True)
+
+
+async def guesses(addresses: list[str]) -> list[Outcome]:
+    """What comes of wrong passwords from these addresses, all sent at once; and then of the right one, from another."""
+    async with shared(password=PASSWORD) as (stage, link):
+        secret = link.rpartition("/")[2]
+        burst = [stage.shares.open(secret, f"guess-{n}", address) for n, address in enumerate(addresses)]
+        found = [each.outcome for each in await asyncio.gather(*burst)]
+        return [*found, (await stage.shares.open(secret, PASSWORD, "192.0.2.1")).outcome]
+
+
+async def test_a_burst_from_many_addresses_gets_as_many_tries_as_one_after_the_other() -> None:
+    *found, last = await guesses([f"203.0.113.{n}" for n in range(60)])
+    assert (found.count(Outcome.WRONG), found.count(Outcome.SLOW), last) == (30, 30, Outcome.SLOW)
+
+
+async def test_a_burst_from_one_network_is_one_addresss() -> None:
+    *found, last = await guesses([f"2001:db8::{n:x}" for n in range(12)])
+    assert (found.count(Outcome.WRONG), found.count(Outcome.SLOW), last) == (5, 7, Outcome.OPENED)
+
+
+async def test_those_who_know_the_password_hold_nobody_up() -> None:
+    async with shared(password=PASSWORD) as (stage, link):
+        secret = link.rpartition("/")[2]
+        found = [(await stage.shares.open(secret, PASSWORD, f"203.0.113.{n}")).outcome for n in range(31)]
+        assert found == [Outcome.OPENED] * 31
+
+
+async def test_a_password_that_was_not_tried_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("belvedere.identity.passwords._WAITING", 0)
+    async with shared(password=PASSWORD) as (stage, link):
+        secret = link.rpartition("/")[2]
+        for _ in range(31):
+            with pytest.raises(Unavailable):
+                await stage.shares.open(secret, "guess", "203.0.113.1")
+        monkeypatch.undo()
+        assert (await stage.shares.open(secret, PASSWORD, "203.0.113.1")).outcome is Outcome.OPENED
 
 
 async def test_another_sites_form_guesses_nothing() -> None:

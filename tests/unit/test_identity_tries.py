@@ -33,6 +33,17 @@ def test_the_right_one_ends_the_wait() -> None:
     assert tries.wait("ann", NOW) == NONE
 
 
+def test_a_try_that_was_none_is_taken_back_and_no_other() -> None:
+    tries, later = Tries(2, MINUTE), NOW + timedelta(seconds=1)
+    tries.failed("ann", NOW)
+    tries.failed("ann", later)
+    tries.taken_back("ann", later)
+    tries.taken_back("bob", later)
+    assert tries.wait("ann", later) == NONE
+    tries.failed("ann", later)
+    assert tries.wait("ann", later) == timedelta(seconds=59)
+
+
 def test_what_is_kept_is_bounded() -> None:
     tries = Tries(1, MINUTE)
     for number in range(10_001):

@@ -18,11 +18,11 @@ _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=_MEMORY, parallelism=1)
 
 
 class Passwords:
-    """Hashes and compares, off the event loop and a few at a time. Belongs to one event loop."""
+    """Hashes and compares, off the event loop and a few at a time, in a queue of its own. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
         self._nobodys = _nobodys()  # made here: the first unknown user must not take longer than others
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._places = asyncio.Semaphore(at_once)
         self._waiting = 0
 
     async def hashed(self, password: str) -> str:

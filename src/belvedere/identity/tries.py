@@ -25,8 +25,13 @@ class Tries:
         """The right one was found: what was wrong before counts no more."""
         self._wrong.pop(key, None)
 
+    def taken_back(self, key: Hashable, at: datetime) -> None:
+        """What was counted as a wrong try at that moment was none."""
+        if at in (made := self._wrong.get(key, [])):
+            made.remove(at)
+
     def failed(self, key: Hashable, now: datetime) -> None:
-        """A wrong try was made."""
+        """A wrong try was made, or begins: many at once must not all find the count low."""
         recent = [at for at in self._wrong.pop(key, ()) if now - at < self._within]
         self._wrong[key] = [*recent, now][-self._most :]
         if len(self._wrong) > _KEPT:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from belvedere.contract.audit import TraceName
-from belvedere.contract.errors import Conflict, NotFound
+from belvedere.contract.errors import Conflict, NotFound, Unavailable
 from belvedere.contract.jobs import Success
 from belvedere.contract.shares import MOST, Share, ShareCreated, ShareList, ValidShare
 from belvedere.identity.acts import Act
@@ -17,6 +17,7 @@ from belvedere.identity.gatekeeper import digest_of, new_secret
 from belvedere.identity.passes import Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.permissions import Permission
+from belvedere.identity.rates import origin_of
 from belvedere.identity.records import Caller, Principal
 from belvedere.identity.shares import ShareRecord, ShareStore
 from belvedere.identity.tries import Tries
@@ -154,18 +155,30 @@ class ShareService:
             return None
         if password is None:
             return Opening(outcome=Outcome.ASKS)
-        wait = max(self._by_address.wait((record.id, address), now), self._by_share.wait(record.id, now))
+        each = record.id, origin_of(address)
+        wait = max(self._by_address.wait(each, now), self._by_share.wait(record.id, now))
         if wait:
             return Opening(outcome=Outcome.SLOW, wait=int(wait.total_seconds()) + 1)
-        # Counted before it is looked at: many tries that are sent at once must not all find the count low.
-        self._by_address.failed((record.id, address), now)
-        if await self._passwords.match(record.password_hash, password):
-            self._by_address.forget((record.id, address))
+        if await self._is_right(record, password, each, now):
             return None
-        self._by_share.failed(record.id, now)
         async with self._using(record, job) as act:
             act.refuse("ModelArts.0201", f"{_told_of(record)}: a wrong password")
         return Opening(outcome=Outcome.WRONG)
+
+    async def _is_right(self, record: ShareRecord, password: str, each: tuple[str, str], now: datetime) -> bool:
+        """Try the password. It counts as wrong from now on, until it has turned out to be right or was not tried."""
+        self._by_address.failed(each, now)
+        self._by_share.failed(record.id, now)
+        try:
+            is_right = await self._passwords.match(record.password_hash, password)
+        except Unavailable:
+            self._by_address.taken_back(each, now)
+            self._by_share.taken_back(record.id, now)
+            raise
+        if is_right:
+            self._by_address.forget(each)
+            self._by_share.taken_back(record.id, now)
+        return is_right
 
     async def _opened(self, record: ShareRecord, job: Job, now: datetime) -> Opening:
         if Verb.OPEN not in allowed_verbs(job):
