@@ -109,10 +109,25 @@ async def test_a_browser_opens_a_job_at_its_own_origin_and_its_cookies_stay_ther
         kept = {(cookie["name"], cookie["domain"], cookie["secure"]) for cookie in await chromium.cookies()}
         ours = {each for each in kept if "belvedere" in each[0]}
         assert ours == {
-            ("__Host-belvedere_console", "belvedere.localhost", True),
+            ("__Host-Http-belvedere_console", "belvedere.localhost", True),
             ("__Host-belvedere_viewer", own, True),
         }
         assert await page.evaluate("document.cookie.includes('belvedere')") is False
+
+
+PLANT = "name => { document.cookie = `${name}=planted; Secure; Path=/`; return document.cookie }"
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("name", ["console", "attempt"])
+async def test_no_script_at_the_consoles_host_plants_a_session_there(by_itself: BelvedereProcess, name: str) -> None:
+    """Whatever the port: cookies know none."""
+    async with browser(ignore_https_errors=True) as chromium:
+        page = await chromium.new_page()
+        await page.goto(f"{by_itself.bootstrap['endpoint']}/sign-in")
+        assert await page.evaluate(PLANT, f"__Host-Http-belvedere_{name}") == ""
+        assert await page.evaluate(PLANT, f"__Host-belvedere_{name}") != ""  # else the line above could not fail
 
 
 @pytest.mark.browser
@@ -126,12 +141,12 @@ async def test_a_sign_in_at_a_provider_goes_over_the_proxy_with_secure_cookies(
         page.set_default_timeout(PATIENCE)
         await page.goto(f"{proxy.console}/sign-in/oidc")
         (attempt,) = await chromium.cookies(proxy.console)
-        assert (attempt["name"], attempt["secure"]) == ("__Host-belvedere_attempt", True)
+        assert (attempt["name"], attempt["secure"]) == ("__Host-Http-belvedere_attempt", True)
         await page.get_by_placeholder("sub").fill("p")
         await page.get_by_role("button", name="Authorize").click()
         await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
         (session,) = await chromium.cookies(proxy.console)
-        assert (session["name"], session["secure"]) == ("__Host-belvedere_console", True)
+        assert (session["name"], session["secure"]) == ("__Host-Http-belvedere_console", True)
 
 
 def test_the_audit_tells_the_clients_address_and_no_made_up_one(behind: BelvedereProcess, proxy: Caddy) -> None:

@@ -70,7 +70,7 @@ def test_both_ports_speak_tls_and_links_say_so(tls_service: TlsProcess, files: t
 def test_the_sessions_cookie_never_crosses_a_plain_connection(tls_service: TlsProcess) -> None:
     form, ours = {"token": tls_service.token}, {"Sec-Fetch-Site": "same-origin"}
     answer = httpx2.post(f"{tls_service.endpoint}/sign-in", data=form, headers=ours, verify=False)
-    assert answer.headers["Set-Cookie"].startswith("__Host-belvedere_console=")
+    assert answer.headers["Set-Cookie"].startswith("__Host-Http-belvedere_console=")
     assert "; Secure" in answer.headers["Set-Cookie"]
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 

@@ -31,6 +31,24 @@ def test_all_addresses_without_a_name_for_them_are_told(host: str) -> None:
     assert "--public-url http://NAME:1 --viewer-url http://NAME:2" in text
 
 
+@pytest.mark.parametrize(
+    ("public", "viewers", "told"),
+    [
+        ("http://b.example.com:8080", "http://b.example.com:8081", "one host name"),
+        ("https://b.example.com:8080", "https://b.example.com:8081", "one host name"),
+        ("http://192.0.2.7:8080", "http://192.0.2.7:8081", "one host name"),
+        ("http://b.example.com", "http://*.viewers.example.com", "one site, without https"),
+        ("https://b.example.com", "https://*.viewers.example.com", ""),
+        ("http://b.example.com", "http://*.viewers.example.org", ""),
+        ("http://192.0.2.7:8080", "http://*.192.0.2.7.nip.example", ""),
+        ("http://b.example.com", "http://v.example.org", ""),
+    ],
+)
+def test_names_by_which_a_script_could_plant_a_session_are_told(public: str, viewers: str, told: str) -> None:
+    found = cautions(Settings(public_url=public, viewer_url=viewers), {}, None)
+    assert [told in text for text in found] == ([True] if told else [])
+
+
 @pytest.mark.parametrize("text", ['[store]\nsecret_key = "s"\n', '[stores.a]\nsecret_key = "s"\n', 'store_key = "s"\n'])
 def test_keys_that_everybody_can_read_are_told(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text, 0o644)

@@ -28,12 +28,12 @@ class Cookie(msgspec.Struct, frozen=True, kw_only=True):
 
 def console_cookie(*, secure: bool) -> Cookie:
     """The console's."""
-    return Cookie(name=f"{_HOST if secure else ''}{OURS}_console")
+    return Cookie(name=f"{_HOST_HTTP if secure else ''}{OURS}_console")
 
 
 def attempt_cookie(*, secure: bool) -> Cookie:
     """That of a sign-in at an OpenID provider which has begun in this browser."""
-    return Cookie(name=f"{_HOST if secure else ''}{OURS}_attempt")
+    return Cookie(name=f"{_HOST_HTTP if secure else ''}{OURS}_attempt")
 
 
 def own_origin_cookie(*, secure: bool) -> Cookie:
@@ -55,6 +55,8 @@ def delete_cookie(name: str) -> str:
 
 
 _HOST = "__Host-"  # browsers take such a cookie from this very host, by https, for all its paths, or not at all
+# … and, where they know that, from no script: one at another port could sign its reader in as somebody else.
+_HOST_HTTP = f"{_HOST}Http-"
 _SECURE = "__Secure-"  # … by https
 
 

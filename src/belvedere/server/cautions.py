@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from belvedere.server.settings import Settings, read_file, strange_variables
 
@@ -11,7 +12,7 @@ _SECRETS = ("secret_key", "store_key", "client_secret")
 def cautions(settings: Settings, environ: Mapping[str, str], config: Path | None) -> tuple[str, ...]:
     """The sentences; none if all is well. Looks at the configuration file's mode. Raises SettingsError."""
     strange = (f"{name} is no setting, and is ignored." for name in strange_variables(environ))
-    return (*strange, *_of_addresses(settings), *_of_file(config))
+    return (*strange, *_of_addresses(settings), *_of_names(settings), *_of_file(config))
 
 
 def _of_addresses(settings: Settings) -> tuple[str, ...]:
@@ -22,6 +23,30 @@ def _of_addresses(settings: Settings) -> tuple[str, ...]:
         "--viewer-url say what browsers call them: "
         f"--public-url http://NAME:{settings.port} --viewer-url http://NAME:{settings.viewer_port}.",
     )
+
+
+def _of_names(settings: Settings) -> tuple[str, ...]:
+    """Cookies go by host names, and know neither ports nor, without https, who has set them."""
+    console = urlsplit(settings.api_origin)
+    viewers = urlsplit((settings.viewer_origins.each or settings.viewer_origin).replace("*.", "", 1)).hostname or ""
+    name = console.hostname or ""
+    if settings.is_open_without_name:
+        return ()
+    if not settings.viewer_origins.each and name == viewers:
+        return (f"Console and viewers have one host name, {name}. {_PLANTED} Name another one by viewer_url.",)
+    if console.scheme == "http" and _has_parent_with(name, viewers):
+        return (f"{name} and {viewers} belong to one site, without https. {_PLANTED} Have both by https.",)
+    return ()
+
+
+_PLANTED = (
+    "So a script in logs could sign whoever sees it in at the console as somebody else, if nobody is signed in there."
+)
+
+
+def _has_parent_with(name: str, other: str) -> bool:
+    """Whether browsers may take both for one site: the last two labels, as a top level alone is nobody's."""
+    return name.count(".") >= 1 and not name[-1:].isdecimal() and name.split(".")[-2:] == other.split(".")[-2:]
 
 
 def _of_file(config: Path | None) -> tuple[str, ...]:
