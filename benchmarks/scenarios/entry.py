@@ -112,7 +112,9 @@ class _Viewer:
     async def enter(self, asked: web.Request) -> None:
         held = self._guard.hold(asked)
         visitor = await self._visitors.identify(asked.headers, match_route(asked.raw_path))
-        if held or visitor is None or self._guard.hold_visitor(visitor) or not visitor.principal.may(Permission.GET):
+        if held or visitor is None or self._guard.hold_asker(self._guard.asker(asked, visitor)):
+            raise AssertionError("it was held back")
+        if not visitor.principal.may(Permission.GET):
             raise AssertionError("it was to be let in")
 
 

@@ -237,6 +237,28 @@ async def test_its_own_job_it_may_read(world: World) -> None:
     assert got == '["."]' or got.startswith("[")
 
 
+FILL = """
+([count, size, path]) => {
+  const value = 'v'.repeat(size);
+  for (let n = 0; n < count; n++) document.cookie = `planted-${n}=${value}; Domain=belvedere.localhost; Path=${path}`;
+  return document.cookie.length;
+}
+"""
+
+
+@pytest.mark.parametrize("path", ["/", "/modelarts2/tensorboard"])
+@pytest.mark.parametrize(("count", "size"), [(60, 4000), (300, 3500), (300, 10)], ids=["large", "evicting", "many"])
+async def test_a_jar_that_it_fills_locks_nobody_out_of_another_job(
+    world: World, count: int, size: int, path: str
+) -> None:
+    filled = await world.page.evaluate(FILL, [count, size, path])
+    assert filled > min(count, 60) * size
+    page = await world.chromium.new_page()
+    await visit(page, world.service, 2)
+    assert len(await page.evaluate("document.cookie")) < 2**16
+    await page.close()
+
+
 async def test_after_a_sign_out_its_own_job_is_closed_to_it(world: World) -> None:
     page = await world.chromium.new_page()
     await page.goto(world.service.endpoint)

@@ -13,11 +13,12 @@ from belvedere.server import bounded
 from belvedere.server.bounded import HEAD_BYTES
 from belvedere.server.serving import listen, serving_asgi
 
+MANY = b"X-A: b\r\n" * (HEAD_BYTES // 4)
 ENDLESS = {
-    "a header's value": b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 4 * HEAD_BYTES,
-    "headers": b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X-A: b\r\n" * HEAD_BYTES,
-    "a URL": b"GET /" + b"a" * 4 * HEAD_BYTES,
-    "trailers": b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X-A: b\r\n" * HEAD_BYTES,
+    "a header's value": b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 2 * HEAD_BYTES,
+    "headers": b"GET / HTTP/1.1\r\nHost: h\r\n" + MANY,
+    "a URL": b"GET /" + b"a" * 2 * HEAD_BYTES,
+    "trailers": b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + MANY,
 }
 
 

@@ -293,7 +293,7 @@ async def test_twisted_requests_never_reach_a_viewer(head: str) -> None:
 
 @pytest.mark.parametrize("part", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
 async def test_half_a_request_is_not_waited_for_for_ever(part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("belvedere.gateway.gateway.IDLE_SECONDS", 0.1)
+    monkeypatch.setattr("belvedere.gateway.listening.HEAD_SECONDS", 0.1)
     async with open_stage() as made:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(made.origin.rpartition(":")[2]))
         writer.write(part)
@@ -326,8 +326,10 @@ async def test_a_head_that_can_not_be_read_is_neither_echoed_nor_logged(
     async with stage() as made:
         host, port = made.url("/").host, made.url("/").port
         reader, writer = await asyncio.open_connection(host, port)
-        cookie = f"Cookie: {secret}; {'x' * 9000}"
-        writer.write(f"GET {made.url('/').raw_path} HTTP/1.1\r\nHost: view.example\r\n{cookie}\r\n\r\n".encode())
+        cookie = f"Cookie: {secret}"
+        writer.write(
+            f"GET {made.url('/').raw_path}?{'x' * 9000} HTTP/1.1\r\nHost: view.example\r\n{cookie}\r\n\r\n".encode()
+        )
         answer = (await asyncio.wait_for(reader.read(), 30)).decode()
         writer.close()
     assert " 400 " in answer.splitlines()[0]

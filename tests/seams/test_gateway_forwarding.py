@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from belvedere.gateway import forwarding
+from belvedere.gateway import bodies
 from tests.support.gateway import Handler, Stage, job, stage, upstream
 
 
@@ -53,27 +53,16 @@ async def test_a_compressed_body_stays_compressed() -> None:
             assert answer.headers["X-Encoding"] == "gzip"
 
 
-async def test_a_body_streams_up_while_its_answer_streams_down() -> None:
-    async def mirror(request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        async for chunk in request.content.iter_any():
-            await response.write(chunk)
-        return response
-
-    sent: asyncio.Queue[bytes | None] = asyncio.Queue()
-
+async def test_a_body_in_pieces_reaches_the_viewer_whole_and_with_its_length() -> None:
     async def body() -> AsyncIterator[bytes]:
-        while (chunk := await sent.get()) is not None:
-            yield chunk
+        for piece in (b"one", b"two"):
+            yield piece
 
-    async with viewer(mirror) as made:
-        sent.put_nowait(b"one")
-        async with made.client.post(made.url("/x"), data=body()) as answer:
-            assert await answer.content.readany() == b"one"
-            sent.put_nowait(b"two")
-            assert await answer.content.readany() == b"two"
-            sent.put_nowait(None)
+    async def measure(request: web.BaseRequest) -> web.Response:
+        return web.Response(body=str(request.content_length).encode() + await request.read())
+
+    async with viewer(measure) as made, made.client.post(made.url("/x"), data=body()) as answer:
+        assert await answer.read() == b"6onetwo"
 
 
 async def test_our_secrets_never_reach_the_viewer() -> None:
@@ -91,7 +80,7 @@ async def test_our_secrets_never_reach_the_viewer() -> None:
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(bodies, "SECONDS", 0.1)
 
     async def body() -> AsyncIterator[bytes]:
         yield b"one"
@@ -294,7 +283,7 @@ async def test_requests_are_told_to_the_observer() -> None:
 
 async def test_who_finds_all_places_taken_hears_so_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("belvedere.gateway.upstream.MOST", 1)
-    monkeypatch.setattr("belvedere.gateway.upstream.PLACE_LIMIT", 0.05)
+    monkeypatch.setattr("belvedere.gateway.places.LIMIT", 0.05)
     arrived, release = asyncio.Event(), asyncio.Event()
 
     async def slow(_request: web.BaseRequest) -> web.Response:

@@ -97,6 +97,14 @@ async def test_browsers_are_told_to_come_by_https_alone(rest: str) -> None:
 ASSETS = {"Host": "assets.view.example"}
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_the_files_of_all_jobs_are_only_read(method: str) -> None:
+    async with open_stage() as made:
+        for path in (f"{made.origin}/_belvedere/assets/x.js", made.url("/x")):
+            async with made.client.request(method, path, headers=ASSETS) as answer:
+                assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
 async def signed_in(made: Stage) -> str:
     return f"{COOKIE}={await made.session()}"
 

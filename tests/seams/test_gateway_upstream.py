@@ -11,8 +11,10 @@ from multidict import CIMultiDict
 
 from belvedere.gateway import upstream
 from belvedere.gateway.connection import Broken
-from belvedere.gateway.upstream import Answer, Away, Line
+from belvedere.gateway.places import Asker
+from belvedere.gateway.upstream import Answer, Away, Line, Question
 
+ANN = Asker("ann")
 HEADERS = CIMultiDict({"Host": "viewer"})
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -60,7 +62,7 @@ async def whole(answer: Answer) -> bytes:
 
 
 async def ask(line: Line, method: str = "GET") -> tuple[int, bytes]:
-    answer = await line.ask(method, "/x", HEADERS, None)
+    answer = await line.ask(Question(method, "/x", HEADERS), ANN)
     return answer.status, await whole(answer)
 
 
@@ -78,7 +80,7 @@ async def test_a_body_without_length_ends_with_the_connection() -> None:
 
 async def test_a_word_on_the_way_is_not_the_answer() -> None:
     async with line_to(Script((b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK, False))) as line:
-        answer = await line.ask("GET", "/x", HEADERS, None)
+        answer = await line.ask(Question("GET", "/x", HEADERS), ANN)
         assert (answer.status, "Link" in answer.headers) == (200, False)
         assert await whole(answer) == b"ok"
 
@@ -139,7 +141,7 @@ async def test_nobody_there_is_told_apart() -> None:
 async def test_an_answer_that_is_not_read_is_hung_up_on() -> None:
     script = Script((OK[:-1], False), (OK, False))
     async with line_to(script) as line:
-        (await line.ask("GET", "/x", HEADERS, None)).close()
+        (await line.ask(Question("GET", "/x", HEADERS), ANN)).close()
         assert await ask(line) == (200, b"ok")
         assert script.connections == 2
 
@@ -147,7 +149,7 @@ async def test_an_answer_that_is_not_read_is_hung_up_on() -> None:
 async def test_requests_beyond_the_limit_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream, "MOST", 1)
     async with line_to(Script((OK, False), (OK, False))) as line:
-        first = await line.ask("GET", "/x", HEADERS, None)
+        first = await line.ask(Question("GET", "/x", HEADERS), ANN)
         second = asyncio.create_task(ask(line))
         await asyncio.sleep(0.05)
         assert not second.done()

@@ -18,6 +18,7 @@ from belvedere.gateway.gateway import create_gateway
 from belvedere.gateway.guard import Guard, Threshold
 from belvedere.gateway.rules import GatewayRules
 from belvedere.identity.addresses import Proxies
+from belvedere.identity.crowds import Crowd
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passes import Pass, Passes, PassKind
 from belvedere.identity.rates import Rates
@@ -183,6 +184,7 @@ async def stage(
     origins: ViewerOrigins = ONE_ORIGIN,
     rates: Rates | None = None,
     proxies: Proxies = Proxies(),  # noqa: B008 - a value
+    crowd: Crowd | None = None,
 ) -> AsyncIterator[Stage]:
     """A gateway that serves while the context lasts."""
     board, identities = Board(), Identities()
@@ -223,7 +225,7 @@ async def stage(
         )
         stack.push_async_callback(gateway.close)
         made.loaded = gateway.loaded
-        runner = gateway.runner(shutdown_timeout=0.1)
+        runner = gateway.runner(shutdown_timeout=0.1, crowd=crowd)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)

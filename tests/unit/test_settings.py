@@ -170,6 +170,7 @@ def test_the_default_flavor_can_be_given_other_limits(tmp_path: Path) -> None:
         ({"mirror_quota": "all"}, {}, "", "mirror_quota: 'all' is no size"),
         ({}, {"BELVEDERE_JOB_QUOTA": "0"}, "", "job_quota"),
         ({}, {"BELVEDERE_GUESS_RATE": "0.5"}, "", "guess_rate"),
+        ({}, {"BELVEDERE_ADDRESS_CONNECTIONS": "-1"}, "", "address_connections"),
         ({}, {"BELVEDERE_USER_RATE": "-1"}, "", "user_rate"),
         ({}, {"BELVEDERE_AUDIT_DAYS": "-1"}, "", "audit_days"),
         ({}, {"BELVEDERE_OIDC_ISSUER": "http://id.example"}, "", "oidc.issuer must be like https://"),

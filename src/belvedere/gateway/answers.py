@@ -10,11 +10,10 @@ from aiohttp import web
 from belvedere.console.assets import LONG_CACHING, Asset
 from belvedere.console.pages import page_headers, render
 from belvedere.console.tones import tone_of
-from belvedere.contract.errors import BodyTooLarge
+from belvedere.contract.errors import BodyTooLarge, MethodNotAllowed, RequestError, TooManyRequests
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.statuses import JobStatus
 from belvedere.gateway.documents import accepts_gzip
-from belvedere.gateway.forwarding import LARGEST_BODY
 from belvedere.gateway.headers import FOR_ALL_JOBS, SAFE, Headers
 from belvedere.gateway.routes import RouteMatch
 from belvedere.gateway.rules import GatewayRules
@@ -57,9 +56,37 @@ def problem(status: int, code: str, message: str, *, retry_after: float | None =
     return web.Response(status=status, headers=headers, body=msgspec.json.encode(body), content_type="application/json")
 
 
-def too_large() -> web.Response:
-    """A body that no viewer has a use for."""
-    return problem(413, BodyTooLarge.code, f"A viewer takes bodies of at most {LARGEST_BODY // 2**20} MiB.")
+def too_large(most: int) -> web.Response:
+    """A body of more than so many bytes, that no viewer has a use for."""
+    return _last(problem(413, BodyTooLarge.code, f"A viewer takes bodies of at most {most // 2**20} MiB here."))
+
+
+def unfinished() -> web.Response:
+    """A body that takes longer to come than anybody waits for it."""
+    return _last(problem(408, RequestError.code, "The body of this request was too long in coming."))
+
+
+def malformed() -> web.Response:
+    """A body whose chunks are none."""
+    return _last(problem(400, RequestError.code, "The body of this request can't be read: its chunks are malformed."))
+
+
+def unwanted_body() -> web.Response:
+    """A body that nobody reads."""
+    return _last(problem(400, RequestError.code, "A request of this method has no body. Send it without, or by POST."))
+
+
+def wrong_method(message: str, allowed: str) -> web.Response:
+    """To what is not done there, and what is."""
+    response = problem(405, MethodNotAllowed.code, message)
+    response.headers["Allow"] = allowed
+    return response
+
+
+def too_many(what: str, *, retry_after: float) -> web.Response:
+    """To who has to wait."""
+    message = f"There are too many {what}. Wait as long as Retry-After says."
+    return problem(429, TooManyRequests.code, message, retry_after=retry_after)
 
 
 def data(value: object) -> web.Response:
@@ -156,6 +183,12 @@ def job_page(rules: GatewayRules, job: Job, view: JobView, route: RouteMatch, *,
     response = page(rules, "job.html", status=STATUS_OF_STANDING[view.standing], values=values)
     if response.status == 503:
         response.headers["Retry-After"] = "1"
+    return response
+
+
+def _last(response: web.Response) -> web.Response:
+    """Nothing is read after it: what follows on the connection is the rest of a request that was refused."""
+    response.force_close()
     return response
 
 

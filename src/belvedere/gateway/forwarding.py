@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Final
 
@@ -13,14 +12,13 @@ from aiohttp import web
 from belvedere.gateway.connection import Broken
 from belvedere.gateway.documents import Documents, is_document, may_be_document
 from belvedere.gateway.headers import HTTPS_ONLY, forward_headers, return_headers
+from belvedere.gateway.places import Asker
 from belvedere.gateway.sending import send, send_document, send_environment
-from belvedere.gateway.upstream import IDLE, Answer, Away, Line
+from belvedere.gateway.upstream import IDLE, Answer, Away, Line, Question
 from belvedere.lifecycle.jobs import Job, urls_of
 
 _SWEEP = 1.0  # seconds between two looks for idle connections, while there are any
 _HIDDEN_FROM_VALIDATION = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
-BODY_SECONDS = 120.0  # for a whole request to come
-LARGEST_BODY: Final = 2**24  # bytes of a request; what viewers are asked by POST has some KiB
 # Whatever may follow: TensorBoard takes a decoded path apart once more, and drops what comes after one of these.
 ENVIRONMENT: Final = re.compile(r"/data/environment(?:[/;?#]|$)")
 
@@ -28,9 +26,7 @@ ENVIRONMENT: Final = re.compile(r"/data/environment(?:[/;?#]|$)")
 class Missed(StrEnum):
     """Why there is no answer from a viewer. Nothing has been sent to the browser then."""
 
-    AWAY = "away"  # nobody listens; the viewer got nothing
-    TOO_LARGE = "too large"  # the request's body had no end in sight
-    TOO_SLOW = "too slow"  # it took longer to come than anybody waits for it
+    AWAY = "away"  # nobody listens, or all places are taken; the viewer got nothing
     BROKEN = "broken"  # it hung up, or spoke no HTTP, before it had answered
 
 
@@ -45,35 +41,12 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     is_secure: bool  # whether browsers see the viewers by https
     main_of: str  # the kind of viewer, if this asks for its main page, or else nothing
     job: Job  # whose log places are shown instead of the folder that the viewer reads
+    asker: Asker
+    body: bytes | None = None  # of the request
 
     def target(self, raw_path: str) -> str:
         """What to ask the viewer for; `raw_path` is below the public prefix."""
         return raw_path if self.inner is None else self.inner + raw_path[len(self.prefix) :]
-
-
-class Upload:
-    """A request's body on its way, as long as it is of a size that makes sense, and comes in time."""
-
-    def __init__(self, content: AsyncIterator[bytes]) -> None:
-        self.fault: Missed | None = None
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size, deadline = 0, asyncio.get_running_loop().time() + BODY_SECONDS
-        while data := await self._next(deadline):
-            size += len(data)
-            if size > LARGEST_BODY:
-                self.fault = Missed.TOO_LARGE
-                raise ValueError("too large a body")
-            yield data
-
-    async def _next(self, deadline: float) -> bytes:
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await anext(self._content, b"")
-        except TimeoutError:
-            self.fault = Missed.TOO_SLOW
-            raise
 
 
 class Forwarder:
@@ -99,13 +72,12 @@ class Forwarder:
         """
         hides = ENVIRONMENT.search(request.path) is not None
         is_page = may_be_document(request.method, request.headers)
-        body = Upload(request.content.iter_any()) if request.body_exists else None
         try:
-            answer = await self._ask(request, passage, body, is_whole=hides, is_plain=hides or is_page)
+            answer = await self._ask(request, passage, is_whole=hides, is_plain=hides or is_page)
         except Away:
             return Missed.AWAY
         except Broken:
-            return (body and body.fault) or Missed.BROKEN
+            return Missed.BROKEN
         try:
             return await self._pass_on(request, answer, passage, hides=hides, is_page=is_page)
         except Broken:
@@ -113,19 +85,15 @@ class Forwarder:
         finally:
             answer.close()
 
-    async def _ask(
-        self, request: web.BaseRequest, passage: Passage, body: Upload | None, *, is_whole: bool, is_plain: bool
-    ) -> Answer:
+    async def _ask(self, request: web.BaseRequest, passage: Passage, *, is_whole: bool, is_plain: bool) -> Answer:
         headers = forward_headers(request.headers)
         if is_plain:
             headers["Accept-Encoding"] = "identity"
         if is_whole:
             for name in _HIDDEN_FROM_VALIDATION:
                 headers.popall(name, None)
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
-        return await self._line(passage.socket).ask(request.method, passage.target(request.raw_path), headers, body)
+        question = Question(request.method, passage.target(request.raw_path), headers, passage.body)
+        return await self._line(passage.socket).ask(question, passage.asker)
 
     async def _pass_on(
         self, request: web.BaseRequest, answer: Answer, passage: Passage, *, hides: bool, is_page: bool

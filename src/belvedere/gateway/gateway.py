@@ -8,25 +8,28 @@ import structlog
 from aiohttp import web
 
 from belvedere.console.assets import asset_named
+from belvedere.console.jar import emptied, is_too_full, same_place
 from belvedere.contract.errors import (
     AuthenticationError,
     InternalError,
-    MethodNotAllowed,
     NoSuchPath,
     PermissionDenied,
     RequestError,
 )
 from belvedere.gateway import answers
+from belvedere.gateway.bodies import LARGEST
 from belvedere.gateway.documents import Documents
 from belvedere.gateway.entering import Entering, opener, ticket_of
-from belvedere.gateway.forwarding import LARGEST_BODY, Forwarder
+from belvedere.gateway.forwarding import Forwarder
 from belvedere.gateway.guard import Guard, Threshold
 from belvedere.gateway.headers import HTTPS_ONLY
+from belvedere.gateway.listening import Listening
 from belvedere.gateway.routes import RouteMatch, match_route
 from belvedere.gateway.rules import (
     METHODS,
     GatewayRules,
     Place,
+    host_name,
     is_embedded,
     is_navigation,
     is_service_worker,
@@ -38,15 +41,12 @@ from belvedere.gateway.use import UseSink
 from belvedere.gateway.viewing import FindJob, Viewing
 from belvedere.gateway.visitors import Visitors
 from belvedere.gateway.watching import Watch
+from belvedere.identity.crowds import Crowd
 from belvedere.identity.signatures import is_signed
 from belvedere.runtimes.board import Board
 from belvedere.viewers.base import ReadsByPost
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import viewer_types
-
-IDLE_SECONDS = (
-    75.0  # until a request is whole, from the connection's beginning or the last answer; proxies keep theirs 60
-)
 
 _log = structlog.get_logger("belvedere.gateway")
 
@@ -125,21 +125,9 @@ class Gateway:
         self._observer = observer
         self._watch = Watch(self._is_welcome)
 
-    def runner(self, *, shutdown_timeout: float = 4.0) -> web.ServerRunner:
-        """A runner to `setup`, put sites on and `cleanup`.
-
-        aiohttp's plain server, without its router, which costs time and takes paths apart in its own way. Bodies pass
-        as they are encoded, and a browser that hangs up cancels its request. Who says nothing, or half of a request, is
-        hung up on.
-        """
-        server = _Server(
-            self.handle,
-            handler_cancellation=True,
-            auto_decompress=False,
-            access_log=None,
-            keepalive_timeout=IDLE_SECONDS,
-        )
-        return web.ServerRunner(server, shutdown_timeout=shutdown_timeout)
+    def runner(self, *, shutdown_timeout: float = 4.0, crowd: Crowd | None = None) -> web.ServerRunner:
+        """A runner to `setup`, put sites on and `cleanup`. `crowd`: who may hold how many connections."""
+        return web.ServerRunner(Listening(self.handle, crowd or Crowd()), shutdown_timeout=shutdown_timeout)
 
     async def loaded(self) -> None:
         """Wait until the viewers' static files are served from here."""
@@ -176,8 +164,10 @@ class Gateway:
         place = place_of(request.headers, self._rules)
         if place is None:
             return answers.problem(421, RequestError.code, _NOT_OUR_NAME)
-        if refusal := _refusal(request):
+        if refusal := _refusal(request) or self._empty_jar(request):
             return refusal
+        if place.has_files_only and request.method not in {"GET", "HEAD"}:
+            return answers.wrong_method("Files are only read.", "GET, HEAD")
         if route is not None and place.has_files_only:
             return answers.problem(421, RequestError.code, _NO_JOBS)
         if route is not None and place.job_id not in {None, route.job_id}:
@@ -185,6 +175,18 @@ class Gateway:
         if route is None:
             return await self._outside(request, place)
         return await self._inside(request, route, place)
+
+    def _empty_jar(self, request: web.BaseRequest) -> web.Response | None:
+        """To a browser that brings more cookies than anybody has use for: without them, a person at once once more."""
+        cookies = request.headers.getall("Cookie", ())
+        if not is_too_full(cookies):
+            return None
+        path, name = request.raw_path, host_name(request.headers["Host"])
+        is_person = is_navigation(request.method, request.headers)
+        response = answers.see_other(same_place(path)) if is_person else answers.problem(431, RequestError.code, _JAR)
+        for line in emptied(cookies, name, path, secure=self._rules.origins.is_secure):
+            response.headers.add("Set-Cookie", line)
+        return response
 
     def _another_jobs(self, request: web.BaseRequest) -> web.Response:
         """A person who mixed two addresses up sees the way home; nothing tells whether there is such a job."""
@@ -234,13 +236,14 @@ class Gateway:
                 return welcome or answers.see_other(target)
         if visitor is None:
             return await self._stranger(request, route, target, place, used_link=ticket is not None)
-        if held := self._guard.hold_visitor(visitor):
+        asker = self._guard.asker(request, visitor)
+        if held := self._guard.hold_asker(asker):
             return held
         if visitor.by_cookie and not may_act(request.method, request.headers):
             return answers.problem(403, PermissionDenied.code, _FROM_ANOTHER_SITE)
         self._watch.begin(request, route)
         try:
-            return await self._viewing.answer(request, route, visitor)
+            return await self._viewing.answer(request, route, visitor, asker)
         finally:
             self._watch.end(request)
 
@@ -277,37 +280,12 @@ _BY_LINK: Final = (
 )
 
 
-class _Server(web.Server):
-    def __call__(self) -> web.RequestHandler:
-        return _Protocol(self, loop=self._loop, **self._kwargs)
-
-
-class _Protocol(web.RequestHandler):
-    """Answers a head that can't be read without a word of what was in it, which may be a cookie; nor is it logged."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        if status >= 500:
-            return super().handle_error(request, status, exc, message)
-        response = answers.problem(status, RequestError.code, _UNREADABLE)
-        response.force_close()
-        return response
-
-
-_UNREADABLE: Final = (
-    "This request can't be read: its first line or one of its headers is malformed, or longer than 8 KiB. "
-    "In a browser, clear the cookies of this site."
-)
 _NOT_OUR_NAME: Final = (
     "This service does not go by the name in the Host header. Use its public URL, "
     "or add the name to the allowed hosts in its settings."
+)
+_JAR: Final = (
+    "There are so many cookies of this site, or so large ones, that nothing else fits. They are taken away. Try again."
 )
 _NO_JOBS: Final = (
     "This is the origin of files that all jobs have. Ask for each job at its own origin, or at the shared one."
@@ -319,15 +297,13 @@ _FROM_ANOTHER_SITE: Final = "This was sent by another site's page. Send it from 
 def _refusal(request: web.BaseRequest) -> web.Response | None:
     """An answer to what nobody may send."""
     if request.method not in METHODS:
-        return answers.problem(405, MethodNotAllowed.code, "No viewer is asked with this method.")
+        return answers.wrong_method("No viewer is asked with this method.", ", ".join(sorted(METHODS)))
     if not request.raw_path.startswith("/") or request.headers.get("Upgrade", "").lower() == "websocket":
         return answers.problem(400, RequestError.code, "Ask for a plain path, by plain HTTP.")
-    if _length_of(request) > LARGEST_BODY:
-        return answers.too_large()
+    if request.body_exists and request.method in {"GET", "HEAD"}:
+        return answers.unwanted_body()
+    if (request.content_length or 0) > LARGEST:  # a length that is none has been refused by the parser
+        return answers.too_large(LARGEST)
     if is_service_worker(request.headers):
         return answers.problem(403, PermissionDenied.code, "No service worker is installed here.")
     return None
-
-
-def _length_of(request: web.BaseRequest) -> int:
-    return request.content_length or 0  # a length that is none has been refused by the parser

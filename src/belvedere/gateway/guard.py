@@ -9,6 +9,7 @@ from aiohttp import web
 
 from belvedere.contract.errors import InvalidToken, TooManyRequests
 from belvedere.gateway import answers
+from belvedere.gateway.places import Asker
 from belvedere.gateway.visitors import Visitor
 from belvedere.identity.acts import WHENCE, Whence
 from belvedere.identity.addresses import Proxies
@@ -41,14 +42,19 @@ class Guard:
     def hold(self, request: web.BaseRequest) -> web.Response | None:
         """An answer to who has to wait; None for who need not."""
         wait = self._rates.by_address.take(origin_of(self._address(request)), self._clock())
-        return _wait(wait, "requests from this address") if wait else None
+        return answers.too_many("requests from this address", retry_after=wait) if wait else None
 
-    def hold_visitor(self, visitor: Visitor) -> web.Response | None:
-        """The same for a user, however many addresses they have. A share link's guests are nobody."""
+    def asker(self, request: web.BaseRequest, visitor: Visitor) -> Asker:
+        """Who counts as one: guests of share links are nobody but where they come from."""
         if visitor.principal.signed_by is SignedBy.SHARE:
-            return None
-        wait = self._rates.by_user.take(visitor.principal.user, self._clock())
-        return _wait(wait, "requests by this user") if wait else None
+            return Asker(origin_of(self._address(request)), is_guest=True)
+        return Asker(visitor.principal.user)
+
+    def hold_asker(self, asker: Asker) -> web.Response | None:
+        """The same as `hold` for a user, however many addresses they have; a guest may ask as often as a user."""
+        wait = self._rates.by_user.take(asker if asker.is_guest else asker.name, self._clock())
+        who = "by share links from this address" if asker.is_guest else "by this user"
+        return answers.too_many(f"requests {who}", retry_after=wait) if wait else None
 
     async def turn_away(self, request: web.BaseRequest) -> web.Response:
         """The answer to a token that is no good."""
@@ -66,8 +72,3 @@ class Guard:
         if not self._proxies.networks:
             return peer
         return self._proxies.client(peer, request.headers.getall(self._proxies.header.value, ()))
-
-
-def _wait(seconds: float, what: str) -> web.Response:
-    message = f"There are too many {what}. Wait as long as Retry-After says."
-    return answers.problem(429, TooManyRequests.code, message, retry_after=seconds)

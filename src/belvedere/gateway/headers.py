@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from belvedere.console.jar import MOST_OF_OURS
 from belvedere.console.pages import ISOLATED
 from belvedere.console.sessions import OURS
 
@@ -45,7 +46,7 @@ FOR_ALL_JOBS: Final = {"Cross-Origin-Resource-Policy": "same-site", "Access-Cont
 _LOADS = frozenset(
     {"default-src", "script-src", "script-src-elem", "style-src", "style-src-elem", "img-src", "font-src"}
 )
-_MOST_COOKIES: Final = 4
+_LARGEST_COOKIES: Final = 2**13  # bytes of them that a viewer gets; it sets few and small ones
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -59,7 +60,8 @@ def forward_headers(headers: Headers) -> CIMultiDict[str]:
             if (lower := name.lower()) not in _NOT_FOR_VIEWERS and lower not in dropped
         ]
     )
-    if (sent := headers.getall("Cookie", ())) and (cookies := foreign_cookies(sent)):
+    sent = headers.getall("Cookie", ())
+    if sent and (cookies := foreign_cookies(sent)) and len(cookies) <= _LARGEST_COOKIES:
         kept["Cookie"] = cookies
     return kept
 
@@ -143,14 +145,14 @@ def foreign_cookies(headers: Iterable[str]) -> str:
 
 
 def own_cookies(headers: Headers, name: str) -> list[str]:
-    """Values of our cookie, at most `_MOST_COOKIES`, the likeliest first.
+    """Values of our cookie, at most `MOST_OF_OURS`, the likeliest first.
 
     There should be one. But scripts in viewers can set more of that name: with a longer path, which browsers send
     first, and where jobs' origins are one site also with one that holds for all of them.
     """
     pairs = (pair.strip().partition("=") for header in headers.getall("Cookie", ()) for pair in header.split(";"))
     values = [value for key, _, value in pairs if key == name]
-    return list(dict.fromkeys(reversed(values)))[:_MOST_COOKIES]
+    return list(dict.fromkeys(reversed(values)))[:MOST_OF_OURS]
 
 
 def _cookie_path(value: str, prefix: str, inner: str | None) -> str:

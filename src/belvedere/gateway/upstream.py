@@ -3,20 +3,27 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterable
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
 
 from multidict import CIMultiDict
 
 from belvedere.gateway.connection import Broken, Connection
+from belvedere.gateway.places import EACH, GUESTS, MOST, Asker, Full, Place, Places
 
-MOST: Final = 64  # connections to one viewer; more requests wait their turn
 IDLE: Final = 1.0  # seconds after which an unused connection is given up; viewers weigh less without any
 CONNECT_LIMIT: Final = 5.0  # seconds
-PLACE_LIMIT: Final = 5.0  # seconds that a request waits for its turn; then it is as if nobody listened
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Body = AsyncIterable[bytes]
+
+class Question(NamedTuple):
+    """A request as the viewer gets it."""
+
+    method: str
+    target: str
+    headers: CIMultiDict[str]
+    body: bytes | None = None
 
 
 class Away(Exception):
@@ -26,19 +33,16 @@ class Away(Exception):
 class Answer:
     """A viewer's answer, whose body is yet to be read. Close it in any case."""
 
-    def __init__(self, line: "Line", connection: Connection, upload: "asyncio.Task[None] | None") -> None:
+    def __init__(self, connection: Connection, upload: "asyncio.Task[None] | None") -> None:
         self.status = connection.status
         self.reason = connection.reason
         self.headers: CIMultiDict[str] = connection.headers
         self.whole = connection.whole
         self.chunks = connection.chunks
-        self._line = line
-        self._connection = connection
-        self._upload = upload
-
-    def close(self) -> None:
-        """Keep the connection if the exchange is over, else hang up."""
-        self._line.end(self._connection, self._upload)
+        self.connection = connection
+        self.upload = upload
+        self.close: Callable[[], None] = connection.abort
+        """Keep the connection if the exchange is over, else hang up; and leave the place."""
 
 
 class Line:
@@ -47,21 +51,26 @@ class Line:
     def __init__(self, socket: str) -> None:
         self._socket = socket
         self._idle: list[Connection] = []
-        self._places = asyncio.Semaphore(MOST)
+        self._places = Places(MOST, each=EACH, guests=GUESTS)
         self._busy = 0
 
-    async def ask(self, method: str, target: str, headers: CIMultiDict[str], body: Body | None) -> Answer:
+    async def ask(self, question: Question, asker: Asker) -> Answer:
         """Send a request; its answer, once status and headers are there. Raises Away and Broken."""
-        await self._place()
+        try:
+            place = await self._places.take(asker)
+        except Full as error:
+            raise Away(str(error)) from error
         self._busy += 1
         try:
-            return await self._ask(method, target, headers, body)
+            answer = await self._ask(question)
         except BaseException:
-            self._leave()
+            self._leave(place)
             raise
+        answer.close = partial(self._end, answer, place)
+        return answer
 
-    def end(self, connection: Connection, upload: "asyncio.Task[None] | None") -> None:
-        """An exchange is over."""
+    def _end(self, answer: Answer, place: Place) -> None:
+        connection, upload = answer.connection, answer.upload
         is_sent = upload is None or upload.done()
         if upload is not None and not is_sent:
             upload.cancel()
@@ -70,7 +79,7 @@ class Line:
             self._idle.append(connection)
         else:
             connection.abort()
-        self._leave()
+        self._leave(place)
 
     def give_up_idle(self, before: float) -> bool:
         """Hang up connections that were not used since; whether nothing is left."""
@@ -80,36 +89,25 @@ class Line:
         self._idle = [connection for connection in self._idle if not connection.is_lost]
         return not self._idle and not self._busy
 
-    async def _place(self) -> None:
-        if not self._places.locked():  # so that those who need not wait set no timer
-            await self._places.acquire()
-            return
-        try:
-            async with asyncio.timeout(PLACE_LIMIT):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise Away("all places are taken") from error
-
-    def _leave(self) -> None:
+    def _leave(self, place: Place) -> None:
         self._busy -= 1
-        self._places.release()
+        place.leave()
 
-    async def _ask(self, method: str, target: str, headers: CIMultiDict[str], body: Body | None) -> Answer:
-        head = head_of(method, target, headers, has_body=body is not None)
-        is_chunked = "Content-Length" not in headers
+    async def _ask(self, question: Question) -> Answer:
+        head, body = head_of(question), question.body
         while True:
             connection = self._kept() or await self._connect()
             upload = None
             try:
-                connection.begin(is_head=method == "HEAD")
+                connection.begin(is_head=question.method == "HEAD")
                 await connection.write(head)
-                upload = asyncio.create_task(_send(connection, body, is_chunked=is_chunked)) if body else None
+                upload = asyncio.create_task(_send(connection, body)) if body else None
                 await connection.head()
-                return Answer(self, connection, upload)
+                return Answer(connection, upload)
             except Broken:
                 _drop(connection, upload)
                 # A viewer may hang up on a kept connection at any time, so also just before we ask on it.
-                if connection.exchanges == 1 or not connection.is_silent or method not in _REPEATABLE or body:
+                if connection.exchanges == 1 or not connection.is_silent or question.method not in _REPEATABLE:
                     raise
             except BaseException:
                 _drop(connection, upload)
@@ -131,25 +129,18 @@ class Line:
             raise Away(f"nobody listens: {error}") from error
 
 
-def head_of(method: str, target: str, headers: CIMultiDict[str], *, has_body: bool) -> bytes:
-    """A request's first line and headers. A body whose length nobody knows is sent in chunks."""
-    lines = [f"{method} {target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    if has_body and "Content-Length" not in headers:
-        lines.append("Transfer-Encoding: chunked")
+def head_of(question: Question) -> bytes:
+    """A request's first line and headers. Its body is whole, so its length is known whatever the browser said."""
+    lines = [f"{question.method} {question.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in question.headers.items() if name.lower() != "content-length"]
+    if question.body is not None or "Content-Length" in question.headers:
+        lines.append(f"Content-Length: {len(question.body or b'')}")
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
-async def _send(connection: Connection, body: Body, *, is_chunked: bool) -> None:
-    try:
-        async for data in body:
-            await connection.write(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
-        if is_chunked:
-            await connection.write(b"0\r\n\r\n")
-    except Broken:
-        pass  # whoever reads the answer sees it
-    except Exception:  # noqa: BLE001 - whatever is wrong with the body, the viewer must not take it for whole
-        connection.abort()
+async def _send(connection: Connection, body: bytes) -> None:
+    with contextlib.suppress(Broken):  # whoever reads the answer sees it
+        await connection.write(body)
 
 
 def _drop(connection: Connection, upload: "asyncio.Task[None] | None") -> None:

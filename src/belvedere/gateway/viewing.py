@@ -3,14 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, PermissionDenied, RequestError, Unavailable
+from belvedere.contract.errors import IllegalState, NoSuchPath, NotFound, PermissionDenied, Unavailable
 from belvedere.gateway import answers
+from belvedere.gateway.bodies import LARGEST, LARGEST_QUESTION, Bodies
 from belvedere.gateway.forwarding import Forwarder, Missed, Passage
+from belvedere.gateway.places import Asker
 from belvedere.gateway.routes import RouteMatch, without_parameter
 from belvedere.gateway.rules import GatewayRules, is_navigation
 from belvedere.gateway.shelf import Shelf
@@ -37,6 +40,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     view: JobView
 
 
+class Errand(NamedTuple):
+    """A request to a viewer, and who it is that asks."""
+
+    request: web.BaseRequest
+    route: RouteMatch
+    visitor: Visitor
+    asker: Asker
+    body: bytes | None = None
+
+
 class Viewing:
     """Answers requests for jobs' URLs."""
 
@@ -54,12 +67,15 @@ class Viewing:
         self._board = board
         self._find_job = find_job
         self._forwarder = forwarder
+        self._bodies = Bodies()
         self._shelf = shelf
         self._rules = rules
         self._use = use
         self._reads_by_post = reads_by_post
 
-    async def answer(self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor) -> web.StreamResponse:
+    async def answer(
+        self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor, asker: Asker
+    ) -> web.StreamResponse:
         """The answer to someone who is known. Another project's job is absent to them."""
         who = visitor.principal
         sighting = await self._sighting(route, who)
@@ -77,8 +93,20 @@ class Viewing:
         if file := self._file(request, route, sighting, by_cookie=visitor.by_cookie):
             return file
         if is_navigation(request.method, request.headers):
-            return await self._visit(request, route, who, sighting)
-        return await self._serve(request, route, visitor, self._board.get(route.job_id) or sighting)
+            return await self._visit(Errand(request, route, visitor, asker), sighting)
+        return await self._ask(Errand(request, route, visitor, asker), sighting)
+
+    async def _ask(self, errand: Errand, sighting: Sighting) -> web.StreamResponse:
+        request, route = errand.request, errand.route
+        if not request.body_exists:
+            return await self._serve(errand, self._board.get(route.job_id) or sighting)
+        async with self._bodies.of(request, errand.asker, self._longest(route)) as body:
+            if isinstance(body, web.Response):
+                return body
+            return await self._serve(errand._replace(body=body), self._board.get(route.job_id) or sighting)
+
+    def _longest(self, route: RouteMatch) -> int:
+        return LARGEST_QUESTION if route.rest in self._reads_by_post(route.job_type) else LARGEST
 
     def _is_look(self, method: str, route: RouteMatch) -> bool:
         """Whether a request reads only, beside saying that somebody looks."""
@@ -118,18 +146,16 @@ class Viewing:
             sighting = self._board.get(route.job_id) or (Sighting(job=job) if job else None)
         return sighting if sighting and _may_see(sighting.job, route, who) else None
 
-    async def _visit(
-        self, request: web.BaseRequest, route: RouteMatch, who: Caller, sighting: Sighting
-    ) -> web.StreamResponse:
+    async def _visit(self, errand: Errand, sighting: Sighting) -> web.StreamResponse:
         """A person comes: never an error, never a long wait without a page.
 
         A viewer that ran before is back so soon that a page about it would only flash by, so that is waited for.
         """
-        clock = asyncio.get_running_loop().time
+        clock, route, who = asyncio.get_running_loop().time, errand.route, errand.visitor.principal
         until = clock() + self._rules.hold
         now: Sighting | None = self._board.get(route.job_id) or sighting  # being used may have changed it already
         while now:
-            answer = await self._show(request, route, now)
+            answer = await self._show(errand, now)
             if not isinstance(answer, Missed | None):
                 return answer
             is_moving = is_returning(now) or answer is Missed.AWAY
@@ -138,18 +164,17 @@ class Viewing:
                 is_guest = who.signed_by is SignedBy.SHARE
                 return answers.job_page(self._rules, told.job, view_of(told), route, is_guest=is_guest)
             now = await self._next(route, who, min(until - clock(), _LOOK_AGAIN), wakes=True)
-        return self.absent(request)
+        return self.absent(errand.request)
 
-    async def _show(
-        self, request: web.BaseRequest, route: RouteMatch, sighting: Sighting
-    ) -> web.StreamResponse | Missed | None:
+    async def _show(self, errand: Errand, sighting: Sighting) -> web.StreamResponse | Missed | None:
         """The viewer's answer; or why there is none although it is said to be up; None where a page has to stand."""
         endpoint = endpoint_of(sighting)
         if endpoint is None:
             return None
-        if standing_of(sighting) is Standing.EMPTY and route.rest == "/" and not _insists(request.raw_path):
+        insists = errand.route.rest != "/" or _insists(errand.request.raw_path)
+        if standing_of(sighting) is Standing.EMPTY and not insists:
             return None if await listens(endpoint.socket) else Missed.AWAY
-        return await self._forward(request, route, sighting.job, endpoint)
+        return await self._forward(errand, sighting.job, endpoint)
 
     async def _next(self, route: RouteMatch, who: Caller, seconds: float, *, wakes: bool) -> Sighting | None:
         """The sighting once it has changed. With `wakes`, a viewer that has fallen asleep meanwhile is woken."""
@@ -160,27 +185,22 @@ class Viewing:
             return self._board.get(route.job_id) or sighting
         return sighting
 
-    async def _serve(
-        self, request: web.BaseRequest, route: RouteMatch, visitor: Visitor, now: Sighting
-    ) -> web.StreamResponse:
+    async def _serve(self, errand: Errand, now: Sighting) -> web.StreamResponse:
         """A script comes: it waits for the viewer while there is hope, and `patience` lasts.
 
         A page's own request does not wake a viewer, and waits shortly only: it may have come a moment before the page's
         word that it is visible.
         """
         clock = asyncio.get_running_loop().time
-        began, who = clock(), visitor.principal
+        began, route, visitor = clock(), errand.route, errand.visitor
+        who = visitor.principal
         sighting: Sighting | None = now
         while sighting:
             endpoint = endpoint_of(sighting)
             if endpoint:
-                answer = await self._forward(request, route, sighting.job, endpoint)
+                answer = await self._forward(errand, sighting.job, endpoint)
                 if not isinstance(answer, Missed):
                     return answer
-                if answer is Missed.TOO_LARGE:
-                    return answers.too_large()
-                if answer is Missed.TOO_SLOW:
-                    return answers.problem(408, RequestError.code, "The body of this request was too long in coming.")
                 if answer is Missed.BROKEN:
                     return answers.problem(502, Unavailable.code, "The viewer ended before it had answered. Try again.")
             elif standing_of(sighting) is not Standing.COMING:
@@ -191,11 +211,10 @@ class Viewing:
                 return _not_yet(sighting)
             pause = min(left, _LOOK_AGAIN) if endpoint else left
             sighting = await self._next(route, who, pause, wakes=not visitor.by_cookie)
-        return self.absent(request)
+        return self.absent(errand.request)
 
-    async def _forward(
-        self, request: web.BaseRequest, route: RouteMatch, job: Job, endpoint: Endpoint
-    ) -> web.StreamResponse | Missed:
+    async def _forward(self, errand: Errand, job: Job, endpoint: Endpoint) -> web.StreamResponse | Missed:
+        route = errand.route
         passage = Passage(
             socket=endpoint.socket,
             prefix=route.prefix,
@@ -205,10 +224,12 @@ class Viewing:
             assets_origin=self._rules.origins.assets,
             is_secure=self._rules.origins.is_secure,
             job=job,
+            asker=errand.asker,
+            body=errand.body,
         )
         if passage.main_of:
             await self._shelf.loaded(passage.main_of)
-        return await self._forwarder.forward(request, passage)
+        return await self._forwarder.forward(errand.request, passage)
 
     async def _own(self, request: web.BaseRequest, route: RouteMatch, who: Caller, sighting: Sighting) -> web.Response:
         if route.rest == PRESENT and request.method == "POST":

@@ -38,12 +38,13 @@ class Proxies(msgspec.Struct, frozen=True, kw_only=True):
         """
         known = peer
         for hop in _hops(self.header, values):
-            if not self._is_ours(known) or _address(hop) is None:
+            if not self.is_ours(known) or _address(hop) is None:
                 break
             known = str(_address(hop))
         return known
 
-    def _is_ours(self, text: str) -> bool:
+    def is_ours(self, text: str) -> bool:
+        """Whether this is the address of one of them."""
         address = _address(text)
         return address is not None and any(address in network for network in self.networks)
 

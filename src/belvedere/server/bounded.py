@@ -8,25 +8,40 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_SECONDS = 30.0  # until a head is whole, from the connection's beginning or the head's own
+from belvedere.identity.crowds import Crowd, peer_of
+
+HEAD_SECONDS = 15.0  # until a head is whole, from the connection's beginning or the head's own
 BODY_SECONDS = 120.0  # for the body after it: 12 MB in that time is 1 Mbit/s
-HEAD_BYTES: Final = 2**16  # of a request line and its headers; the longest real ones have a few KiB
+# Of a request line and its headers. Real ones have a few KiB; but a browser whose jar a script has filled with cookies
+# brings most of a MiB, and has to be told how to empty it.
+HEAD_BYTES: Final = 2**20
 
 
 class BoundedHttp(HttpToolsProtocol):
     """Hangs up on whoever sends more than `HEAD_BYTES` without completing a head or a piece of body."""
 
+    crowd = Crowd()  # who may hold how many connections
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._peer: str | None = None  # once it is let in
         self._barren = 0  # bytes since something was complete
         self._patience: asyncio.TimerHandle | None = None  # while a head or a body is awaited
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        peer = peer_of(transport.get_extra_info("peername"))
+        if not self.crowd.enter(peer):
+            transport.abort()
+            return
+        self._peer = peer
         self._wait(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        if self._peer is not None:
+            self.crowd.leave(self._peer)
+            self._peer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -3,13 +3,14 @@
 import ipaddress
 import re
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from belvedere.console.jar import emptied, is_too_full, same_place
 from belvedere.identity.addresses import Proxies
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -19,6 +20,9 @@ _HSTS: Final = "max-age=31536000"
 _NOT_OUR_NAME: Final = (
     "This service does not go by the name in the Host header. Use its public URL, "
     "or set public_url or allowed_hosts in its settings.\n"
+)
+_JAR: Final = (
+    "There are so many cookies of this site, or so large ones, that nothing else fits. They are taken away. Try again."
 )
 
 
@@ -46,7 +50,23 @@ class Edge:
         if not (_FOR_PROGRAMS.match(scope["path"]) or is_our_name(headers.getlist("host"), self._rules.names)):
             await PlainTextResponse(_NOT_OUR_NAME, 421)(scope, receive, send)
             return
-        await self._app(scope, receive, self._secured(send) if self._rules.is_secure else send)
+        answer = self._secured(send) if self._rules.is_secure else send
+        if is_too_full(headers.getlist("cookie")):
+            await self._emptying(scope, headers)(scope, receive, answer)
+            return
+        await self._app(scope, receive, answer)
+
+    def _emptying(self, scope: Scope, headers: Headers) -> Response:
+        """To a browser that brings more cookies than anybody has use for: without them, a person at once once more."""
+        path, query = scope["path"], scope["query_string"].decode("latin-1")
+        is_person = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        place = same_place(quote(path) + (f"?{query}" if query else ""))
+        response = RedirectResponse(place, 303) if is_person else PlainTextResponse(_JAR, 431)
+        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        for line in emptied(headers.getlist("cookie"), name, path, secure=self._rules.is_secure):
+            response.headers.append("Set-Cookie", line)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     def _client(self, scope: Scope, headers: Headers) -> tuple[str, int] | None:
         if not scope.get("client"):

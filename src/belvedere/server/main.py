@@ -21,6 +21,7 @@ from belvedere.contract.errors import Unavailable
 from belvedere.host.room import Room
 from belvedere.host.sparing import spare_memory
 from belvedere.host.walls import Confining, parse_users, what_is_lacking
+from belvedere.identity.crowds import Crowd
 from belvedere.identity.gatekeeper import SIGN_IN_TICKET_LIFE
 from belvedere.identity.passes import Passes
 from belvedere.identity.records import Principal, SecretKind
@@ -86,6 +87,8 @@ def run_service(settings: Settings, *, announce: Announce, cautions: Sequence[st
     `cautions`: what the operator should know of the settings; they are logged.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold tokens and keys; whatever we start inherits it
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # each connection is one
     settle_memory()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for text in cautions:
@@ -122,8 +125,9 @@ async def _serve(
         for name in await parts.log_stores.start():
             _log.error("log-store-unusable", name=name, why=_NO_KEY_OPENS)
         tls = certificate.context if certificate else None
-        api = serving_asgi(build_edge(parts, bootstrap.project_id), api_socket, tls)
-        gateway = serving_gateway(build_gateway(parts), viewer_socket, tls)
+        crowd = Crowd(settings.address_connections, settings.proxies)
+        api = serving_asgi(build_edge(parts, bootstrap.project_id), api_socket, tls, crowd)
+        gateway = serving_gateway(build_gateway(parts), viewer_socket, tls, crowd)
         following = (certificate.follow(),) if certificate else ()
         background = (parts.reconciler.run(), parts.uses.run(), *following, *_audit_keepers(settings, stores))
         async with contextlib.AsyncExitStack() as stack:

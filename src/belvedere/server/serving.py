@@ -12,6 +12,7 @@ from aiohttp import web
 from starlette.types import ASGIApp
 
 from belvedere.gateway.gateway import Gateway
+from belvedere.identity.crowds import Crowd
 from belvedere.server.bounded import BoundedHttp
 
 BACKLOG = 2048
@@ -48,11 +49,17 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving_asgi(app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-    """Serve an ASGI application while the context lasts, then drain."""
+async def serving_asgi(
+    app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None, held_by: Crowd | None = None
+) -> AsyncIterator[None]:
+    """Serve an ASGI application while the context lasts, then drain. `held_by`: who may hold how many connections."""
+
+    class Http(BoundedHttp):
+        crowd = held_by or BoundedHttp.crowd
+
     config = uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=Http,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -72,10 +79,10 @@ async def serving_asgi(app: ASGIApp, listener: socket.socket, tls: ssl.SSLContex
 
 @contextlib.asynccontextmanager
 async def serving_gateway(
-    gateway: Gateway, listener: socket.socket, tls: ssl.SSLContext | None = None
+    gateway: Gateway, listener: socket.socket, tls: ssl.SSLContext | None = None, held_by: Crowd | None = None
 ) -> AsyncIterator[None]:
     """Serve the gateway while the context lasts, then drain."""
-    runner = gateway.runner(shutdown_timeout=DRAIN_SECONDS)
+    runner = gateway.runner(shutdown_timeout=DRAIN_SECONDS, crowd=held_by)
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=tls).start()
     try:

@@ -81,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     region: str = "default"  # name of the region that the catalog gives for our endpoints
     user_rate: float = 1000.0  # requests per second of one user, twice as many at once; 0: no limit
     address_rate: float = 2000.0  # the same from one address
+    address_connections: int = 1024  # open at the same time from one address, to both ports together; 0: no limit
     guess_rate: float = 30.0  # bad tries to sign in from one address per minute; 0: no limit
     audit_days: int = 365  # how long traces of the audit are kept; 0: for ever
     audit_file: str = ""  # where they are written to as well, one JSON object a line; "": nowhere
@@ -415,6 +416,8 @@ def _check_jobs(settings: Settings) -> None:
 
 
 def _check_rates(settings: Settings) -> None:
+    if (most := settings.address_connections) < 0:
+        raise SettingsError(f"address_connections must be 1 or more, or 0 for no limit; not {most}.")
     for name in ("user_rate", "address_rate", "guess_rate"):
         value = getattr(settings, name)
         if not (value == 0 or 1 <= value < math.inf):

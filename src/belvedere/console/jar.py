@@ -1,0 +1,80 @@
+"""Cookies that a script has planted for all of a site, so many or so large that nothing else fits. Pure.
+
+Browsers let a page set cookies for the site that it is part of, so a script in one job's page could lock its reader out
+of all jobs, and of a console on the same site. Whoever comes with such a jar gets it emptied.
+"""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import Final
+
+from belvedere.console.sessions import OURS
+
+LARGEST: Final = 2**16  # bytes of cookies that a request may bring; what browsers keep for honest sites has some KiB
+MOST_OF_OURS: Final = 16  # of one name; there should be one
+_LINES: Final = 1000  # in one answer: browsers take some 200 KiB of headers. What is left goes with the next one
+_SEGMENTS: Final = 6  # of a path that a cookie is bound to; a job's has four
+
+
+def is_too_full(values: Sequence[str]) -> bool:
+    """Whether the Cookie headers of a request are in excess."""
+    if sum(map(len, values)) > LARGEST:
+        return True
+    ours = Counter(name for name, _ in _pairs(values) if OURS in name.lower())
+    return any(count > MOST_OF_OURS for count in ours.values())
+
+
+def emptied(values: Sequence[str], host: str, path: str, *, secure: bool) -> list[str]:
+    """Set-Cookie headers that take the largest cookies away, wherever on the way to `host` and `path` they are set.
+
+    `host`: a name without port. Our own at their place stay, if it is the whole of an origin.
+    """
+    sizes: Counter[str] = Counter()
+    for name, value in _pairs(values):
+        sizes[name] += len(name) + len(value) + 1
+    places = [(domain, at) for domain in _domains(host) for at in _paths(path)]
+    names = [name for name, _ in sizes.most_common(max(1, _LINES // len(places)))]
+    ending = "; Secure" if secure else ""
+    return [
+        f"{name}=; Max-Age=0; Path={at}{domain}{ending}"
+        for name in names
+        for domain, at in places
+        if not (OURS in name.lower() and at == "/" and not domain)
+    ]
+
+
+def same_place(target: str) -> str:
+    """A request's target as a Location on the same origin, however many slashes it begins with."""
+    return "/" + target.lstrip("/\\")
+
+
+def _pairs(values: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for value in values:
+        for pair in value.split(";"):
+            name, _, rest = pair.strip().partition("=")
+            if name and name.isascii() and name.isprintable():
+                yield name, rest
+
+
+def _is_plain(segment: str) -> bool:
+    return segment.isascii() and segment.isprintable() and ";" not in segment
+
+
+def _domains(host: str) -> list[str]:
+    """As attributes: this host alone, it with all below it, and so for each name above it."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        labels = host.split(".")
+        return ["", *(f"; Domain={'.'.join(labels[start:])}" for start in range(len(labels)))]
+    return [""]
+
+
+def _paths(path: str) -> list[str]:
+    """The paths that a cookie can be bound to so that it is sent to `path`."""
+    whole = path.partition("?")[0].split("/")[: _SEGMENTS + 1]
+    segments = list(takewhile(_is_plain, filter(None, whole)))
+    tops = ["/" + "/".join(segments[:count]) for count in range(1, len(segments) + 1)]
+    return ["/", *(variant for top in tops for variant in (top, f"{top}/"))]
