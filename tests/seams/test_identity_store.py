@@ -236,6 +236,18 @@ async def test_the_same_subject_of_another_issuer_is_somebody_else(store: Identi
     assert await store.add_outsider(other, "ann")
 
 
+async def test_a_newcomer_is_there_with_tie_and_role_or_not_at_all(store: IdentityStore) -> None:
+    ann, bob = user("ann"), user("bob")
+    await store.add_project(Project(id=PROJECT, name="default", created_at=START))
+    role = Member(project_id=PROJECT, user="ann", role=Role.VIEWER)
+    assert await store.add_newcomer(ann, HER, role)
+    assert (await store.find_outsider(HER), await store.memberships("ann")) == ("ann", [role])
+    assert not await store.add_newcomer(bob, HER, replace(role, user="bob"))
+    assert not await store.add_newcomer(ann, replace(HER, subject="2"), replace(role, role=Role.OWNER))
+    assert (await store.find_user("bob"), await store.memberships("bob")) == (None, [])
+    assert (await store.find_outsider(replace(HER, subject="2")), await store.memberships("ann")) == (None, [role])
+
+
 async def test_whoever_is_untied_is_nobody_until_they_are_tied_anew(store: IdentityStore) -> None:
     await enrol(store, "ann", role=None)
     await store.add_outsider(HER, "ann")

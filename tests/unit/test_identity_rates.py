@@ -69,6 +69,8 @@ def test_a_crowd_of_addresses_does_not_fill_the_memory() -> None:
         ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("not:an:address", "not:an:address"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::ffff:c000:208", "192.0.2.8"),
     ],
 )
 def test_an_ipv6_network_counts_as_one_address(address: str, origin: str) -> None:

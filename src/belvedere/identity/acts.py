@@ -46,10 +46,11 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Act:
-    """An act that is going on. `is_told`: its trace is durable."""
+    """An act that is going on. `is_told`: its trace is durable, and those of what is done along with it."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self.along: list[Trace] = []
         self.is_told = False
 
     def about(self, **facts: str) -> None:

@@ -193,6 +193,10 @@ class IdentityStore(Protocol):
         """From now on this is that user; False, and nothing changes, if either of them is taken."""
         ...
 
+    async def add_newcomer(self, user: User, outsider: Outsider, member: Member | None) -> bool:
+        """A new user, who the outsider is, and their first role, all at once; False, and nothing, if one is taken."""
+        ...
+
     async def remove_outsiders(self, user: str) -> int:
         """Nobody of a provider is that user any more; how many there were."""
         ...

@@ -47,7 +47,14 @@ class Auditor:
         finally:
             ACT.reset(mark)
         if not act.is_told:
-            await self._store.add_trace(act.trace)
+            for trace in (act.trace, *act.along):
+                await self._store.add_trace(trace)
+
+    def along(self, act: Act, name: TraceName, **facts: str) -> None:
+        """The act's change is this too, about the same: two traces, and both or none."""
+        also = Act(replace(act.trace, name=name, resource_type=resource_type(name)))
+        also.about(**facts)
+        act.along.append(also.trace)
 
     def _begun(self, who: Caller | None, name: TraceName) -> Trace:
         whence = WHENCE.get() or Whence()

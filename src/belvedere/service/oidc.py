@@ -157,7 +157,9 @@ class OidcService:
         if user is not None and (user.is_administrator or user.is_service):
             # Whoever could call themselves admin at the provider would be it.
             raise PermissionDenied(f"{name} can't sign in this way for the first time. Sign in by password or token.")
-        user = self._let_in(user, name) if user or not self.rules.creates_users else await self._create(name)
+        if user is None and self.rules.creates_users:
+            return await self._create(name, outsider)
+        user = self._let_in(user, name)
         if not await self._store.add_outsider(outsider, user.name):
             raise PermissionDenied(f"Somebody else signs in as {name} already. Ask an administrator.")
         return user
@@ -171,7 +173,8 @@ class OidcService:
             raise PermissionDenied(f"{name} may not sign in any more. Ask an administrator.")
         return user
 
-    async def _create(self, name: str) -> User:
+    async def _create(self, name: str, outsider: Outsider) -> User:
+        """All of them at once: somebody without their first role would wait for it for ever."""
         try:
             user_name(name)
         except RequestError:
@@ -180,16 +183,15 @@ class OidcService:
             ) from None
         project = await self._project() if self.rules.first_project else None
         user = User(id=secrets.token_hex(16), name=name, created_at=self._clock())
+        member = Member(project_id=project.id, user=name, role=Role(self.rules.first_role)) if project else None
         facts = {"user": name, "signed_by": "oidc"}
-        async with self._audit.act(None, TraceName.CREATE_USER, name, message="by the OpenID provider", **facts):
-            if not await self._store.add_user(user):
+        async with self._audit.act(None, TraceName.CREATE_USER, name, message="by the OpenID provider", **facts) as act:
+            if member:
+                told = {"project_id": member.project_id, "message": member.role.value}
+                self._audit.along(act, TraceName.GRANT_ROLE, **told)
+            if not await self._store.add_newcomer(user, outsider, member):
                 raise PermissionDenied("Somebody has become a user of that name just now. Sign in anew.")
-        if project:
-            role = Role(self.rules.first_role)
-            facts["project_id"] = project.id
-            async with self._audit.act(None, TraceName.GRANT_ROLE, name, message=role.value, **facts):
-                await self._store.put_member(Member(project_id=project.id, user=name, role=role))
-        return user
+        return self._let_in(user, name)
 
     async def _project(self) -> Project:
         wanted = self.rules.first_project

@@ -129,7 +129,8 @@ def _tell(connection: Connection, work: Callable[[Connection], T], act: Act, tel
         return result, False
     if made:
         act.about(resource_id=made)
-    add_trace(connection, act.trace)
+    for trace in (act.trace, *act.along):
+        add_trace(connection, trace)
     return result, True
 
 

@@ -63,6 +63,10 @@ class SqlIdentityStore(SqlAccessKeys):
     async def add_outsider(self, outsider: Outsider, user: str) -> bool:
         return await self._database.write(partial(_add_outsider, outsider=outsider, user=user))
 
+    async def add_newcomer(self, user: User, outsider: Outsider, member: Member | None) -> bool:
+        add = partial(_add_newcomer, user=user, outsider=outsider, member=member)
+        return await self._database.write(add, tells=if_done)
+
     async def remove_outsiders(self, user: str) -> int:
         theirs = delete(outsiders).where(outsiders.c.user == user)
         return await self._database.write(lambda c: c.execute(theirs).rowcount)
@@ -180,6 +184,16 @@ def _add_outsider(connection: Connection, outsider: Outsider, user: str) -> bool
             connection.execute(insert(outsiders).values(row))
     except IntegrityError:
         return False
+    return True
+
+
+def _add_newcomer(connection: Connection, user: User, outsider: Outsider, member: Member | None) -> bool:
+    if _find_outsider(connection, outsider) or not _add_user(connection, user):
+        return False
+    if not _add_outsider(connection, outsider, user.name):
+        raise RuntimeError("an outsider is tied to a user that was not there")  # and nothing of this is kept
+    if member:
+        _put_member(connection, member)
     return True
 
 

@@ -347,6 +347,14 @@ class MemoryIdentityStore:
         self._outsiders[outsider] = user
         return True
 
+    async def add_newcomer(self, user: User, outsider: Outsider, member: Member | None) -> bool:
+        if await self.find_user(user.name) or not await self.add_outsider(outsider, user.name):
+            return False
+        await self.add_user(user)
+        if member:
+            await self.put_member(member)
+        return True
+
     async def remove_outsiders(self, user: str) -> int:
         theirs = [each for each, name in self._outsiders.items() if name == user]
         for each in theirs:
