@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from belvedere.contract.audit import ResourceType, TraceName
 from belvedere.contract.errors import BelvedereError, Conflict
 from belvedere.identity.acts import AuditStore, Trace, TraceQuery
+from belvedere.identity.records import SecretKind, SecretRecord
 from belvedere.service.audit import Auditor
 from belvedere.store.opening import Stores
 from belvedere.store.sqlite import open_engine, writing
 from belvedere.testing.audit import MemoryAuditStore
 from tests.support.databases import new_stores
+from tests.support.gateway import ANN
+from tests.support.identities import enrol
 from tests.support.job_stores import KINDS, SECOND, START, add
 
 
@@ -165,3 +169,40 @@ async def test_acts_at_the_same_time_tell_of_themselves_only(stores: Stores) -> 
 async def test_what_nobody_announced_leaves_no_trace(stores: Stores) -> None:
     await add(stores.jobs)
     assert await stores.audit.traces(TraceQuery(project_id=None, limit=9)) == []
+
+
+async def test_a_new_password_and_the_end_of_what_the_old_one_opened_are_one_transaction(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is killed in between, the audit never tells of a half."""
+    people = stores.identities
+    ann = await enrol(people, "ann")
+    await enrol(people, "root", role=None)
+    record = SecretRecord(digest="d", kind=SecretKind.SESSION, principal=ANN, created_at=START, expires_at=START)
+    await people.add_secret(record)
+
+    def fails(connection: object, told: Trace) -> None:
+        raise Conflict(f"{told.name} can't be told")
+
+    monkeypatch.setattr("belvedere.store.database.add_trace", fails)
+    for changed in (replace(ann, password_hash="new"), replace(ann, is_enabled=False)):
+        with pytest.raises(BelvedereError, match="can't be told"):
+            async with Auditor(stores.audit, lambda: START).act(None, TraceName.UPDATE_USER):
+                await people.change_user(changed, ends_secrets=True, unties=True)
+    assert (await people.find_user("ann"), await people.find_secret(SecretKind.SESSION, "d")) == (ann, record)
+
+
+async def test_signing_out_everywhere_is_told_in_its_own_transaction(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = SecretRecord(digest="d", kind=SecretKind.SESSION, principal=ANN, created_at=START, expires_at=START)
+    await stores.identities.add_secret(record)
+
+    def fails(connection: object, told: Trace) -> None:
+        raise Conflict(f"{told.name} can't be told")
+
+    monkeypatch.setattr("belvedere.store.database.add_trace", fails)
+    with pytest.raises(BelvedereError, match="can't be told"):
+        async with Auditor(stores.audit, lambda: START).act(None, TraceName.LOGOUT):
+            await stores.identities.remove_all_secrets_of("ann", endless_too=False)
+    assert await stores.identities.find_secret(SecretKind.SESSION, "d") == record

@@ -173,6 +173,29 @@ async def test_all_secrets_of_a_user_are_removed_wherever_they_count(store: Iden
     assert await store.find_secret(SecretKind.TICKET, "other")
 
 
+@pytest.mark.parametrize(("is_enabled", "left"), [(True, "endless"), (False, None)])
+async def test_what_a_user_has_open_ends_with_the_change(
+    store: IdentityStore, is_enabled: bool, left: str | None
+) -> None:
+    await enrol(store, "root", role=None)
+    ann = await enrol(store, "ann")
+    await store.add_secret(secret("endless"))
+    await store.add_secret(secret("ends", expires_at=START))
+    assert await store.change_user(replace(ann, is_enabled=is_enabled), ends_secrets=True)
+    assert await store.find_secret(SecretKind.TICKET, "ends") is None
+    found = await store.find_secret(SecretKind.TICKET, "endless")
+    assert (found.digest if found else None) == left
+
+
+async def test_a_change_that_is_refused_ends_nothing(store: IdentityStore) -> None:
+    ann = await enrol(store, "ann", role=None)
+    await store.add_secret(secret("endless"))
+    await store.add_outsider(HER, "ann")
+    assert not await store.change_user(replace(ann, is_enabled=False), ends_secrets=True, unties=True)
+    assert await store.find_secret(SecretKind.TICKET, "endless")
+    assert await store.find_outsider(HER) == "ann"
+
+
 async def test_a_token_keeps_what_it_was_got_for_and_how(store: IdentityStore) -> None:
     token = replace(secret(kind=SecretKind.TOKEN), methods="password token", is_domain_scoped=True)
     await store.add_secret(token)
@@ -249,9 +272,9 @@ async def test_a_newcomer_is_there_with_tie_and_role_or_not_at_all(store: Identi
 
 
 async def test_whoever_is_untied_is_nobody_until_they_are_tied_anew(store: IdentityStore) -> None:
-    await enrol(store, "ann", role=None)
+    ann = await enrol(store, "ann", role=None)
     await store.add_outsider(HER, "ann")
     assert await store.users_outside() == {"ann"}
-    assert await store.remove_outsiders("ann") == 1
+    assert await store.change_user(ann, unties=True)
     assert (await store.users_outside(), await store.find_outsider(HER)) == (frozenset(), None)
     assert await store.add_outsider(replace(HER, subject="2"), "ann")

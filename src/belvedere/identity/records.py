@@ -179,8 +179,12 @@ class IdentityStore(Protocol):
         """All of them, by name."""
         ...
 
-    async def change_user(self, user: User) -> bool:
-        """Write a user anew; False, and nothing changes, if no enabled administrator would be left."""
+    async def change_user(self, user: User, *, ends_secrets: bool = False, unties: bool = False) -> bool:
+        """Write a user anew; False, and nothing changes, if no enabled administrator would be left.
+
+        At the same moment, if wanted, their secrets go, of one who stays enabled but those that never expire; and
+        nobody of a provider is that user any more.
+        """
         ...
 
     # Outsiders
@@ -195,10 +199,6 @@ class IdentityStore(Protocol):
 
     async def add_newcomer(self, user: User, outsider: Outsider, member: Member | None) -> bool:
         """A new user, who the outsider is, and their first role, all at once; False, and nothing, if one is taken."""
-        ...
-
-    async def remove_outsiders(self, user: str) -> int:
-        """Nobody of a provider is that user any more; how many there were."""
         ...
 
     async def users_outside(self) -> frozenset[str]:

@@ -130,9 +130,7 @@ class IdentityService:
                 is_administrator=user.is_administrator if change.administrator is UNSET else change.administrator,
             )
             ends = change.password is not UNSET or change.outside is False or not changed.is_enabled
-            await self._write(changed, ends_sessions=ends)
-            if change.outside is False:
-                await self._store.remove_outsiders(name)
+            await self._write(changed, ends_sessions=ends, unties=change.outside is False)
             return _shown(changed, await self._store.users_outside())
 
     # Projects
@@ -216,11 +214,10 @@ class IdentityService:
         hashed = await self._passwords.hashed(password)
         return replace(user, password_hash=hashed, password_changed_at=self._clock())
 
-    async def _write(self, user: User, *, ends_sessions: bool = True) -> None:
-        if not await self._store.change_user(user):
+    async def _write(self, user: User, *, ends_sessions: bool = True, unties: bool = False) -> None:
+        """All at once: killed in between, a new password would leave what the old one opened."""
+        if not await self._store.change_user(user, ends_secrets=ends_sessions, unties=unties):
             raise Conflict(f"{user.name} is the last administrator that can sign in. Make another one first.")
-        if ends_sessions:
-            await self._store.remove_all_secrets_of(user.name, endless_too=not user.is_enabled)
         self._gatekeeper.forget()
 
 

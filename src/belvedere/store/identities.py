@@ -52,8 +52,9 @@ class SqlIdentityStore(SqlAccessKeys):
     async def users(self) -> list[User]:
         return await self._database.read(_all_users)
 
-    async def change_user(self, user: User) -> bool:
-        return await self._database.write(partial(_change_user, user=user), tells=if_done)
+    async def change_user(self, user: User, *, ends_secrets: bool = False, unties: bool = False) -> bool:
+        change = partial(_change_user, user=user, ends_secrets=ends_secrets, unties=unties)
+        return await self._database.write(change, tells=if_done)
 
     # Outsiders
 
@@ -66,10 +67,6 @@ class SqlIdentityStore(SqlAccessKeys):
     async def add_newcomer(self, user: User, outsider: Outsider, member: Member | None) -> bool:
         add = partial(_add_newcomer, user=user, outsider=outsider, member=member)
         return await self._database.write(add, tells=if_done)
-
-    async def remove_outsiders(self, user: str) -> int:
-        theirs = delete(outsiders).where(outsiders.c.user == user)
-        return await self._database.write(lambda c: c.execute(theirs).rowcount)
 
     async def users_outside(self) -> frozenset[str]:
         return await self._database.read(lambda c: frozenset(c.execute(select(outsiders.c.user)).scalars()))
@@ -108,9 +105,7 @@ class SqlIdentityStore(SqlAccessKeys):
         return await self._database.write(lambda c: c.execute(delete(secrets).where(theirs)).rowcount)
 
     async def remove_all_secrets_of(self, user: str, *, endless_too: bool) -> int:
-        theirs = delete(secrets).where(secrets.c.user == user)
-        chosen = theirs if endless_too else theirs.where(secrets.c.expires_at.is_not(None))
-        return await self._database.write(lambda c: c.execute(chosen).rowcount)
+        return await self._database.write(partial(_end_secrets, user=user, endless_too=endless_too), tells=always)
 
     async def remove_expired_secrets(self, now: datetime) -> int:
         return await self._database.write(
@@ -158,12 +153,24 @@ def _all_users(connection: Connection) -> list[User]:
     return [User(**row) for row in connection.execute(select(users).order_by(users.c.name)).mappings()]
 
 
-def _change_user(connection: Connection, user: User) -> bool:
+def _change_user(connection: Connection, user: User, *, ends_secrets: bool, unties: bool) -> bool:
     others = select(func.count()).select_from(users)
     others = others.where(users.c.is_administrator, users.c.is_enabled, users.c.name != user.name)
     if not (user.is_administrator and user.is_enabled) and not connection.execute(others).scalar_one():
         return False
-    return connection.execute(update(users).where(users.c.name == user.name).values(_user_row(user))).rowcount == 1
+    if connection.execute(update(users).where(users.c.name == user.name).values(_user_row(user))).rowcount != 1:
+        return False
+    if ends_secrets:
+        _end_secrets(connection, user.name, endless_too=not user.is_enabled)
+    if unties:
+        connection.execute(delete(outsiders).where(outsiders.c.user == user.name))
+    return True
+
+
+def _end_secrets(connection: Connection, user: str, *, endless_too: bool) -> int:
+    theirs = delete(secrets).where(secrets.c.user == user)
+    chosen = theirs if endless_too else theirs.where(secrets.c.expires_at.is_not(None))
+    return connection.execute(chosen).rowcount
 
 
 def _user_row(user: User) -> dict[str, object]:

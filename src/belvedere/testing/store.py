@@ -328,13 +328,17 @@ class MemoryIdentityStore:
     async def users(self) -> list[User]:
         return [self._users[name] for name in sorted(self._users)]
 
-    async def change_user(self, user: User) -> bool:
+    async def change_user(self, user: User, *, ends_secrets: bool = False, unties: bool = False) -> bool:
         after = {**self._users, user.name: user}
         if user.name not in self._users or not any(
             each.is_administrator and each.is_enabled for each in after.values()
         ):
             return False
         self._users = after
+        if ends_secrets:
+            await self.remove_all_secrets_of(user.name, endless_too=not user.is_enabled)
+        if unties:
+            self._outsiders = {each: name for each, name in self._outsiders.items() if name != user.name}
         return True
 
     async def find_outsider(self, outsider: Outsider) -> str | None:
@@ -354,12 +358,6 @@ class MemoryIdentityStore:
         if member:
             await self.put_member(member)
         return True
-
-    async def remove_outsiders(self, user: str) -> int:
-        theirs = [each for each, name in self._outsiders.items() if name == user]
-        for each in theirs:
-            del self._outsiders[each]
-        return len(theirs)
 
     async def users_outside(self) -> frozenset[str]:
         return frozenset(self._outsiders.values())
