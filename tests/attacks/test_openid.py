@@ -20,8 +20,9 @@ from belvedere.service.oidc import Departure, OidcService
 from belvedere.service.people import people
 from belvedere.service.tokens import TokenRules
 from belvedere.store import traces
-from belvedere.store.opening import Stores, open_store
+from belvedere.store.opening import Stores
 from belvedere.store.sealing import Sealer, new_key
+from tests.support.databases import new_stores
 from tests.support.gateway import NOW, PROJECT
 from tests.support.identities import user
 
@@ -96,7 +97,7 @@ class Door:
 
 @contextlib.asynccontextmanager
 async def door(folder: Path, rules: OidcRules = RULES) -> AsyncIterator[Door]:
-    with open_store(folder / "belvedere.db", clock=lambda: NOW) as stores:
+    with new_stores(folder, clock=lambda: NOW) as stores:
         await stores.identities.add_project(Project(id=PROJECT, name="default", created_at=NOW))
         yield Door(stores, rules)
 
