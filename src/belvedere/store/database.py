@@ -28,6 +28,14 @@ READERS: Final = 4
 CONNECTIONS: Final = READERS + 1
 TOGETHER: Final = 64  # writes in one transaction at most: the first of them waits for the last
 
+_UNUSABLE: Final = (
+    "The database can't be used just now; nothing was changed. Try again, and ask the operator if it lasts."
+)
+_NO_ROOM: Final = (
+    "The disk with the service's database is full; nothing was changed. "
+    "Ask the operator to make room: it goes on by itself then."
+)
+
 T = TypeVar("T")
 
 Tells = Callable[[T], str | None]
@@ -139,7 +147,8 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         with engine.begin() as connection:
             return work(connection)
     except OperationalError as error:  # busy beyond all patience, no space left, a disk fault
-        raise Unavailable(
-            "The database can't be used just now; nothing was changed. Try again, and ask the operator if it lasts.",
-            retry_after=1.0,
-        ) from error
+        raise Unavailable(_NO_ROOM if _is_full(error) else _UNUSABLE, retry_after=1.0) from error
+
+
+def _is_full(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL"
