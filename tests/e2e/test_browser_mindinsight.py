@@ -59,12 +59,12 @@ async def test_curve_image_and_histogram_are_drawn_and_nothing_is_asked_outside_
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("response", lambda each: complaints.append(f"{each.status} {each.url}") if each.status >= 400 else None)
     await page.goto(ticket(mindinsight_service, job))
-    await expect(page.get_by_text("train_0").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("train_0").filter(visible=True).first).to_be_visible(timeout=PATIENCE)
     await save(page, "runs")
     await take_in(page)
     for kind, drawing in (("scalar", "canvas"), ("image", "img[src*='image']"), ("histogram", "canvas")):
         await page.goto(f"{mindinsight_service.browser_url(job)}#/train-manage/{kind}?{RUN}")
-        await expect(page.locator(drawing).first).to_be_visible(timeout=PATIENCE)
+        await expect(page.locator(drawing).filter(visible=True).first).to_be_visible(timeout=PATIENCE)
         await page.wait_for_load_state("networkidle")
         await save(page, kind)
     assert complaints == []
@@ -93,11 +93,11 @@ async def test_a_guest_sees_graph_and_lineage_too_and_changes_nothing(
     refused: list[str] = []
     page.on("response", lambda each: refused.append(f"{each.status} {each.url}") if each.status >= 400 else None)
     await page.goto(link)
-    await expect(page.get_by_text("run_lr0.1").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("run_lr0.1").filter(visible=True).first).to_be_visible(timeout=PATIENCE)
     await take_in(page)
     for place, drawing in DRAWN_BY_A_TRAINING.items():
         await page.goto(f"{mindinsight_service.browser_url(training)}#{place}")
-        await expect(page.locator(drawing).first).to_be_visible(timeout=PATIENCE)
+        await expect(page.locator(drawing).filter(visible=True).first).to_be_visible(timeout=PATIENCE)
         await page.wait_for_load_state("networkidle")
         await save(page, f"guest-{place.partition('?')[0].rpartition('/')[2]}")
     assert refused == []
@@ -136,7 +136,9 @@ async def test_it_stands_in_a_page_of_the_apis_origin(
     await page.goto(f"{same_site.endpoint}/readyz")
     html = f"<iframe src='{job['service_url']}' width=1300 height=800></iframe>"
     await page.evaluate("html => { document.body.innerHTML = html }", html)
-    await expect(page.frame_locator("iframe").get_by_text("train_0").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.frame_locator("iframe").get_by_text("train_0").filter(visible=True).first).to_be_visible(
+        timeout=PATIENCE
+    )
     await save(page, "framed")
 
 
@@ -147,7 +149,7 @@ async def test_its_files_are_kept_by_the_browser_for_all_jobs(
     scripts: list[Request] = []
     page.on("request", lambda request: scripts.append(request) if request.resource_type == "script" else None)
     await page.goto(ticket(mindinsight_service, job))
-    await expect(page.get_by_text("train_0").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("train_0").filter(visible=True).first).to_be_visible(timeout=PATIENCE)
     kept = []
     for script in scripts:
         answer = await script.response()

@@ -92,7 +92,7 @@ async def test_the_scalars_images_and_histograms_dashboards_show(
         ("histograms", "vz-histogram-timeseries svg path"),
     ):
         await page.goto(f"{store_service.browser_url(job)}#{dashboard}")
-        await expect(page.locator(drawing).first).to_be_visible(timeout=PATIENCE)
+        await expect(page.locator(drawing).filter(visible=True).first).to_be_visible(timeout=PATIENCE)
         await page.wait_for_load_state("networkidle")
         await save(page, dashboard)
     assert complaints == []
@@ -215,5 +215,5 @@ async def test_the_board_lists_runs_under_the_names_of_their_sources(
     page = await chromium.new_page()
     await page.goto(ticket(store_service, job["job_id"]))
     for name in ("baseline", "tuned"):
-        await expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE)
+        await expect(page.get_by_text(name, exact=True).filter(visible=True).first).to_be_visible(timeout=PATIENCE)
     await save(page, "named-sources")

@@ -79,7 +79,7 @@ async def test_a_second_job_costs_a_twentieth_of_the_first(tmp_path: Path) -> No
         for job_id in (1, 2):
             page, before = await chromium.new_page(), counted.down
             await enter(page, made, job_id=job_id)
-            await expect(page.get_by_text("exp_0").first).to_be_visible(timeout=PATIENCE)
+            await expect(page.get_by_text("exp_0").filter(visible=True).first).to_be_visible(timeout=PATIENCE)
             await until_quiet(page)
             await page.close()
             costs.append(counted.down - before)
@@ -110,7 +110,7 @@ async def test_a_sleeping_viewer_comes_back_by_a_reload_without_another_page(tmp
         statuses: list[int] = []
         page.on("response", lambda answer: statuses.append(answer.status))
         await page.reload()
-        await expect(page.get_by_text("exp_0").first).to_be_visible(timeout=PATIENCE)
+        await expect(page.get_by_text("exp_0").filter(visible=True).first).to_be_visible(timeout=PATIENCE)
         assert 503 not in statuses
 
 

@@ -104,7 +104,7 @@ async def test_a_browser_opens_a_job_at_its_own_origin_and_its_cookies_stay_ther
         await page.get_by_label("Token", exact=True).fill(service.token)
         await page.get_by_role("button", name="Sign in with the token").click()
         await page.get_by_role("link", name="Open", exact=True).click()
-        await expect(page.get_by_text("loss", exact=True).first).to_be_visible(timeout=PATIENCE)
+        await expect(page.get_by_text("loss", exact=True).filter(visible=True).first).to_be_visible(timeout=PATIENCE)
         assert page.url.startswith(f"https://{own}:")
         kept = {(cookie["name"], cookie["domain"], cookie["secure"]) for cookie in await chromium.cookies()}
         ours = {each for each in kept if "belvedere" in each[0]}

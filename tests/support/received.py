@@ -19,7 +19,7 @@ async def bytes_received(context: BrowserContext, url: str) -> int:
     session.on("Network.loadingFinished", finished)
     await session.send("Network.enable")
     await page.goto(url)
-    await expect(page.locator("line-chart canvas").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("line-chart canvas").filter(visible=True).first).to_be_visible(timeout=PATIENCE)
     await page.wait_for_load_state("networkidle")
     await page.close()
     return round(sum(sizes))
