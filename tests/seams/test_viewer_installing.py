@@ -1,12 +1,13 @@
 """Making environments for viewers, from a folder of wheels: no network takes part."""
 
 import itertools
+import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,6 +67,25 @@ def test_a_viewer_is_installed_from_a_folder_of_wheels(environments: Environment
     assert environments.program_of(Tiny()).is_guest
 
 
+@pytest.fixture
+def careful() -> Iterator[None]:
+    """What is made is nobody else's to read."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="viewers are other users where root installs them")
+@pytest.mark.usefixtures("careful")
+def test_a_careful_roots_viewers_can_be_read_by_those_who_show_them(environments: Environments, wheels: Path) -> None:
+    made = install(environments, Wish(viewer=Tiny(), wheels=wheels), print)
+    found = [environments.folder / "tiny" / made.folder]
+    found += found[0].rglob("*")
+    assert len(found) > 10
+    assert [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o044 != 0o044] == []
+    assert [path for path in found if path.is_dir() and path.stat().st_mode & 0o055 != 0o055] == []
+
+
 def test_what_is_installed_already_stays_as_it_is(environments: Environments, wheels: Path) -> None:
     wish = Wish(viewer=Tiny(), wheels=wheels)
     assert len(told_by(environments, wish)) == 3
@@ -115,7 +135,8 @@ def test_killed_anywhere_it_is_not_installed_and_the_next_try_ends_well(
     assert (environments.names(), environments.version_of(Tiny())) == ([], None)
     assert install(environments, Wish(viewer=Tiny("slow_viewer"), wheels=wheels), print).version == "1.5"
     assert environments.program_of(Tiny()).is_guest
-    assert len(list((environments.folder / "tiny").glob("env-*"))) == 1
+    left = {path.name.partition("-")[0] for path in (environments.folder / "tiny").iterdir()}
+    assert left == {"env", "install.lock", "viewer.json"}
 
 
 def test_the_program_that_a_killed_installation_has_left_is_waited_for(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,9 @@ from belvedere.viewers.pip_settings import for_uv
 Tell = Callable[[str], None]
 _VERSION: Final = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
 _CHECK_SECONDS: Final = 120.0
+_READABLE: Final = 0o444
+_READABLE_FOLDER: Final = 0o555
+_SCRATCH: Final = "trial"  # a folder beside the environment that is tried
 _WORDS: Final = 600  # characters of a command's last words
 _CHATTER: Final = re.compile(r"^Using Python .*\n", re.MULTILINE)
 _DISK_IS_FULL: Final = "The disk is full. Make room and run the command again, or set viewers_folder to another disk."
@@ -93,14 +97,38 @@ def _make_and_check(folder: Path, wish: Wish, tell: Tell, lock: int) -> None:
     """Go on with what an earlier try has left; from the beginning if that turns out to be no good."""
     goes_on = folder.exists()
     _fill(_make(folder, wish.environment, tell, lock), wish, folder, tell, lock)
+    _open_to_viewers(folder)
     try:
-        check(folder / "bin" / "python", wish.environment, tell)
+        _check_beside(folder, wish.environment, tell, lock)
     except InstallFailed:
         if not goes_on:
             raise
         tell(f"{wish.environment.name}: what an earlier try has left is no good")
         shutil.rmtree(folder)
         _make_and_check(folder, wish, tell, lock)
+
+
+def _open_to_viewers(folder: Path) -> None:
+    """Where root installs, viewers are other users: whatever root's umask, they have to read it. It is published."""
+    if os.geteuid() != 0:
+        return
+    for parent, _, names in os.walk(folder):
+        for path in (Path(parent), *(Path(parent, name) for name in names)):
+            mode = path.lstat().st_mode
+            wanted = mode | (_READABLE_FOLDER if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else _READABLE)
+            if wanted != mode and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(wanted))
+
+
+def _check_beside(folder: Path, environment: Environment, tell: Tell, lock: int) -> None:
+    """In a folder that the next try clears, should this one be killed meanwhile."""
+    scratch = folder.parent / _SCRATCH
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        _check_in(scratch, folder / "bin" / "python", environment, tell, kept=(lock,))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _version_in(folder: Path, environment: Environment) -> str:
@@ -123,20 +151,26 @@ def remove(environments: Environments, name: str) -> bool:
 
 def check(interpreter: Path, environment: Environment, tell: Tell = lambda _: None) -> None:
     """Show something real in an environment. Raises InstallFailed if it is not seen."""
+    with tempfile.TemporaryDirectory(prefix="belvedere-") as scratch:
+        _check_in(Path(scratch), interpreter, environment, tell)
+
+
+def _check_in(
+    scratch: Path, interpreter: Path, environment: Environment, tell: Tell, kept: Collection[int] = ()
+) -> None:
     if not environment.check:
         return
     tell(f"{environment.name}: looking whether it shows what it should")
     package = environment.check.partition(".")[0]
     lent = [f"{package}={Path(belvedere.__file__).parent}"] if package == belvedere.__name__ else []
-    with tempfile.TemporaryDirectory(prefix="belvedere-") as scratch:
-        surroundings = {"PATH": os.environ.get("PATH", ""), "HOME": scratch, "OPENBLAS_NUM_THREADS": "1"}
-        command = [str(interpreter), "-P", str(guest.__file__), *lent, "--", environment.check, scratch]
-        try:
-            _run(command, env=surroundings, timeout=_CHECK_SECONDS)
-        except InstallFailed as failed:
-            remedy = f"Try again with: belvedere viewer remove {environment.name}"
-            why = str(failed).splitlines()[-1]
-            raise InstallFailed(f"{environment.name} does not show what it should: {why}. {remedy}") from failed
+    surroundings = {"PATH": os.environ.get("PATH", ""), "HOME": str(scratch), "OPENBLAS_NUM_THREADS": "1"}
+    command = [str(interpreter), "-P", str(guest.__file__), *lent, "--", environment.check, str(scratch)]
+    try:
+        _run(command, env=surroundings, timeout=_CHECK_SECONDS, kept=kept)
+    except InstallFailed as failed:
+        remedy = f"Try again with: belvedere viewer remove {environment.name}"
+        why = str(failed).splitlines()[-1]
+        raise InstallFailed(f"{environment.name} does not show what it should: {why}. {remedy}") from failed
 
 
 def python_for(environment: Environment) -> Path:
@@ -218,6 +252,7 @@ def _run(
             env=env,
             timeout=timeout,
             pass_fds=kept,
+            umask=0o022,
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
