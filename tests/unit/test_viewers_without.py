@@ -1,8 +1,10 @@
 """What TensorBoard imports, and a viewer goes without."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -34,6 +36,20 @@ def found() -> dict[str, Any]:
 
 def test_a_viewer_has_no_clients_of_object_stores(found: dict[str, Any]) -> None:
     assert found["stores"] is False
+
+
+def test_a_plug_in_keeps_what_it_may_look_at_files_by(tmp_path: Path) -> None:
+    info = tmp_path / "somebodys_plugin-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys-plugin\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[tensorboard_plugins]\nmine = somebodys_plugin:Mine\n")
+    (tmp_path / "fsspec.py").touch()
+    script = "import belvedere.viewers.tensorboard.without; import fsspec; print(fsspec.__file__)"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", script], env=env, check=True, capture_output=True, text=True, timeout=60
+    )
+    assert str(tmp_path) in run.stdout
 
 
 def test_a_viewer_has_not_the_whole_of_grpc(found: dict[str, Any]) -> None:

@@ -1,17 +1,20 @@
 """What TensorBoard imports and a viewer has no use for: imported before TensorBoard, this keeps it away.
 
-Clients of object stores: a viewer has no network, and its logs are files. And gRPC's own package, of which TensorBoard
-needs two names, for `channel` stands in for the rest: it takes 11 MiB. Whoever asks for more of it gets it.
+Clients of object stores: a viewer has no network, and its logs are files. They stay where somebody has installed a
+plug-in for TensorBoard, which may look at files by them, as the profiler does. And gRPC's own package, of which
+TensorBoard needs two names, for `channel` stands in for the rest: it takes 11 MiB. Whoever asks for more of it gets it.
 """
 
 import enum
 import importlib
 import importlib.util
 import sys
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, Final
 
 STORES: Final = ("boto3", "botocore", "fsspec")
+PLUG_INS: Final = "tensorboard_plugins"  # the group of their entry points; TensorBoard's own projector is one
 _GRPC: Final = "grpc"
 
 
@@ -73,9 +76,13 @@ def _real() -> ModuleType:
     return importlib.import_module(_GRPC)
 
 
+def _has_plug_ins() -> bool:
+    return any(not entry.value.startswith("tensorboard.") for entry in entry_points(group=PLUG_INS))
+
+
 def go_without() -> None:
     """In the whole process, from now on; what has been imported already stays. Repeatable."""
-    for name in STORES:
+    for name in () if _has_plug_ins() else STORES:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # an import of it fails, as if it weren't there
     if _GRPC not in sys.modules and (spec := importlib.util.find_spec(_GRPC)):
         sys.modules[_GRPC] = _StandIn(list(spec.submodule_search_locations or ()))
