@@ -144,14 +144,13 @@ async def test_wrong_credentials_are_answered_alike(iam: Iam, wrong: dict[str, A
 
 
 async def test_nobody_costs_as_much_work_as_a_wrong_password(iam: Iam, monkeypatch: pytest.MonkeyPatch) -> None:
-    passwords = iam.api.people.tokens._passwords
     checked: list[str] = []
 
     def verify(kept: str, password: str) -> bool:
         checked.append(kept.rsplit("$", 2)[0])
         return False
 
-    monkeypatch.setattr(passwords, "_matches", verify)
+    monkeypatch.setattr("belvedere.identity.passwords._matches", verify)
     await iam.api.people.identities.add_user(ROOT, AddUser(name="robot", service=True))
     for name in ("ann", "nobody", "robot"):
         await iam.sign_in(IN_PROJECT, name=name, password="wrong")
