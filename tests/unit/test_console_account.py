@@ -118,9 +118,9 @@ async def test_a_new_password_ends_what_the_old_one_opened_but_not_this_browsers
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"present": "wrong"}, "not the present password"),
+        ({"present": "wrong"}, "Present password: this is not the present password."),
         ({"again": "another-hash"}, "not the same"),
-        ({"new": "short", "again": "short"}, "expected 8 to 128 printable characters"),
+        ({"new": "short", "again": "short"}, "New password: expected 8 to 128 printable characters."),
     ],
 )
 async def test_a_change_that_cannot_be_changes_nothing_and_says_why(fields: dict[str, str], told: str) -> None:

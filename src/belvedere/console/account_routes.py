@@ -22,6 +22,7 @@ from belvedere.identity.gatekeeper import SESSION_LIFE
 from belvedere.identity.records import Caller, Principal, SecretKind
 
 PATH = "/account"
+_LABELS = {"password": "Present password", "new_password": "New password"}
 _DONE = "Your password is changed. Your other sessions and your tokens have ended."
 
 
@@ -89,7 +90,7 @@ class _AccountPages:
         try:
             await self._oneself.change_password(who, _wanted_password(await read_form(request)))
         except BelvedereError as error:
-            return await self._page(who, wrong_password=error.message, status=error.http_status)
+            return await self._page(who, wrong_password=_labelled(error.message), status=error.http_status)
         here, now = Principal(user=who.user, project_id=who.project_id), self._desk.clock()
         session = await self._desk.gatekeeper.issue(SecretKind.SESSION, here, now, SESSION_LIFE)
         return await self._desk.welcome(request, session, f"{PATH}?password#password")
@@ -173,6 +174,12 @@ def _wanted_password(fields: Mapping[str, str]) -> ChangePassword:
     if new != fields.get("again", ""):
         raise RequestError("The two new passwords are not the same. Type the new one twice.")
     return change_password_request(msgspec.json.encode({"password": present, "new_password": new}))
+
+
+def _labelled(message: str) -> str:
+    """The API names fields as they are sent, the page as they are labelled."""
+    field, _, rest = message.partition(": ")
+    return f"{_LABELS[field]}: {rest}" if field in _LABELS else message
 
 
 def _row(key: iam.Key) -> KeyRow:
