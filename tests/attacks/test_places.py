@@ -183,7 +183,7 @@ async def test_who_gave_up_waiting_takes_no_place(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "UNREAD_SECONDS", 0.2)
+    monkeypatch.setattr(listening, "UNREAD_LOOKS", 4)
     monkeypatch.setattr(listening, "EVERY", 0.05)
     async with siege() as held:
         await held.hold(2 * EACH, {"X-Auth-Token": held.made.token}, "/large")
@@ -191,7 +191,7 @@ async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.Monke
 
 
 async def test_a_slow_reader_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "UNREAD_SECONDS", 1)
+    monkeypatch.setattr(listening, "UNREAD_LOOKS", 20)
     monkeypatch.setattr(listening, "EVERY", 0.05)
     async with siege() as held:
         headers = {"X-Auth-Token": held.made.token}

@@ -22,6 +22,8 @@ def is_too_full(values: Sequence[str]) -> bool:
     """Whether the Cookie headers of a request are in excess."""
     if sum(map(len, values)) > LARGEST:
         return True
+    if sum(value.lower().count(OURS) for value in values) <= MOST_OF_OURS:  # as nearly always
+        return False
     ours = Counter(name for name, _ in _pairs(values) if OURS in name.lower())
     return any(count > MOST_OF_OURS for count in ours.values())
 

@@ -16,8 +16,8 @@ from belvedere.identity.crowds import Crowd, peer_of
 
 IDLE_SECONDS = 75.0  # between two requests; proxies keep connections for 60
 HEAD_SECONDS = 15.0  # until a head is whole, from the connection's beginning or the head's own
-UNREAD_SECONDS = 30.0  # that an answer is held for somebody who takes not one byte of it
 EVERY = 1.0  # seconds between two looks at who reads
+UNREAD_LOOKS = 30  # at an answer that is held for somebody who takes not one byte of it; none while we are held up
 HEAD_BYTES: Final = 2**20  # of a head: whoever has a jar full of cookies has to be told how to empty it
 
 _UNREADABLE: Final = (
@@ -54,14 +54,14 @@ class Listening(web.Server):
 
     def _look_after(self) -> None:
         for connection in self.connections:
-            cast("_Protocol", connection).look(self._loop.time())
+            cast("_Protocol", connection).look()
         self._look = self._loop.call_later(EVERY, self._look_after)
 
 
 class _Protocol(web.RequestHandler):
     """One connection. A head that can't be read is answered without a word of what was in it; nor is it logged."""
 
-    __slots__ = ("_crowd", "_head", "_patience", "_peer", "_unread", "_unread_since", "_wire")
+    __slots__ = ("_crowd", "_head", "_looks", "_patience", "_peer", "_unread", "_wire")
 
     def __init__(self, server: Listening, crowd: Crowd, **options: Any) -> None:
         super().__init__(server, **options)
@@ -70,7 +70,7 @@ class _Protocol(web.RequestHandler):
         self._patience: asyncio.TimerHandle | None = None  # while a head is awaited
         self._wire: asyncio.Transport | None = None
         self._head = 0  # bytes since a head was whole
-        self._unread, self._unread_since = 0, 0.0
+        self._unread = self._looks = 0  # bytes that the browser has yet to take; looks at which they were the same
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast("asyncio.Transport", transport)
@@ -105,12 +105,12 @@ class _Protocol(web.RequestHandler):
         elif self._patience is None:
             self._wait()
 
-    def look(self, now: float) -> None:
+    def look(self) -> None:
         """Hang up on a browser that has taken nothing of what is held for it since long."""
         unread = _unread(self._wire) if self._wire else 0
-        if unread != self._unread:
-            self._unread, self._unread_since = unread, now
-        elif unread and now - self._unread_since >= UNREAD_SECONDS and self._wire:
+        self._looks = self._looks + 1 if unread and unread == self._unread else 0
+        self._unread = unread
+        if self._looks >= UNREAD_LOOKS and self._wire:
             self._wire.abort()
 
     def handle_error(
