@@ -234,6 +234,30 @@ async def test_a_head_without_an_end_is_given_up() -> None:
         assert statuses(await exchange(port, f"GET / HTTP/1.1\r\n{headers}".encode())) in ([], [400])
 
 
+BEHIND = {
+    "one without an end": (b"GET / HTTP/1.1\r\n", b"X: %b\r\n"),
+    "many": (b"", b"GET / HTTP/1.1\r\nX: %b\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("begin", "again"), BEHIND.values(), ids=BEHIND)
+async def test_heads_behind_a_request_that_lasts_are_not_held_without_measure(begin: bytes, again: bytes) -> None:
+    async with siege() as held:
+        state, mine = held.made.url("/_belvedere/state"), {"X-Auth-Token": held.made.token}
+        async with held.made.client.get(state, headers=mine) as answer:
+            known = (await answer.json())["seen"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(held.made.origin.rpartition(":")[2]))
+        lasting = (
+            f"GET {state.raw_path}?seen={known} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Auth-Token: {mine['X-Auth-Token']}"
+        )
+        writer.write(lasting.encode() + b"\r\n\r\n")
+        for piece in (begin, *[again % (b"x" * 2**16)] * 30):
+            writer.write(piece)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 15) == b""  # sooner than the first one's answer, in 25 s
+        writer.transport.abort()
+
+
 JAR = "; ".join(f"planted-{n}={'v' * 4000}" for n in range(170))
 TO_SEE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
 

@@ -18,7 +18,10 @@ IDLE_SECONDS = 75.0  # between two requests; proxies keep connections for 60
 HEAD_SECONDS = 15.0  # until a head is whole, from the connection's beginning or the head's own
 EVERY = 1.0  # seconds between two looks at who reads
 UNREAD_LOOKS = 30  # at an answer that is held for somebody who takes not one byte of it; none while we are held up
-HEAD_BYTES: Final = 2**20  # of a head: whoever has a jar full of cookies has to be told how to empty it
+HEAD_BYTES: Final = (
+    2**20
+)  # of heads that wait or have yet to end: whoever has a jar full of cookies has to be told how to empty it
+_MORE: Final = 2**19  # that may come with the end of such a head, or before it, in one piece
 
 _UNREADABLE: Final = (
     "This request can't be read: its first line or one of its headers is malformed, or too long. "
@@ -39,7 +42,7 @@ class Listening(web.Server):
             auto_decompress=False,
             access_log=None,
             keepalive_timeout=IDLE_SECONDS,
-            max_field_size=HEAD_BYTES - 2**14,
+            max_field_size=HEAD_BYTES,
         )
         self._crowd = crowd
         self._look = self._loop.call_later(EVERY, self._look_after)
@@ -91,18 +94,22 @@ class _Protocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         is_idle, before = self._waiter is not None and not self._waiter.done(), self._request_count
+        asked = self._current_request
+        is_head = is_idle or (asked is not None and asked.content.is_eof())  # the next one's, while one is answered
+        waiting = len(self._messages)
         super().data_received(data)
-        if self._request_count != before:
-            self._head = 0
+        is_whole = self._request_count != before
+        if is_whole:
             self._stop_waiting()
-        elif is_idle and self._peer is not None:
-            self._await_head(len(data))
+            self._head = self._head if waiting else 0  # what waits for its turn is held, too
+        if is_head and self._peer is not None:
+            self._await_head(len(data), is_begun=is_idle and not is_whole)
 
-    def _await_head(self, more: int) -> None:
+    def _await_head(self, more: int, *, is_begun: bool) -> None:
         self._head += more
-        if self._head > HEAD_BYTES and self._wire is not None:
+        if self._head > HEAD_BYTES + _MORE and self._wire is not None:
             self._wire.abort()
-        elif self._patience is None:
+        elif is_begun and self._patience is None:
             self._wait()
 
     def look(self) -> None:
