@@ -27,9 +27,9 @@ from benchmarks.tools import stock_with
 
 _RUNS = 20
 _POLL = 5.0  # seconds: the interval that the service has without settings
-_APART = 1.3  # seconds between two appends: no divisor of the interval, so that they fall into all its parts
-_TIMES = 20.0  # as fast runs the clock of our mirror while its requests are counted
-_STOCK = 60.0  # seconds for which those of stock TensorBoard are counted
+_APART = 0.7  # seconds between two appends: no divisor of the interval, so that they fall into all its parts
+_TIMES = 40.0  # as fast runs the clock of our mirror while its requests are counted
+_STOCK = 30.0  # seconds for which those of stock TensorBoard are counted
 _LOG = log_content(100)
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from belvedere.sources.location import ObjectLocation
+from belvedere.sources.objects import PAGE
 from tests.support import mirror_process
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.seaweedfs import SeaweedFs
@@ -37,10 +38,11 @@ def logs(folder: Path) -> dict[str, bytes]:
     return content(places[0]) if places else {}
 
 
-async def start(folder: Path, proxy: FaultProxy, prefix: str) -> asyncio.subprocess.Process:
+async def start(folder: Path, proxy: FaultProxy, prefix: str, first_page: int) -> asyncio.subprocess.Process:
     location = ObjectLocation(store="default", bucket="bucket", prefix=prefix)
-    task = msgspec.json.encode(mirror_process.Task(store=proxy.settings(), location=location)).decode()
-    return await asyncio.create_subprocess_exec(sys.executable, str(mirror_process.__file__), str(folder), task)
+    task = mirror_process.Task(store=proxy.settings(), location=location, first_page=first_page)
+    words = [str(mirror_process.__file__), str(folder), msgspec.json.encode(task).decode()]
+    return await asyncio.create_subprocess_exec(sys.executable, *words)
 
 
 async def holds(claim: Callable[[], bool]) -> None:
@@ -49,14 +51,18 @@ async def holds(claim: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize(("prefix", "files"), [("p0/", SMALL), ("p1/", LARGE)], ids=["many files", "one long file"])
+@pytest.mark.parametrize(
+    ("prefix", "files", "first_page"),
+    [("p0/", SMALL, PAGE), ("p1/", LARGE, PAGE), ("p0/", SMALL, 3)],
+    ids=["many files", "one long file", "first look"],
+)
 async def test_what_a_killed_process_has_is_not_fetched_again(
-    seaweed: SeaweedFs, tmp_path: Path, prefix: str, files: dict[str, bytes]
+    seaweed: SeaweedFs, tmp_path: Path, prefix: str, files: dict[str, bytes], first_page: int
 ) -> None:
     total = sum(map(len, files.values()))
     async with FaultProxy(seaweed.settings()) as proxy:
         proxy.always = Fault(bytes_per_second=1_000_000)
-        process = await start(tmp_path, proxy, prefix)
+        process = await start(tmp_path, proxy, prefix, first_page)
         await holds(lambda: sum(map(len, logs(tmp_path).values())) > total / 3)
         process.kill()
         await process.wait()
@@ -65,7 +71,7 @@ async def test_what_a_killed_process_has_is_not_fetched_again(
         assert 0 < sum(map(len, had.values())) < total
         await asyncio.sleep(0.2)  # what the proxy is still sending to nobody
         proxy.always, proxy.sent = Fault(), 0
-        process = await start(tmp_path, proxy, prefix)
+        process = await start(tmp_path, proxy, prefix, first_page)
         await holds(lambda: logs(tmp_path) == files)
         process.kill()
         await process.wait()

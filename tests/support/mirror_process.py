@@ -7,23 +7,28 @@ from pathlib import Path
 import msgspec
 
 from belvedere.host.mirrors import FolderMirrors
-from belvedere.sources.location import ObjectLocation
-from belvedere.sources.opening import open_source
+from belvedere.sources.location import Location, ObjectLocation
+from belvedere.sources.objects import PAGE, ObjectSource
 from belvedere.sources.stores import ObjectStore
 from belvedere.viewers.registry import viewer_types
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What to mirror, as JSON in argv."""
+    """What to mirror, as JSON in argv. `first_page`: keys that a listing begins with."""
 
     store: ObjectStore
     location: ObjectLocation
+    first_page: int = PAGE
 
 
 async def mirror(folder: Path, task: Task) -> None:
     """Until killed."""
-    stores = {task.location.store: task.store}
-    mirrors = FolderMirrors(folder, lambda location: open_source(location, stores), poll_seconds=0.1)
+
+    def source(location: Location) -> ObjectSource:
+        assert isinstance(location, ObjectLocation)
+        return ObjectSource(location, task.store, first_page=task.first_page)
+
+    mirrors = FolderMirrors(folder, source, poll_seconds=0.1)
     mirrors.open("project", task.location, viewer_types()["tensorboard"])
     await asyncio.Event().wait()
 
