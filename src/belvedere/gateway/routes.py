@@ -1,6 +1,7 @@
 """Public paths: which job a path belongs to. Pure, and strict: what is ambiguous matches nothing."""
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -38,6 +39,7 @@ def job_prefix(job_type: str, project_id: str, job_id: int) -> str:
     return f"{ROOT}{job_type}/{project_id}/{job_id}"
 
 
+@lru_cache(maxsize=256)  # pages ask for the same few over and over; 256 of the longest take two megabytes
 def match_route(path: str) -> RouteMatch | None:
     """The job that a raw path (still percent-encoded, without its query) belongs to, if it does so beyond doubt.
 

@@ -65,9 +65,12 @@ def place_of(headers: Headers, rules: GatewayRules) -> Place | None:
     Else a page of another site could reach us by rebinding its own name.
     """
     hosts = headers.getall("Host", ())
-    if len(hosts) != 1:
-        return None
-    name = host_name(hosts[0])
+    return _place_named(hosts[0], rules) if len(hosts) == 1 else None
+
+
+@lru_cache(maxsize=256)
+def _place_named(host: str, rules: GatewayRules) -> Place | None:
+    name = host_name(host)
     if (job_id := rules.origins.job_at(name)) is not None:
         return Place(job_id=job_id)
     if rules.origins.is_for_assets(name):
