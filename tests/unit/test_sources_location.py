@@ -12,6 +12,7 @@ from belvedere.sources.location import (
     ObjectLocation,
     describe,
     folder_hint,
+    names_folder,
     parse_train_url,
     resolve_folder,
 )
@@ -42,6 +43,14 @@ def test_an_absolute_path_inside_a_log_root_is_a_folder_although_a_store_exists(
     found = parse_object(text)
     assert isinstance(found, FolderRequest)
     assert found.candidates[0][0] == "/srv/logs"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/srv/logs/run-1", "file:///srv/logs/run-1/", "/srv/logs", "/bucket/run-1/", "bucket/run-1", "obs://bucket/run-1"],
+)
+def test_only_what_is_a_folder_beside_any_store_is_known_to_be_one(text: str) -> None:
+    assert names_folder(text, ["/srv/logs"]) is isinstance(parse_object(text), FolderRequest)
 
 
 @pytest.mark.parametrize("text", ["/bucket/run-1/", "bucket/run-1"])

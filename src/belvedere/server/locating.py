@@ -28,6 +28,7 @@ from belvedere.sources.location import (
     ObjectLocation,
     describe,
     folder_hint,
+    names_folder,
     selected,
     split_pattern,
 )
@@ -57,8 +58,9 @@ class Locator:
 
     async def check(self, project_id: str, url: str, store: str | None, *, is_pattern: bool) -> CheckedSource:
         """See `service.rules.LogPlaces`."""
-        visible = await self._catalog.visible(project_id)
         above, folders = split_pattern(url) if is_pattern else (url, "")
+        needs_no_store = store is None and names_folder(above, self._roots)
+        visible = {} if needs_no_store else await self._catalog.visible(project_id)
         location, name = await self.locate(visible, above, store)
         if isinstance(location, FolderLocation):
             self._note(above, location)

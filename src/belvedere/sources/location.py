@@ -78,6 +78,12 @@ def parse_train_url(text: str, *, log_roots: Sequence[str], stores: Sequence[str
             raise _invalid(text, f"{scheme}:// is not a log location", f"{_FORMS} Other hosts are never contacted.")
 
 
+def names_folder(text: str, log_roots: Sequence[str]) -> bool:
+    """Whether `text` names a folder whatever object stores there are."""
+    scheme, path = _split_scheme(text)
+    return scheme in {"", "file"} and _inside_a_root(text, path, log_roots) is not None
+
+
 def resolve_folder(request: FolderRequest) -> FolderLocation:
     """The folder, with every symlink resolved and shown to lie inside its root. It may not exist yet.
 
