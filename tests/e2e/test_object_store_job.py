@@ -4,7 +4,9 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -53,6 +55,26 @@ def test_progress_tells_files_and_bytes(store_service: BelvedereProcess) -> None
     source = job["source"]
     assert source["files_done"] == source["files_total"] > 0
     assert source["bytes_done"] == source["bytes_total"] > 0
+
+
+async def test_runs_near_the_top_of_a_long_prefix_are_shown_before_all_of_it_is_listed(
+    tmp_path: Path, seaweedfs: SeaweedFs
+) -> None:
+    log = log_content(10)
+    logs = {f"runs/{run}/{NAME}": log for run in ("near", "old/a/b/c/deep")}
+    content = {f"runs/checkpoints/{part}.ckpt": b"weights" for part in range(1000)} | logs
+    seaweedfs.make_bucket("crowd")  # of its own: others look at what lies near theirs
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: seaweedfs.put("crowd", key, content[key]), content))
+    async with FaultProxy(seaweedfs.settings()) as proxy:
+        proxy.refused = "continuation-token"  # the listing gets no further than its first page
+        with service_with(tmp_path, seaweedfs, endpoint=proxy.settings().endpoint) as service:
+            job = await asyncio.to_thread(service.run, "crowded", "obs://crowd/runs/")
+            assert len(await asyncio.to_thread(service.curve, job["service_url"], run="near")) == 10
+            assert job["source"]["files_done"] == 1
+            proxy.refused = ""
+            deep = partial(service.curve, job["service_url"], run="old/a/b/c/deep")
+            await asyncio.to_thread(wait_until, lambda: len(deep()) == 10)
 
 
 def test_requests_and_bytes_are_told_by_job_and_by_store(store_service: BelvedereProcess) -> None:

@@ -32,7 +32,10 @@ PASS = Fault()
 
 
 class FaultProxy:
-    """One upstream. `plan` holds the faults of the answers to come, `always` that of all after them."""
+    """One upstream. `plan` holds the faults of the answers to come, `always` that of all after them.
+
+    Requests with `refused` in their first line get 503, whatever is planned, as long as it isn't empty.
+    """
 
     def __init__(self, store: ObjectStore, tls: ssl.SSLContext | None = None) -> None:
         self._store = store
@@ -43,6 +46,7 @@ class FaultProxy:
         self._busy: set[asyncio.Task[None]] = set()
         self.plan: deque[Fault] = deque()
         self.always = PASS
+        self.refused = ""
         self.requests: list[str] = []
         self.sent = 0  # bytes of bodies
 
@@ -78,10 +82,15 @@ class FaultProxy:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):  # who cancels, closes
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.requests.append(head.partition(b"\r\n")[0].decode())
-                await self._answer(head, writer, self.plan.popleft() if self.plan else self.always)
+                await self._answer(head, writer, self._fault())
         finally:
             self._busy.discard(task)
             writer.close()
+
+    def _fault(self) -> Fault:
+        if self.refused and self.refused in self.requests[-1]:
+            return Fault(status=503)
+        return self.plan.popleft() if self.plan else self.always
 
     async def _answer(self, head: bytes, writer: asyncio.StreamWriter, fault: Fault) -> None:
         if fault.status is not None:
