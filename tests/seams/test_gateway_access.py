@@ -152,12 +152,14 @@ async def test_a_ticket_opens_a_session_once_and_leaves_the_address() -> None:
             assert ticket not in answer.headers["Location"]
 
 
-async def test_a_late_ticket_opens_nothing() -> None:
+async def test_a_late_ticket_opens_nothing_and_a_script_is_told_how_to_get_another() -> None:
     async with open_stage() as made:
         ticket = await made.ticket()
         made.now += timedelta(minutes=2)
         async with made.client.get(made.url(f"/?ticket={ticket}")) as answer:
             assert answer.status == 401
+            told = (await answer.json())["error_msg"]
+            assert ("has been used, or its time is up" in told, "belvedere job open" in told) == (True, True)
 
 
 async def test_a_used_ticket_in_a_signed_in_browser_just_opens() -> None:

@@ -235,7 +235,8 @@ class Gateway:
             if welcome or visitor:
                 return welcome or answers.see_other(target)
         if visitor is None:
-            return await self._stranger(request, route, target, place, used_link=ticket is not None)
+            used_link = takes_sessions and ticket is not None  # elsewhere nobody has looked at it
+            return await self._stranger(request, route, target, place, used_link=used_link)
         asker = self._guard.asker(request, visitor)
         if held := self._guard.hold_asker(asker):
             return held
@@ -258,21 +259,25 @@ class Gateway:
     ) -> web.Response:
         """Who is nobody yet: people are led to where they can say who they are, scripts are told."""
         if not is_navigation(request.method, request.headers) or "X-Auth-Token" in request.headers:
-            return await self._unknown(request)
+            return await self._unknown(request, used_link=used_link)
         if not self._rules.takes_sessions(place):
             return answers.see_other(f"{self._rules.origins.of(route.job_id)}{request.raw_path}")
         if is_embedded(request.headers):
             return answers.stranger_page(self._rules, opener(self._rules.console_origin, route, target))
         return self._entering.by_console(route, target, used_link=used_link)
 
-    async def _unknown(self, request: web.BaseRequest) -> web.Response:
+    async def _unknown(self, request: web.BaseRequest, *, used_link: bool = False) -> web.Response:
         if "X-Auth-Token" in request.headers:
             return await self._guard.turn_away(request)
-        return answers.problem(
-            401, AuthenticationError.code, _BY_LINK if is_signed(request.headers.get("Authorization", "")) else _NOBODY
-        )
+        is_signed_request = is_signed(request.headers.get("Authorization", ""))
+        why = _USED_LINK if used_link else _BY_LINK if is_signed_request else _NOBODY
+        return answers.problem(401, AuthenticationError.code, why)
 
 
+_USED_LINK: Final = (
+    "This link has been used, or its time is up: it works once, and not for long. Get another one by "
+    "`belvedere job open` or POST …/{job_id}/ticket, or send a token in the X-Auth-Token header."
+)
 _NOBODY: Final = "Nobody is signed in: send a token in the X-Auth-Token header."
 _BY_LINK: Final = (
     "Signatures are taken by the API alone. Ask it for a link to this job, by POST …/{job_id}/ticket, and follow that, "
