@@ -74,6 +74,14 @@ def test_the_list_says_how_each_is_known(cli: Words) -> None:
     assert (rows["admin"], rows["robot"], rows["ann"]) == ("token or keys", "keys", "nothing yet")
 
 
+def test_who_may_not_is_told_whom_to_ask_and_nothing_of_tokens(
+    cli: Words, served: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELVEDERE_TOKEN", served.api.tokens[f"colleague@{PROJECT}"])
+    code, _, err = cli("user", "list")
+    assert (code, "Ask an administrator" in err, "Check the token" in err) == (4, True, False)
+
+
 def test_a_role_that_there_is_not_is_told_with_those_that_there_are(cli: Words) -> None:
     code, _, err = cli("project", "grant", "ann", "boss")
     assert (code, "'ROLE'" in err, "'owner', 'editor', 'viewer'" in err) == (2, True, True)

@@ -42,6 +42,7 @@ _ENDINGS: tuple[tuple[type[ClientError], Exit, str], ...] = (
 # What ends otherwise than others of its kind.
 _BY_CODE: Mapping[str, tuple[Exit, str]] = {
     "ModelArts.4310": (Exit.USAGE, "`belvedere store test` tries a store's keys."),  # the logs are closed, we are not
+    "ModelArts.0108": (Exit.NOT_AUTHORISED, ""),  # it says itself whom to ask
     "ModelArts.0210": (
         Exit.NOT_AUTHORISED,
         "A token is for one project. --project PROJECT enters another one; `belvedere project list` shows them.",
@@ -60,7 +61,7 @@ def failure_of(error: ClientError, connection: Connection, remedies: Mapping[Exi
     if isinstance(error, ApiError):
         exit_code, remedy = _BY_CODE.get(error.code, (exit_code, remedy))
     if exit_code is Exit.NOT_AUTHORISED or isinstance(error, _OF_CONNECTION):
-        remedy = f"{remedy} (The connection is from {connection.found_in}.)"
+        remedy = f"{remedy} (The connection is from {connection.found_in}.)".lstrip()
     if isinstance(error, ApiError):
         return Failure(exit_code, error.message, remedy=remedy, error_code=error.code, request_id=error.request_id)
     return Failure(exit_code, str(error), remedy=remedy)
