@@ -1,7 +1,11 @@
 """Memory that was freed goes back to the system, also what another thread took."""
 
+import platform
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 # By default glibc learns from the first large piece that large ones come and go, and keeps the room of later ones.
 PROGRAM = """
@@ -29,3 +33,22 @@ def anonymous(*, sparing: bool) -> int:
 
 def test_what_a_thread_has_freed_is_given_back() -> None:
     assert anonymous(sparing=True) < anonymous(sparing=False) - 8_000
+
+
+COLLAPSING = """
+import re
+from pathlib import Path
+from belvedere.host.sparing import collapse
+kept = [bytes([number % 256]) * 1000 for number in range(32_000)]
+collapse()
+assert kept == [bytes([number % 256]) * 1000 for number in range(32_000)]
+print(re.search(r"AnonHugePages: +(\\d+)", Path("/proc/self/smaps_rollup").read_text())[1])
+"""
+HAS_COLLAPSE = tuple(map(int, platform.release().split(".")[:2])) >= (6, 1)
+HAS_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage").is_dir()
+
+
+@pytest.mark.skipif(not (HAS_COLLAPSE and HAS_HUGE_PAGES), reason="the kernel has no such call, or no huge pages")
+def test_memory_that_is_to_be_forked_lies_in_huge_pages() -> None:
+    run = subprocess.run([sys.executable, "-c", COLLAPSING], check=True, capture_output=True, text=True)
+    assert int(run.stdout) > 0

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from belvedere.host.sparing import give_back
+from belvedere.host.sparing import collapse, give_back
 from belvedere.viewers import sandbox
 from belvedere.viewers.kit import join
 
@@ -45,6 +45,7 @@ def serve(program: ModuleType, control: socket.socket) -> None:
     gc.collect()
     give_back()
     gc.freeze()  # so that a collection in a child does not copy every page of the parent
+    collapse()
     gc.enable()
     control.send(READY)
     while asked := control.recv(len(SPARE)):
