@@ -1,12 +1,12 @@
 """The server for viewers that are WSGI applications: what it reads, and what it answers."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from belvedere.viewers.wsgi import BadRequest, _Answer, read_request
+from belvedere.viewers.wsgi import BadRequest, _Answer, ask, read_request
 
 
 def _read(*pieces: bytes) -> dict[str, Any] | None:
@@ -114,3 +114,11 @@ def test_a_fault_amid_an_answer_leaves_it_short() -> None:
         raise LookupError("a fault")
 
     assert _answer(app).endswith(b"\r\n\r\nh")
+
+
+def test_one_can_ask_an_application_oneself() -> None:
+    def app(environ: dict[str, Any], start: Callable[..., object]) -> Iterator[bytes]:
+        start(f"200 {environ['PATH_INFO']}", [])
+        yield environ["wsgi.input"].read()
+
+    assert ask(app, "/data") == "200 /data"

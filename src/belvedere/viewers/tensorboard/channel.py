@@ -88,6 +88,7 @@ class Channel:
     def __init__(self, port: Port) -> None:
         self._port = port
         self._idle: list[_Connection] = []
+        self._ready: list[H2Connection] = []
 
     def unary_unary(
         self, method: str, request_serializer: Serialize, response_deserializer: Parse, **_: object
@@ -109,6 +110,11 @@ class Channel:
             return map(response_deserializer, self._call(method, request_serializer(request)))
 
         return call
+
+    def get_ready(self) -> None:
+        """Make the next connection's protocol ahead, for each fork of this process: a third of a first call's time."""
+        if not self._ready:
+            self._ready.append(_begun())
 
     def hang_up(self) -> None:
         """Close connections that no call needs."""
@@ -146,20 +152,20 @@ class Channel:
             if connection.port == port:
                 return connection
             connection.close()
-        return _Connection(port)
+        return _Connection(port, self._ready)
 
 
 class _Connection:
     """One HTTP/2 connection, which has one call at a time."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, ready: list[H2Connection]) -> None:
         self.port = port
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=SILENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._http = H2Connection(_CONFIG)
-        self._http.local_settings = Settings(client=True, initial_values=_SETTINGS)
-        self._http.initiate_connection()
-        self._http.increment_flow_control_window(_WINDOW - self._http.inbound_flow_control_window)
+        try:
+            self._http = ready.pop()
+        except IndexError:  # by itself, for another thread may have been quicker
+            self._http = _begun()
 
     def call(self, method: str, request: bytes) -> "_Answer":
         """The answer, once all of it is there. Raises CallFailed if it is too large, OSError and ProtocolError."""
@@ -183,6 +189,15 @@ class _Connection:
             raise ConnectionError("the data server hung up")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
+
+
+def _begun() -> H2Connection:
+    """A connection's protocol, with what is to be sent first."""
+    http = H2Connection(_CONFIG)
+    http.local_settings = Settings(client=True, initial_values=_SETTINGS)
+    http.initiate_connection()
+    http.increment_flow_control_window(_WINDOW - http.inbound_flow_control_window)
+    return http
 
 
 class _Answer:

@@ -30,6 +30,7 @@ def prepare() -> None:
     webapp.prepare()
     if binary := data_server_binary():
         rehearsal.rehearse(binary)
+        webapp.CHANNEL.get_ready()
     sandbox.prepare()
 
 

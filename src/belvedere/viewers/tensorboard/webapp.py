@@ -15,11 +15,11 @@ from tensorboard.backend import application
 from tensorboard.data import grpc_provider
 from tensorboard.plugins.core import core_plugin
 from tensorboard.plugins.projector import projector_plugin
-from werkzeug.test import Client
 
 from belvedere.viewers.tensorboard import shortcuts
 from belvedere.viewers.tensorboard.channel import Channel, Port
 from belvedere.viewers.tensorboard.confinement import asset_below
+from belvedere.viewers.wsgi import ask
 
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 INDEX = "index.html"
@@ -80,7 +80,7 @@ def build_app(flags: Any, provider: Any, multiplexer: Any = None) -> WsgiApp:
 
 def touch() -> None:
     """Answer something that needs no data: what that takes of memory is at hand then."""
-    Client(fast_app("")).get(TOUCHED)
+    ask(fast_app(""), TOUCHED)
 
 
 def first_request(app: WsgiApp) -> bool:
@@ -89,7 +89,7 @@ def first_request(app: WsgiApp) -> bool:
     It waits until there is a data server, and is answered while that loads the logs. Whoever comes next finds all pages
     of memory that it takes copied.
     """
-    return Client(app).get(FIRST).status_code == 200
+    return ask(app, FIRST).startswith("200")
 
 
 @functools.cache
