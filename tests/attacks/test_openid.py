@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from belvedere.contract.audit import TraceName
 from belvedere.contract.errors import BelvedereError, PermissionDenied, Unavailable, WrongCredentials
-from belvedere.identity.acts import Trace
+from belvedere.identity.acts import Trace, TraceQuery
 from belvedere.identity.oidc import OidcRules, Provider, Tokens
 from belvedere.identity.permissions import Role
-from belvedere.identity.records import Member, Project
+from belvedere.identity.records import AccessKey, Member, Project
 from belvedere.service.audit import Auditor
 from belvedere.service.oidc import Departure, OidcService
 from belvedere.service.people import people
@@ -213,6 +213,36 @@ async def test_nobody_becomes_an_administrator_or_a_program_by_its_name(tmp_path
         await identities.put_member(Member(project_id=PROJECT, user="nightly", role=Role.OWNER))
         with pytest.raises(PermissionDenied):
             await made.signs_in(preferred_username=name)
+
+
+WAYS_IN: dict[str, tuple[str, bool, bool]] = {  # the hash of a password; whether they have keys; whether it is allowed
+    "a password": ("$argon2id$x", False, False),
+    "keys": ("", True, False),
+    "both": ("$argon2id$x", True, False),
+    "a password, where the operator says so": ("$argon2id$x", False, True),
+    "keys, where the operator says so": ("", True, True),
+    "none": ("", False, False),
+}
+
+
+@pytest.mark.parametrize(("password", "has_keys", "allowed"), WAYS_IN.values(), ids=WAYS_IN)
+async def test_nobody_becomes_a_user_who_has_a_way_in_by_their_name(
+    tmp_path: Path, password: str, has_keys: bool, allowed: bool
+) -> None:
+    async with door(tmp_path, replace(RULES, ties_existing=allowed)) as made:
+        identities = made.stores.identities
+        await identities.add_user(replace(user("ann"), password_hash=password))
+        await identities.put_member(Member(project_id=PROJECT, user="ann", role=Role.OWNER))
+        if has_keys:
+            await identities.add_key(AccessKey(access_key="AK", user="ann", sealed_secret="s", created_at=NOW))
+        if allowed or not (password or has_keys):
+            assert await made.signs_in(sub="s-mallory")
+            return
+        with pytest.raises(PermissionDenied, match="There is a user ann here already"):
+            await made.signs_in(sub="s-mallory")
+        (told,) = await made.stores.audit.traces(TraceQuery(project_id=None, name=TraceName.LOGIN, limit=9))
+        assert (told.rating, told.resource_id, told.user) == ("warning", "ann", "")
+        assert await identities.users_outside() == frozenset()
 
 
 async def test_who_is_tied_is_themselves_whatever_another_calls_themselves(tmp_path: Path) -> None:

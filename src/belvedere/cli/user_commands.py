@@ -83,7 +83,8 @@ def enable(*, flags: Flags, name: str, output: Format) -> None:
 def untie(*, flags: Flags, name: str, output: Format) -> None:
     """Forget who NAME is at the OpenID provider.
 
-    Their sessions end. Who signs in there by that name next is tied to it anew.
+    Their sessions end. Who signs in there by that name next is tied to it anew; if NAME has a password or keys, only
+    with the setting oidc.tie_existing.
     """
     with connected(flags, _REMEDIES) as client:
         _say(client.people.change_user(name, ChangeUser(outside=False)), f"{name} is tied to nobody any more.", output)

@@ -39,6 +39,7 @@ class OidcRules(msgspec.Struct, frozen=True, kw_only=True):
     scopes: str = "openid profile email"
     claim: str = "preferred_username"  # which becomes the user's name here
     creates_users: bool = False
+    ties_existing: bool = False  # also users who have a way in of their own, a password or keys
     required: tuple[str, str] | None = None  # a claim, and what it must be, or hold among others
     first_project: str = ""  # a project's id or name, which those who are created become members of
     first_role: str = "viewer"

@@ -25,6 +25,7 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     claim: str = "preferred_username"  # whose value is the user's name here
     require: str = ""  # CLAIM=VALUE, which everybody who signs in must have
     create_users: bool = False  # make a user of whoever the provider knows
+    tie_existing: bool = False  # let who has the name of a user with a password or keys be that user
     first_project: str = ""  # name or id of the project that those become members of
     first_role: str = "viewer"  # in it
     session_hours: float = 12.0  # until the provider is asked again
@@ -45,6 +46,7 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             scopes=self.scopes,
             claim=self.claim,
             creates_users=self.create_users,
+            ties_existing=self.tie_existing,
             required=self._required(),
             first_project=self.first_project,
             first_role=self.first_role,

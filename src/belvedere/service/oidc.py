@@ -1,7 +1,8 @@
 """Signing in at an OpenID provider: who comes from there, and who they are here.
 
 Closed by default. Whom the provider sends is let in if they have come before, or if an administrator has made a user of
-that name; others only where the operator has said that whoever the provider knows may become a user.
+that name who has no other way in. Others only where the operator has said so: that whoever the provider knows may
+become a user, or that the provider's word for a name counts as much as a password.
 """
 
 import secrets
@@ -154,15 +155,20 @@ class OidcService:
         if name is None:
             raise PermissionDenied(f"The provider did not say your {self.rules.claim}. Ask the operator.")
         user = await self._store.find_user(name)
-        if user is not None and (user.is_administrator or user.is_service):
-            # Whoever could call themselves admin at the provider would be it.
-            raise PermissionDenied(f"{name} can't sign in this way for the first time. Sign in by password or token.")
         if user is None and self.rules.creates_users:
             return await self._create(name, outsider)
+        if user is not None and not await self._may_be_tied(user):
+            raise _is_anothers(user)
         user = self._let_in(user, name)
         if not await self._store.add_outsider(outsider, user.name):
             raise PermissionDenied(f"Somebody else signs in as {name} already. Ask an administrator.")
         return user
+
+    async def _may_be_tied(self, user: User) -> bool:
+        """Else whoever can choose what they are called at the provider would be admin, or Ann."""
+        if user.is_administrator or user.is_service:
+            return False
+        return self.rules.ties_existing or not (user.password_hash or await self._store.keys(user.name))
 
     def _let_in(self, user: User | None, name: str) -> User:
         if user is None:
@@ -214,6 +220,15 @@ class OidcService:
             "Try again, or sign in another way.",
             retry_after=5,
         )
+
+
+def _is_anothers(user: User) -> PermissionDenied:
+    if act := ACT.get():
+        act.about(resource_id=user.name)  # and not by that user: who it is is what nobody knows
+    return PermissionDenied(
+        f"There is a user {user.name} here already, who signs in by password, keys or token. If that is you, do so, "
+        "or ask an administrator."
+    )
 
 
 def _refusal(error: str, title: str) -> str:
