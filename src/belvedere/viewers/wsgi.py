@@ -17,7 +17,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from belvedere.viewers.leaving import Leaving
@@ -25,6 +25,7 @@ from belvedere.viewers.leaving import Leaving
 LARGEST_HEAD: Final = 1 << 17  # bytes of a request before its body
 LARGEST_BODY: Final = 1 << 25  # bytes, more than the gateway lets through
 CHUNK: Final = 1 << 16
+_DIGITS: Final = len(str(LARGEST_BODY))
 _END: Final = b"\r\n\r\n"
 _WITHOUT_BODY: Final = ("204", "304")
 
@@ -90,7 +91,7 @@ def read_request(connection: socket.socket) -> dict[str, Any] | None:
     if not path.startswith("/") or not first.endswith(" HTTP/1.1"):
         raise BadRequest("The first line is no request for a path by HTTP/1.1.")
     environ = _environment(method, path, query) | _headers(lines)
-    body = _body(environ, _Rest(connection, rest))
+    body = _body(environ, connection, rest)
     environ["CONTENT_LENGTH"], environ["wsgi.input"] = str(len(body)), io.BytesIO(body)
     return environ
 
@@ -158,48 +159,21 @@ def _headers(lines: Iterable[str]) -> dict[str, str]:
     return found
 
 
-class _Rest:
-    """What follows the headers."""
-
-    def __init__(self, connection: socket.socket, begun: bytes) -> None:
-        self._file: BinaryIO = connection.makefile("rb")
-        self._begun = begun
-
-    def line(self) -> bytes:
-        """Up to the end of the line, without that. Raises BadRequest."""
-        line, end, rest = self._begun.partition(b"\r\n")
-        if end:
-            self._begun = rest
-            return line
-        self._begun = b""
-        return (line + self._file.readline(CHUNK)).removesuffix(b"\r\n")
-
-    def take(self, size: int) -> bytes:
-        """Just so many bytes. Raises BadRequest."""
-        if not 0 <= size <= LARGEST_BODY:
-            raise BadRequest("The body is too large, or less than nothing.")
-        begun, self._begun = self._begun[:size], self._begun[size:]
-        data = begun + self._file.read(size - len(begun))
-        if len(data) < size:
-            raise BadRequest("The body ends too early.")
-        return data
-
-
-def _body(environ: dict[str, str], rest: _Rest) -> bytes:
-    try:
-        if "chunked" in environ.pop("HTTP_TRANSFER_ENCODING", ""):
-            return _chunks(rest)
-        return rest.take(int(environ.get("CONTENT_LENGTH") or 0))
-    except ValueError as error:
-        raise BadRequest("A length is no number.") from error
-
-
-def _chunks(rest: _Rest) -> bytes:
-    body = b""
-    while size := int(rest.line(), 16):
-        body += rest.take(size)
-        if rest.line() or len(body) > LARGEST_BODY:
-            raise BadRequest("The body is too large, or a chunk has no end.")
+def _body(environ: dict[str, str], connection: socket.socket, begun: bytes) -> bytes:
+    """What follows the headers: as many bytes as they say. Raises BadRequest."""
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        raise BadRequest("A body comes with its length, in one piece.")
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdecimal()):
+        raise BadRequest("A length is no number.")
+    if len(length) > _DIGITS or (size := int(length)) > LARGEST_BODY:
+        raise BadRequest("The body is too large.")
+    body = begun[:size]
+    if len(body) < size:
+        with connection.makefile("rb") as rest:
+            body += rest.read(size - len(body))
+    if len(body) < size:
+        raise BadRequest("The body ends too early.")
     return body
 
 
