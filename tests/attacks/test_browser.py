@@ -259,6 +259,28 @@ async def test_a_jar_that_it_fills_locks_nobody_out_of_another_job(
     await page.close()
 
 
+ODD = {
+    "long names": "`${long}${n}=v`",
+    "names beyond ASCII": "`é${n}=${long}`",
+}
+PLANT = """
+() => {
+  const long = 'v'.repeat(4000);
+  for (let n = 0; n < 60; n++) document.cookie = PAIR + '; Domain=belvedere.localhost; Path=/modelarts2/tensorboard/';
+  return document.cookie.length;
+}
+"""
+
+
+@pytest.mark.parametrize("pair", ODD.values(), ids=ODD)
+async def test_nor_does_a_jar_of_cookies_with_odd_names(world: World, pair: str) -> None:
+    assert await world.page.evaluate(PLANT.replace("PAIR", pair)) > 2**16
+    page = await world.chromium.new_page()
+    await visit(page, world.service, 2)
+    assert len(await page.evaluate("document.cookie")) < 2**16
+    await page.close()
+
+
 async def test_after_a_sign_out_its_own_job_is_closed_to_it(world: World) -> None:
     page = await world.chromium.new_page()
     await page.goto(world.service.endpoint)

@@ -89,3 +89,20 @@ async def test_a_long_body_is_taken(address: tuple[str, int]) -> None:
     body = b"x" * 8 * HEAD_BYTES
     head = f"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     assert (await answer(address, head + body)).endswith(str(len(body)).encode())
+
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n"
+)
+
+
+async def test_a_socket_of_the_web_is_a_request_as_any(address: tuple[str, int]) -> None:
+    assert (await answer(address, UPGRADE)).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("request_", [b"\x00\r\n\r\n", b"GET / HTTP/9\r\n\r\n", ENDLESS["a header's value"]])
+async def test_what_can_not_be_read_is_refused_in_safe_words(address: tuple[str, int], request_: bytes) -> None:
+    head = (await answer(address, request_)).lower()
+    assert head[:13] in {b"http/1.1 400 ", b"http/1.1 431 ", b""}  # it may be gone before its answer is read
+    assert not head or all(name in head for name in (b"nosniff", b"content-security-policy: default-src 'none'"))

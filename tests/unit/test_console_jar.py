@@ -4,7 +4,7 @@ from http.cookies import SimpleCookie
 
 import pytest
 
-from belvedere.console.jar import LARGEST, emptied, is_too_full, same_place
+from belvedere.console.jar import LARGEST, emptied, emptying, is_too_full, same_place
 
 HOST = "job-1.viewers.example.com"
 
@@ -41,6 +41,39 @@ def test_the_largest_go_first_and_an_answer_stays_within_what_browsers_take() ->
     lines = emptied([jar], HOST, "/modelarts2/tensorboard/p/1/", secure=True)
     assert all(any(line.startswith(f"large-{n}=;") for line in lines) for n in range(10))
     assert sum(map(len, lines)) < 150_000
+
+
+def test_long_names_make_no_answer_that_browsers_refuse() -> None:
+    jar = "; ".join(f"{n}{'n' * 4000}=v" for n in range(20))
+    lines = emptied([jar], HOST, "/modelarts2/tensorboard/p/1/", secure=True)
+    assert 0 < sum(map(len, lines)) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("jar", "gone"),
+    [("\xe9=v", "\xe9="), ("\u6f22=v", "\u6f22="), ("x y=v", "x y="), ("=v", "=x"), ("v", "=x"), ('"a"=v', '"a"=')],
+)
+def test_any_name_that_a_script_can_choose_is_taken_away(jar: str, gone: str) -> None:
+    assert emptied([jar], "127.0.0.1", "/", secure=False) == [f"{gone}; Max-Age=0; Path=/"]
+
+
+@pytest.mark.parametrize("jar", ["a\x01b=v", "a\tb=v", "\udc80=v", "; ;", ""])
+def test_what_no_browser_sends_comes_back_in_no_header(jar: str) -> None:
+    assert emptied([jar], "127.0.0.1", "/", secure=False) == []
+
+
+def test_what_can_not_be_taken_away_one_by_one_goes_with_all_of_the_sites() -> None:
+    jar, seen = "x=1", []
+    for _ in range(6):
+        headers = emptying([jar], "127.0.0.1", "/", secure=False)
+        jar = f"x=1; {headers[1][1].partition(';')[0]}"
+        seen.append(("Clear-Site-Data", '"cookies"') in headers)
+    assert seen == [False, False, False, True, True, True]
+
+
+@pytest.mark.parametrize("count", ["-1", "9" * 5000, "\u0661", "x", ""])
+def test_a_count_that_a_script_has_written_breaks_nothing(count: str) -> None:
+    assert emptying([f"belvedere_emptied={count}"], "127.0.0.1", "/", secure=False)
 
 
 @pytest.mark.parametrize("path", ["/a;b/c", "/\xe9/c", "/a\r\n/c"])

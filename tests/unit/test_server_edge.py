@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from belvedere.console.jar import LARGEST
 from belvedere.identity.addresses import Proxies, networks
 from belvedere.server.edge import Edge, EdgeRules, is_our_name
 
@@ -62,3 +63,29 @@ async def test_a_strangers_word_on_the_address_does_not_count(peer: str, seen: s
 async def test_browsers_are_told_to_come_by_https_alone_where_they_do(is_secure: bool) -> None:
     async with client(is_secure=is_secure) as asking:
         assert ("Strict-Transport-Security" in (await asking.get("/")).headers) is is_secure
+
+
+JAR = "x=" + "v" * LARGEST
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [("/", {}, 200), ("/", {"Host": "evil.example"}, 421), ("/", {"Cookie": JAR}, 431),
+     ("/", {"Cookie": JAR, "Sec-Fetch-Mode": "navigate"}, 303)],
+)  # fmt: skip
+async def test_every_answer_is_safe_to_look_at(path: str, headers: dict[str, str], status: int) -> None:
+    async with client(is_secure=True) as asking:
+        answer = await asking.get(path, headers=headers)
+        assert answer.status_code == status
+        for name in (
+            "X-Content-Type-Options",
+            "Referrer-Policy",
+            "Content-Security-Policy",
+            "Strict-Transport-Security",
+        ):
+            assert len(answer.headers.get_list(name)) == 1
+
+
+async def test_a_name_that_is_none_beside_a_full_jar_is_no_fault_of_ours() -> None:
+    async with client() as asking:
+        assert (await asking.get("/v1/x", headers={"Host": "[x", "Cookie": JAR})).status_code == 431

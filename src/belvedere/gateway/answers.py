@@ -25,6 +25,8 @@ from belvedere.viewers.base import AssetFile
 OWN: Final = "/_belvedere/"
 STATIC: Final = f"{OWN}static/"
 
+_NO_PAGE: Final = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}  # unless it says otherwise
+
 # Waiting is 503, so that whoever reads statuses knows that the same request may do later. An ended job is 409: the
 # request is at odds with the job's state, and asking again changes nothing until somebody restarts it.
 STATUS_OF_STANDING: Final = {
@@ -193,4 +195,4 @@ def _last(response: web.Response) -> web.Response:
 
 
 def _signed(headers: dict[str, str]) -> dict[str, str]:
-    return SAFE | headers
+    return SAFE | _NO_PAGE | headers

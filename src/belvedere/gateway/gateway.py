@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from belvedere.console.assets import asset_named
-from belvedere.console.jar import emptied, is_too_full, same_place
+from belvedere.console.jar import emptying, is_too_full, same_place
 from belvedere.contract.errors import (
     AuthenticationError,
     InternalError,
@@ -184,8 +184,8 @@ class Gateway:
         path, name = request.raw_path, host_name(request.headers["Host"])
         is_person = is_navigation(request.method, request.headers)
         response = answers.see_other(same_place(path)) if is_person else answers.problem(431, RequestError.code, _JAR)
-        for line in emptied(cookies, name, path, secure=self._rules.origins.is_secure):
-            response.headers.add("Set-Cookie", line)
+        for header, line in emptying(cookies, name, path, secure=self._rules.origins.is_secure):
+            response.headers.add(header, line)
         return response
 
     def _another_jobs(self, request: web.BaseRequest) -> web.Response:

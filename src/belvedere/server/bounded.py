@@ -9,6 +9,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from belvedere.identity.crowds import Crowd, peer_of
+from belvedere.server.edge import SAFE
 
 HEAD_SECONDS = 15.0  # until a head is whole, from the connection's beginning or the head's own
 BODY_SECONDS = 120.0  # for the body after it: 12 MB in that time is 1 Mbit/s
@@ -48,7 +49,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._barren += len(data)
         super().data_received(data)
         if self._barren > HEAD_BYTES and not self.transport.is_closing():
-            _hang_up(self.transport)
+            _refuse(self.transport, b"431 Request Header Fields Too Large")
+
+    def send_400_response(self, msg: str) -> None:
+        """To what can't be read."""
+        _refuse(self.transport, b"400 Bad Request", msg.encode())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -79,6 +84,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._patience = None
 
 
-def _hang_up(transport: asyncio.Transport) -> None:
-    transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+def _refuse(transport: asyncio.Transport, status: bytes, words: bytes = b"") -> None:
+    lines = [
+        b"HTTP/1.1 " + status,
+        *(b"%b: %b" % header for header in SAFE),
+        b"content-type: text/plain; charset=utf-8",
+    ]
+    lines += [b"connection: close", b"content-length: %d" % len(words)]
+    transport.write(b"\r\n".join([*lines, b"", words]))
     transport.close()

@@ -6,17 +6,23 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from belvedere.console.jar import emptied, is_too_full, same_place
+from belvedere.console.jar import emptying, is_too_full, same_place
 from belvedere.identity.addresses import Proxies
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # What programs ask for with a token of their own, by whatever name they know us; browsers send no cookie's right there.
 _FOR_PROGRAMS: Final = re.compile(r"/(?:v1|v3|healthz|readyz|metrics|openapi\.json)(?:/|$)")
-_HSTS: Final = "max-age=31536000"
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
+# What every answer says that does not say more itself: it is no page, and stands in none.
+SAFE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 _NOT_OUR_NAME: Final = (
     "This service does not go by the name in the Host header. Use its public URL, "
     "or set public_url or allowed_hosts in its settings.\n"
@@ -45,12 +51,11 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, answer = Headers(scope=scope), self._secured(send)
         scope["client"] = self._client(scope, headers)
         if not (_FOR_PROGRAMS.match(scope["path"]) or is_our_name(headers.getlist("host"), self._rules.names)):
-            await PlainTextResponse(_NOT_OUR_NAME, 421)(scope, receive, send)
+            await PlainTextResponse(_NOT_OUR_NAME, 421)(scope, receive, answer)
             return
-        answer = self._secured(send) if self._rules.is_secure else send
         if is_too_full(headers.getlist("cookie")):
             await self._emptying(scope, headers)(scope, receive, answer)
             return
@@ -62,9 +67,9 @@ class Edge:
         is_person = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
         place = same_place(quote(path) + (f"?{query}" if query else ""))
         response = RedirectResponse(place, 303) if is_person else PlainTextResponse(_JAR, 431)
-        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-        for line in emptied(headers.getlist("cookie"), name, path, secure=self._rules.is_secure):
-            response.headers.append("Set-Cookie", line)
+        name = _name_in(headers.get("host", ""))
+        for header, line in emptying(headers.getlist("cookie"), name, path, secure=self._rules.is_secure):
+            response.headers.append(header, line)
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -77,9 +82,13 @@ class Edge:
         return self._rules.proxies.client(host, headers.getlist(self._rules.proxies.header.value)), port
 
     def _secured(self, send: Send) -> Send:
+        wanted = (*SAFE, _HSTS) if self._rules.is_secure else SAFE
+
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Strict-Transport-Security"] = _HSTS
+                there = list(message["headers"])
+                names = {name for name, _ in there}
+                message["headers"] = [*there, *(header for header in wanted if header[0] not in names)]
             await send(message)
 
         return secured
@@ -92,11 +101,16 @@ def is_our_name(hosts: list[str], names: frozenset[str]) -> bool:
     """
     if len(hosts) != 1:
         return False
-    try:
-        name = (urlsplit(f"//{hosts[0]}").hostname or "").rstrip(".")
-    except ValueError:
-        return False
+    name = _name_in(hosts[0]).rstrip(".")
     return name in names or f"[{name}]" in LOOPBACK_NAMES or name in LOOPBACK_NAMES or _is_address(name)
+
+
+def _name_in(host: str) -> str:
+    """A Host header's name, without its port; empty where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_address(name: str) -> bool:

@@ -60,6 +60,7 @@ async def serving_asgi(
     config = uvicorn.Config(
         app,
         http=Http,
+        ws="none",  # nothing here speaks it, and it would pass by what all requests pass through
         log_config=None,
         access_log=False,
         lifespan="off",
