@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 from benchmarks.asking import Asker, until
 from benchmarks.processes import running

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 from benchmarks.asking import Asker, until
 from benchmarks.effort import Effort

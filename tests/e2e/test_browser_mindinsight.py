@@ -12,8 +12,9 @@ from belvedere.viewers.environments import Environments
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
 from tests.support.chromium import browser, needs_chromium
 from tests.support.installed import MINDSPORE_TRAINING
+from tests.support.ports import free_port
 from tests.support.seaweedfs import SeaweedFs
-from tests.support.service import BelvedereProcess, free_port, running_service
+from tests.support.service import BelvedereProcess, running_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.object_store, needs_chromium]
 PATIENCE = 60_000  # milliseconds

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.processes import processes_of
-from tests.support.service import free_port, wait_until
+from tests.support.service import wait_until
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 180.0  # seconds

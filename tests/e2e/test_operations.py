@@ -16,8 +16,9 @@ import pytest
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
 from tests.support.files import contents_below
 from tests.support.logs import RICH, write_log
+from tests.support.ports import free_port
 from tests.support.seaweedfs import SeaweedFs
-from tests.support.service import BelvedereProcess, free_port, running_service, wait_until
+from tests.support.service import BelvedereProcess, running_service, wait_until
 from tests.support.visiting import visitor
 
 pytestmark = pytest.mark.e2e

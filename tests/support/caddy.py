@@ -12,7 +12,8 @@ from typing import Final
 import httpx2
 
 from tests.support.certificates import write_certificate
-from tests.support.service import free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.service import wait_until
 
 CADDY: Final = Path(sys.executable).parent / "caddy"
 _CONFIGURATION: Final = """{{

@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.service import free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.service import wait_until
 
 NGINX: Final = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin") or shutil.which("nginx")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx: apt install nginx")

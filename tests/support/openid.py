@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import httpx2
 
-from tests.support.service import BelvedereProcess, free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.service import BelvedereProcess, wait_until
 
 
 class OpenIdProvider:

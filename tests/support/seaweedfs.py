@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from obstore.store import S3Store
 from belvedere.sources.signing import signed_headers
 from belvedere.sources.stores import ObjectStore
 from tests.support.certificates import write_certificate
+from tests.support.ports import free_port, free_ports
 
 DOMAIN = "s3.test"  # buckets are served under their own names below it, too; nobody resolves it but tests
 _START_SECONDS = 60.0
@@ -45,7 +45,7 @@ class SeaweedFs:
         self.endpoint = f"http://127.0.0.1:{port}"
         if tls:
             self._certificate, key = write_certificate(Path(self._folder.name), "localhost")
-            self._secure_port, *_ = _free_ports(1)
+            self._secure_port = free_port()
             files = {"port.https": self._secure_port, "cert.file": self._certificate, "key.file": key}
             self._ports += [f"-s3.{name}={value}" for name, value in files.items()]
 
@@ -178,7 +178,7 @@ def _arguments() -> tuple[int, list[str]]:
     """The S3 port, and all the options that keep the server on loopback."""
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
              "s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance")  # fmt: skip
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     options = [
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
@@ -187,14 +187,3 @@ def _arguments() -> tuple[int, list[str]]:
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
     return ports["s3.port"], options
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,18 +13,13 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from tests.support.ports import free_port
 from tests.support.processes import Process, processes_of, viewers_among
 
 START_LIMIT = 60.0  # seconds; generous, since test machines are shared
 STOP_LIMIT = 20.0
 
 Value = TypeVar("Value")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Value], limit: float = START_LIMIT, pause: float = 0.05) -> Value:
