@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from belvedere.gateway import bodies, listening, places
-from belvedere.gateway.places import EACH, GUESTS, MOST, Asker, Full, Places
+from belvedere.gateway.places import EACH, EACH_GUEST, GUESTS, MOST, Asker, Full, Places
 from belvedere.identity.addresses import Proxies, networks
 from belvedere.identity.crowds import Crowd
 from belvedere.identity.rates import Rates
@@ -104,8 +104,9 @@ async def test_answers_that_one_user_leaves_unread_keep_nobody_else_out() -> Non
 async def test_answers_that_guests_leave_unread_keep_no_user_out() -> None:
     async with siege() as held:
         await held.hold(MOST + 6, cookie(await guest(held.made)), "/large")
-        await held.arrived(EACH)
+        await held.arrived(EACH_GUEST)
         assert await held.bob_gets_in() == 200
+        assert held.reached.count(held.made.url("/large").raw_path) == EACH_GUEST
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -144,7 +145,7 @@ async def test_who_holds_many_bodies_back_is_told_to_wait(monkeypatch: pytest.Mo
     monkeypatch.setattr(places, "LIMIT", 0.05)
     async with siege() as held:
         headers = {"X-Auth-Token": held.made.token, "Content-Length": "9"}
-        await held.hold(EACH, headers, READ_BY_POST, "POST", "half")
+        await held.hold(bodies.EACH, headers, READ_BY_POST, "POST", "half")
         await held.bob_gets_in()
         async with held.made.client.post(held.made.url("/x"), data=b"x", headers=headers) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
@@ -162,7 +163,7 @@ async def test_guests_are_counted_like_users_and_apart_from_them() -> None:
 
 async def test_guests_of_many_addresses_leave_room_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "LIMIT", 0.05)
-    held = Places(MOST, each=EACH, guests=GUESTS)
+    held = Places(MOST, each=EACH, each_guest=EACH_GUEST, guests=GUESTS)
     for number in range(GUESTS):
         await held.take(Asker(f"203.0.113.{number}", is_guest=True))
     with pytest.raises(Full):
@@ -172,7 +173,7 @@ async def test_guests_of_many_addresses_leave_room_for_users(monkeypatch: pytest
 
 async def test_who_gave_up_waiting_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "LIMIT", 0.05)
-    held = Places(2, each=1, guests=1)
+    held = Places(2, each=1, each_guest=1, guests=1)
     first = await held.take(Asker("ann"))
     for _ in range(3):
         with pytest.raises(Full):

@@ -309,10 +309,9 @@ def test_a_stop_twenty_times_at_once_is_one_stop(service: BelvedereProcess) -> N
 def test_a_stop_and_a_deletion_at_the_same_moment_end_in_either(service: BelvedereProcess) -> None:
     job_id = service.run("stop-delete", EXP)["job_id"]
     answers = _at_once(2, lambda turn: service.ask(*(("POST", f"/{job_id}/stop"), ("DELETE", f"/{job_id}"))[turn]))
-    statuses = [answer.status_code for answer in answers]
-    assert 200 in statuses
-    assert set(statuses) <= {200, 400}
-    if statuses[1] != 200:
+    stopped, deleted = (answer.status_code for answer in answers)
+    assert (stopped, deleted) in {(200, 200), (200, 400), (400, 200), (404, 200)}  # a stop may come after all is over
+    if deleted != 200:
         service.wait_for_status(job_id, 12)
         service.delete(job_id)
     wait_until(lambda: service.ask("GET", f"/{job_id}").status_code == 404)

@@ -13,7 +13,7 @@ from belvedere.contract.errors import (
     ProjectMismatch,
     UnscopedToken,
 )
-from belvedere.identity.gatekeeper import REMEMBERED, SESSION_LIFE, TICKET_LIFE, Gatekeeper, require_project
+from belvedere.identity.gatekeeper import REMEMBERED, SESSION_LIFE, TICKET_LIFE, Gatekeeper, new_secret, require_project
 from belvedere.identity.permissions import Permission, Role
 from belvedere.identity.records import Member, Principal, SecretKind, Standing
 from belvedere.testing.store import MemoryIdentityStore
@@ -188,3 +188,8 @@ async def test_a_revoked_token_is_refused_at_once(gatekeeper: Gatekeeper) -> Non
 def test_a_missing_permission_is_named() -> None:
     with pytest.raises(PermissionDenied, match=r"perform the \(modelarts:tensorboard:create\) operation"):
         caller("bob", "p", Role.VIEWER).require(Permission.CREATE)
+
+
+def test_no_secret_looks_like_an_option_of_a_command() -> None:
+    """Of 64 drawn from its alphabet one would: `openstack token revoke TOKEN` took it for none."""
+    assert not [secret for secret in (new_secret() for _ in range(2000)) if secret.startswith("-")]

@@ -8,19 +8,20 @@ from typing import Final
 from aiohttp import web
 
 from belvedere.gateway import answers
-from belvedere.gateway.places import EACH, Asker, Full, Places
+from belvedere.gateway.places import Asker, Full, Places
 
 LARGEST: Final = 2**24  # bytes; what viewers are asked by POST has some KiB
 LARGEST_QUESTION: Final = 2**20  # the same where a POST only asks for data, which is all that guests may do
 SECONDS = 120.0  # for a whole body to come
-_AT_ONCE: Final = 1024  # held of all visitors together, if each is as small as they use to be
+EACH: Final = 8  # of one visitor's held at the same time
+_AT_ONCE: Final = 1024  # of all visitors' together, if each is as small as they use to be
 
 
 class Bodies:
     """Reads them, and lets nobody have more than a few held here at a time. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._places = Places(_AT_ONCE, each=EACH, guests=_AT_ONCE // 2)
+        self._places = Places(_AT_ONCE, each=EACH, each_guest=EACH, guests=_AT_ONCE // 2)
 
     @contextlib.asynccontextmanager
     async def of(self, request: web.BaseRequest, asker: Asker, most: int) -> AsyncIterator[bytes | web.Response]:

@@ -9,8 +9,9 @@ import msgspec
 
 LIMIT: Final = 5.0  # seconds that somebody waits for their turn
 MOST: Final = 64  # at one viewer: a connection each
-EACH: Final = 8  # of them one visitor's; a browser opens six
-GUESTS: Final = 32  # of them guests' of share links: however many come, they leave room for users
+EACH: Final = 32  # of them one user's; scripts open many connections
+EACH_GUEST: Final = 8  # of them one guest's; a browser opens six
+GUESTS: Final = 24  # of them all guests' of share links together: however many come, they leave room for users
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -39,9 +40,9 @@ class Place:
 class Places:
     """Who waits does so first for those of their own, so that nobody else waits behind them. Belongs to one loop."""
 
-    def __init__(self, most: int, *, each: int, guests: int) -> None:
-        """`most` in all; of them `each` for one visitor, and `guests` for all guests together."""
-        self._each = each
+    def __init__(self, most: int, *, each: int, each_guest: int, guests: int) -> None:
+        """`most` in all; of them `each` for one user, `each_guest` for one guest, `guests` for all guests together."""
+        self._each, self._each_guest = each, each_guest
         self._all = asyncio.Semaphore(most)
         self._guests = asyncio.Semaphore(guests)
         self._own: WeakValueDictionary[Asker, asyncio.Semaphore] = WeakValueDictionary()
@@ -73,5 +74,5 @@ class Places:
     def _doors(self, asker: Asker) -> list[asyncio.Semaphore]:
         own = self._own.get(asker)
         if own is None:
-            own = self._own[asker] = asyncio.Semaphore(self._each)
+            own = self._own[asker] = asyncio.Semaphore(self._each_guest if asker.is_guest else self._each)
         return [own, self._guests, self._all] if asker.is_guest else [own, self._all]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from multidict import CIMultiDict
 
 from belvedere.gateway.connection import Broken, Connection
-from belvedere.gateway.places import EACH, GUESTS, MOST, Asker, Full, Place, Places
+from belvedere.gateway.places import EACH, EACH_GUEST, GUESTS, MOST, Asker, Full, Place, Places
 
 IDLE: Final = 1.0  # seconds after which an unused connection is given up; viewers weigh less without any
 CONNECT_LIMIT: Final = 5.0  # seconds
@@ -51,7 +51,7 @@ class Line:
     def __init__(self, socket: str) -> None:
         self._socket = socket
         self._idle: list[Connection] = []
-        self._places = Places(MOST, each=EACH, guests=GUESTS)
+        self._places = Places(MOST, each=EACH, each_guest=EACH_GUEST, guests=GUESTS)
         self._busy = 0
 
     async def ask(self, question: Question, asker: Asker) -> Answer:

@@ -206,7 +206,7 @@ class _WarmParent:
         with self._children.birth():
             control.send(how)
             await _readable(control)
-            pid, (line,), _, _ = socket.recv_fds(control, 32, 1)
+            pid, (line,), _, _ = socket.recv_fds(control, 32, 1, socket.MSG_CMSG_CLOEXEC)
             return _Spare(int(pid), self._children.adopt(int(pid)), socket.socket(fileno=line))
 
 

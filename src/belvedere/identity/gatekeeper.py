@@ -211,8 +211,9 @@ def digest_of(secret: str) -> str:
 
 
 def new_secret() -> str:
-    """256 random bits, as text that fits into a URL, a header and a cookie."""
-    return secrets.token_urlsafe(32)
+    """256 random bits, as text for a URL, a header, a cookie, and for a command line: it begins with no hyphen."""
+    drawn = secrets.token_urlsafe(32)
+    return new_secret() if drawn.startswith("-") else drawn
 
 
 def _expired(record: SecretRecord, now: datetime) -> bool:

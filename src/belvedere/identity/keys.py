@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from belvedere.contract.errors import InvalidSignature
-from belvedere.identity.gatekeeper import REMEMBERED, Gatekeeper, digest_of
+from belvedere.identity.gatekeeper import REMEMBERED, Gatekeeper, digest_of, new_secret
 from belvedere.identity.records import AccessKey, Caller, IdentityStore, Principal, SignedBy
 from belvedere.identity.replays import Replays
 from belvedere.identity.signatures import (
@@ -123,7 +123,7 @@ class KeyRing:
     ) -> NewKey:
         """A new key of the user's; with a `life` a temporary one, which counts beside its security token only."""
         secret = "".join(secrets.choice(_SECRET_LETTERS) for _ in range(40))
-        token = secrets.token_urlsafe(32) if life else ""
+        token = new_secret() if life else ""
         key = AccessKey(
             access_key="".join(secrets.choice(_LETTERS) for _ in range(20)),
             user=user,
