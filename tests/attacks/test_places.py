@@ -151,6 +151,25 @@ async def test_who_holds_many_bodies_back_is_told_to_wait(monkeypatch: pytest.Mo
             assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
 
 
+async def test_large_bodies_of_one_user_leave_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_BYTES_EACH", 2**20)
+    monkeypatch.setattr(bodies, "_BYTES", 3 * 2**19)
+    async with siege() as held:
+        mine, theirs = {"X-Auth-Token": held.made.token}, cookie(await guest(held.made))
+        await held.hold(1, {**mine, "Content-Length": str(2**20)}, READ_BY_POST, "POST", "x" * (2**20 - 1))
+        for _ in range(600):  # until what is held has come
+            if (found := await _post(held, mine)) != 200:
+                break
+            await asyncio.sleep(0.05)
+        assert found == 503
+        assert [await _post(held, theirs) for _ in range(2 * EACH)] == [200] * 2 * EACH  # nothing counts twice
+
+
+async def _post(held: Siege, headers: Mapping[str, str]) -> int:
+    async with held.made.client.post(held.made.url(READ_BY_POST), data=b"x" * 2**17, headers=headers) as answer:
+        return answer.status
+
+
 async def test_guests_are_counted_like_users_and_apart_from_them() -> None:
     async with siege(rates=Rates(user=2)) as held:
         url, headers = held.made.url("/small"), cookie(await guest(held.made))

@@ -72,6 +72,39 @@ async def test_guessing_ones_present_password_is_stopped_too(api: Api) -> None:
     assert found == [400, 400, 400, 429, 429]
 
 
+ELSEWHERE: dict[str, tuple[str, str, dict[str, str]]] = {
+    "a form": ("POST", "/sign-in", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}),
+    "a viewer's script": ("POST", "/sign-in", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "empty"}),
+    "a script at the API": ("POST", "/v3/auth/tokens", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "empty"}),
+    "a script by plain HTTP": ("POST", "/v3/auth/tokens", {"Origin": "http://evil.example"}),
+    "a frame without an origin": ("POST", "/v3/auth/tokens", {"Origin": "null"}),
+    "a picture": ("GET", "/sign-in/oidc/callback", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}),
+    "a frame": ("GET", "/sign-in/oidc", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"}),
+    "a picture of a ticket": ("GET", "/sign-in?ticket=x", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "headers"), ELSEWHERE.values(), ids=ELSEWHERE)
+async def test_another_sites_page_uses_nobodys_guesses_up(
+    api: Api, method: str, path: str, headers: dict[str, str]
+) -> None:
+    await api.client.post(at_root("/v1/identity/users"), json={"name": "ben", "password": PASSWORD})
+    body = sign_in("wrong")
+    found = [
+        (await api.client.request(method, at_root(path), json=body, headers=headers)).status_code for _ in range(5)
+    ]
+    assert found == [403] * 5
+    answer = await api.client.post(at_root("/v3/auth/tokens"), json=sign_in("wrong"))
+    assert answer.status_code == 401
+    assert len([trace for trace in await api.traces() if trace.name == "login"]) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "http://api.example"}, {"Sec-Fetch-Site": "same-origin"}])
+async def test_our_own_page_and_programs_are_heard(api: Api, headers: dict[str, str]) -> None:
+    answer = await api.client.post(at_root("/v3/auth/tokens"), json=sign_in("wrong"), headers=headers)
+    assert answer.status_code == 401
+
+
 async def test_who_signs_in_rightly_may_do_so_again_and_again(api: Api) -> None:
     await api.client.post(at_root("/v1/identity/users"), json={"name": "ben", "password": PASSWORD})
     found = [(await api.client.post(at_root("/v3/auth/tokens"), json=sign_in(PASSWORD))).status_code for _ in range(6)]

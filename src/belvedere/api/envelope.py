@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from belvedere.api.answers import error_answer
 from belvedere.api.throttle import Throttle
-from belvedere.contract.errors import InternalError, TooManyRequests
+from belvedere.contract.errors import InternalError, PermissionDenied, TooManyRequests
 from belvedere.identity.acts import WHENCE, Whence
 
 # route template ("" if none matched), method, status, seconds
@@ -47,7 +47,7 @@ class Envelope:
             self._throttle.admit(scope)
             await self._app(scope, receive, sender)
             self._throttle.answered(scope, sender.status)
-        except TooManyRequests as refusal:  # what is refused within is answered there
+        except (TooManyRequests, PermissionDenied) as refusal:  # what is refused within is answered there
             is_iam = scope["path"].startswith("/v3")
             await error_answer(refusal, scope["request_id"], is_iam=is_iam)(scope, receive, sender)
         except ClientDisconnect:

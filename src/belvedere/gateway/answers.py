@@ -10,7 +10,7 @@ from aiohttp import web
 from belvedere.console.assets import LONG_CACHING, Asset
 from belvedere.console.pages import page_headers, render
 from belvedere.console.tones import tone_of
-from belvedere.contract.errors import BodyTooLarge, MethodNotAllowed, RequestError, TooManyRequests
+from belvedere.contract.errors import BodyTooLarge, MethodNotAllowed, RequestError, TooManyRequests, Unavailable
 from belvedere.contract.jobs import ErrorBody
 from belvedere.contract.statuses import JobStatus
 from belvedere.gateway.documents import accepts_gzip
@@ -66,6 +66,12 @@ def too_large(most: int) -> web.Response:
 def unfinished() -> web.Response:
     """A body that takes longer to come than anybody waits for it."""
     return _last(problem(408, RequestError.code, "The body of this request was too long in coming."))
+
+
+def too_many_bodies() -> web.Response:
+    """A body that there is no room for beside those of others."""
+    message = "Too many large requests are under way at this moment. Wait as long as Retry-After says."
+    return _last(problem(503, Unavailable.code, message, retry_after=1))
 
 
 def malformed() -> web.Response:

@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         """Whether the exchange ended so that another one may follow."""
         return self.is_complete and self._keeps and not self.is_lost
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | bytearray) -> None:
         """Send; waits while the viewer is slow to take it. Raises Broken."""
         if self.is_lost or self._transport is None:
             raise Broken("the viewer hung up")

@@ -42,7 +42,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     main_of: str  # the kind of viewer, if this asks for its main page, or else nothing
     job: Job  # whose log places are shown instead of the folder that the viewer reads
     asker: Asker
-    body: bytes | None = None  # of the request
+    body: bytes | bytearray | None = None  # of the request
 
     def target(self, raw_path: str) -> str:
         """What to ask the viewer for; `raw_path` is below the public prefix."""

@@ -23,7 +23,7 @@ class Question(NamedTuple):
     method: str
     target: str
     headers: CIMultiDict[str]
-    body: bytes | None = None
+    body: bytes | bytearray | None = None
 
 
 class Away(Exception):
@@ -138,7 +138,7 @@ def head_of(question: Question) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
-async def _send(connection: Connection, body: bytes) -> None:
+async def _send(connection: Connection, body: bytes | bytearray) -> None:
     with contextlib.suppress(Broken):  # whoever reads the answer sees it
         await connection.write(body)
 

@@ -47,7 +47,7 @@ class Errand(NamedTuple):
     route: RouteMatch
     visitor: Visitor
     asker: Asker
-    body: bytes | None = None
+    body: bytes | bytearray | None = None
 
 
 class Viewing:
