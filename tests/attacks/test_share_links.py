@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from belvedere.contract.errors import Unavailable
 from belvedere.contract.shares import ValidShare
+from belvedere.identity.passes import Pass, PassKind
+from belvedere.identity.passwords import Passwords
 from belvedere.identity.permissions import Role
 from belvedere.lifecycle.jobs import Visibility
 from belvedere.service.shares import Outcome
+from belvedere.testing.passes import MemoryPassStore
 from tests.support.console import OUR_PAGE, VIEWERS, Stage, console
-from tests.support.gateway import NO_BUCKET, PROJECT, job
+from tests.support.gateway import NO_BUCKET, NOW, PROJECT, job
 from tests.support.identities import caller
 
 PASSWORD = "hush-hush-hush"
@@ -136,6 +139,36 @@ async def test_a_revoked_link_is_no_good() -> None:
         await stage.shares.revoke(caller("ann", PROJECT), 1, listed.share_id)
         answer = await stage.client.get(link)
         assert (answer.status_code, "no good any more" in answer.text) == (404, True)
+
+
+async def test_a_link_that_is_revoked_while_it_opens_is_no_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shared(password=PASSWORD) as (stage, link):
+        (listed,) = (await stage.shares.list(caller("ann", PROJECT), 1)).shares
+        match = Passwords.match
+
+        async def amid(self: Passwords, kept: str, password: str) -> bool:
+            await stage.shares.revoke(caller("ann", PROJECT), 1, listed.share_id)
+            return await match(self, kept, password)
+
+        monkeypatch.setattr(Passwords, "match", amid)
+        answer = await unlock(stage, link, PASSWORD)
+        assert (answer.status_code, "Location" in answer.headers) == (404, False)
+        assert stage.told()[-1] == REFUSED
+
+
+async def test_a_link_that_is_revoked_while_its_ticket_is_used_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shared() as (stage, link):
+        (listed,) = (await stage.shares.list(caller("ann", PROJECT), 1)).shares
+        ticket = (await stage.client.get(link)).headers["Location"].partition("ticket=")[2]
+        take = MemoryPassStore.take_pass
+
+        async def amid(self: MemoryPassStore, kind: PassKind, digest: str) -> Pass | None:
+            taken = await take(self, kind, digest)
+            await stage.shares.revoke(caller("ann", PROJECT), 1, listed.share_id)
+            return taken
+
+        monkeypatch.setattr(MemoryPassStore, "take_pass", amid)
+        assert await stage.passes.redeem(ticket, 1, NOW) is None
 
 
 async def test_an_expired_link_is_no_good() -> None:

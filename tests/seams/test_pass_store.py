@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from belvedere.identity.passes import Pass, PassKind, PassStore
+from belvedere.identity.passes import Gone, Pass, PassKind, PassStore
 from belvedere.identity.records import Basis, Principal, SecretKind
 from belvedere.testing.passes import MemoryPassStore
 from tests.support.databases import new_stores
@@ -58,6 +58,16 @@ async def test_expired_passes_are_removed_and_counted(store: PassStore) -> None:
     assert await store.remove_expired_passes(START) == 1
     found = [await store.find_pass(PassKind.TICKET, digest) for digest in ("gone", "live")]
     assert [record is not None for record in found] == [False, True]
+
+
+async def test_what_is_gone_gets_no_pass(tmp_path: Path) -> None:
+    """A job or a share link that goes while somebody is let in by it."""
+    with new_stores(tmp_path, lambda: START) as stores:
+        job = await add(stores.jobs)
+        for gone in (replace(a_pass(), job_id=job.id + 1), replace(a_pass(), job_id=job.id, share_id="revoked")):
+            with pytest.raises(Gone):
+                await stores.passes.add_pass(gone)
+            assert await stores.passes.find_pass(PassKind.TICKET, "d1") is None
 
 
 async def test_a_job_takes_its_passes_along(tmp_path: Path) -> None:

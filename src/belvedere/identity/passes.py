@@ -41,10 +41,16 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime  # when the session ends that it becomes, or is
 
 
+class Gone(Exception):
+    """The job or the share link that a pass was to be for is there no more."""
+
+
 class PassStore(Protocol):
     """Where passes are kept. Those of a deleted job, or of a revoked share link, are gone with it."""
 
-    async def add_pass(self, record: Pass) -> None: ...
+    async def add_pass(self, record: Pass) -> None:
+        """Raises Gone."""
+        ...
 
     async def find_pass(self, kind: PassKind, digest: str) -> Pass | None: ...
 
@@ -63,7 +69,7 @@ class Passes:
         self._store = store
 
     async def ticket(self, who: Principal, job_id: int, now: datetime, basis: Basis | None = None) -> str:
-        """A new ticket to the job's viewer. Passes that have expired are swept out on the way."""
+        """A new ticket to the job's viewer. Passes that have expired are swept out on the way. Raises Gone."""
         await self._store.remove_expired_passes(now)
         return await self._issue(
             Pass(
@@ -78,7 +84,7 @@ class Passes:
         )
 
     async def guest_ticket(self, share: ShareRecord, now: datetime) -> str:
-        """A new ticket for whoever came by a share link."""
+        """A new ticket for whoever came by a share link. Raises Gone: it may have been revoked just now."""
         await self._store.remove_expired_passes(now)
         return await self._issue(
             Pass(
@@ -100,7 +106,10 @@ class Passes:
         taken = await self._store.take_pass(PassKind.TICKET, digest_of(ticket))
         if taken is None or not await self._opened_by(taken, job_id, now):
             return None
-        return await self._issue(replace(taken, kind=PassKind.SESSION, created_at=now, expires_at=taken.ends_at))
+        try:
+            return await self._issue(replace(taken, kind=PassKind.SESSION, created_at=now, expires_at=taken.ends_at))
+        except Gone:
+            return None
 
     async def holder(self, session: str, job_id: int, now: datetime) -> Caller | None:
         """Whose session this is, if it is good for this job now. Whether they may see the job is another question."""

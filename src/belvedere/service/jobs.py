@@ -32,7 +32,7 @@ from belvedere.contract.source_rules import ValidSource
 from belvedere.contract.validation import Offer, ValidCreate, ValidUpdate
 from belvedere.identity.acts import ACT
 from belvedere.identity.gatekeeper import TICKET_LIFE
-from belvedere.identity.passes import Passes
+from belvedere.identity.passes import Gone, Passes
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Basis, Caller, Principal
 from belvedere.lifecycle.jobs import Event, Job, Visibility, sources_of
@@ -238,7 +238,10 @@ class JobService:
         async with self._audit.act(who, TraceName.OPEN_JOB, job_id):
             who.require(Permission.GET)
             job = await self.find(who, job_id)
-            secret = await self._passes.ticket(who, job.id, self._clock(), basis)
+            try:
+                secret = await self._passes.ticket(who, job.id, self._clock(), basis)
+            except Gone as error:  # it was deleted just now
+                raise _absent() from error
             url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", rest, secret)
             return Ticket(url=url, expires_in=int(TICKET_LIFE.total_seconds()))
 
@@ -246,7 +249,7 @@ class JobService:
         """The job, if they may see it. Raises NotFound."""
         job = None if job_id is None else await self._store.get(who.project_id, job_id)
         if job is None or not _may_see(who, job):
-            raise NotFound("The job does not exist in this project. List the jobs to see which do.")
+            raise _absent()
         if act := ACT.get():
             act.about(resource_name=job.name)
         return job
@@ -315,6 +318,10 @@ class JobService:
         """As the caller sees it: `allowed` are the verbs that its status allows, and that they may use."""
         shown = views.details(job, self._board.get(job.id), now, self._rules.origins)
         return replace(shown, allowed=[word for word in shown.allowed if who.may(_PERMISSION[Verb(word)])])
+
+
+def _absent() -> NotFound:
+    return NotFound("The job does not exist in this project. List the jobs to see which do.")
 
 
 def _may_see(who: Caller, job: Job) -> bool:

@@ -14,7 +14,7 @@ from belvedere.contract.jobs import Success
 from belvedere.contract.shares import MOST, Share, ShareCreated, ShareList, ValidShare
 from belvedere.identity.acts import Act
 from belvedere.identity.gatekeeper import digest_of, new_secret
-from belvedere.identity.passes import Passes
+from belvedere.identity.passes import Gone, Passes
 from belvedere.identity.passwords import Passwords
 from belvedere.identity.permissions import Permission
 from belvedere.identity.rates import origin_of
@@ -183,8 +183,12 @@ class ShareService:
     async def _opened(self, record: ShareRecord, job: Job, now: datetime) -> Opening:
         if Verb.OPEN not in allowed_verbs(job):
             return Opening(outcome=Outcome.RESTING, job_name=job.name, expires_at=record.expires_at)
-        async with self._using(record, job):
-            ticket = await self._passes.guest_ticket(record, now)
+        async with self._using(record, job) as act:
+            try:
+                ticket = await self._passes.guest_ticket(record, now)
+            except Gone:
+                act.refuse(NotFound.code, f"{_told_of(record)}: revoked at this moment")
+                return _GONE
             await self._store.note_use(record.id, now)
         url = views.with_ticket(f"{self._rules.origins.of(job.id)}{views.viewer_path(job)}", "/", ticket)
         return Opening(outcome=Outcome.OPENED, url=url, job_name=job.name, expires_at=record.expires_at)

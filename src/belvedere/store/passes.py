@@ -4,8 +4,9 @@ from datetime import datetime
 from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from belvedere.identity.passes import Pass, PassKind
+from belvedere.identity.passes import Gone, Pass, PassKind
 from belvedere.identity.records import Basis, Principal
 from belvedere.store.database import Database
 from belvedere.store.tables import passes
@@ -19,7 +20,7 @@ class SqlPassStore:
         self._database = database
 
     async def add_pass(self, record: Pass) -> None:
-        await self._database.write(lambda c: c.execute(insert(passes).values(_row_of(record))), tells=always)
+        await self._database.write(partial(_add, record=record), tells=always)
 
     async def find_pass(self, kind: PassKind, digest: str) -> Pass | None:
         return await self._database.read(partial(_find, kind=kind, digest=digest))
@@ -30,6 +31,13 @@ class SqlPassStore:
     async def remove_expired_passes(self, now: datetime) -> int:
         expired = passes.c.expires_at <= now
         return await self._database.write(lambda c: c.execute(delete(passes).where(expired)).rowcount)
+
+
+def _add(connection: Connection, record: Pass) -> None:
+    try:
+        connection.execute(insert(passes).values(_row_of(record)))
+    except IntegrityError as error:
+        raise Gone(f"nothing is there that a pass to job {record.job_id} could be for") from error
 
 
 def _find(connection: Connection, kind: PassKind, digest: str) -> Pass | None:

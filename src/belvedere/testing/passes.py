@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from belvedere.identity.passes import Pass, PassKind
+from belvedere.identity.passes import Gone, Pass, PassKind
 from belvedere.identity.shares import ShareRecord
 
 
@@ -14,8 +14,11 @@ class MemoryPassStore:
 
     def __init__(self) -> None:
         self._passes: dict[tuple[PassKind, str], Pass] = {}
+        self._revoked: set[str] = set()  # share links
 
     async def add_pass(self, record: Pass) -> None:
+        if record.share_id in self._revoked:
+            raise Gone("that share link is gone")
         self._passes[record.kind, record.digest] = record
 
     async def find_pass(self, kind: PassKind, digest: str) -> Pass | None:
@@ -32,6 +35,7 @@ class MemoryPassStore:
 
     def forget_share(self, share_id: str) -> None:
         """A share link was revoked."""
+        self._revoked.add(share_id)
         self._passes = {place: record for place, record in self._passes.items() if record.share_id != share_id}
 
 
