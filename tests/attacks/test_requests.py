@@ -168,6 +168,15 @@ async def test_no_second_request_is_smuggled_to_the_api(head: str) -> None:
     assert "/smuggled" not in reached
 
 
+@pytest.mark.parametrize("coding", ["gzip, chunked", "identity, chunked", "deflate,chunked"])
+async def test_no_body_reaches_a_viewer_without_its_coding(coding: str) -> None:
+    async with watched() as (made, reached):
+        token = f"{HOST}X-Auth-Token: {made.token}\r\n"
+        head = f"POST {made.url('/x').raw_path} HTTP/1.1\r\n{token}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n"
+        answer = await exchange(port_of(made), head.encode(), patience=3)
+        assert (statuses(answer) in ([501], [400]), reached) == (True, [])
+
+
 async def test_a_second_request_after_a_whole_one_is_read_as_one() -> None:
     """Else the tests above would see nothing, whatever happened."""
     reached: list[str] = []

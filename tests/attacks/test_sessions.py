@@ -259,6 +259,19 @@ async def test_who_came_by_a_share_link_can_look(method: str, rest: str) -> None
         assert reached == [f"{method} {made.url(rest).raw_path}"]
 
 
+async def test_who_came_by_a_share_link_is_not_told_where_the_logs_are() -> None:
+    async def tell(_request: web.BaseRequest) -> web.Response:
+        return web.json_response({"data_location": "/srv/mirrors/1"})
+
+    async with stage() as made, upstream(made.folder / "viewer.sock", tell):
+        made.ready()
+        url = made.url("/data/environment")
+        async with made.client.get(url, headers=cookie(await guest(made))) as answer:
+            assert await answer.json() == {"data_location": ""}
+        async with made.client.get(url, headers={"X-Auth-Token": made.token}) as answer:
+            assert await answer.json() == {"data_location": job().train_url}
+
+
 async def _used(made: Stage) -> str:
     ticket = await made.ticket()
     assert await made.passes.redeem(ticket, 1, made.now)

@@ -79,6 +79,11 @@ def malformed() -> web.Response:
     return _last(problem(400, RequestError.code, "The body of this request can't be read: its chunks are malformed."))
 
 
+def coded() -> web.Response:
+    """A body that is compressed on the way, which its viewer would never hear of."""
+    return _last(problem(501, RequestError.code, "Send the body as it is, or in chunks: no other coding is read here."))
+
+
 def unwanted_body() -> web.Response:
     """A body that nobody reads."""
     return _last(problem(400, RequestError.code, "A request of this method has no body. Send it without, or by POST."))

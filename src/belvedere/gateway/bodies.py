@@ -66,6 +66,8 @@ class Bodies:
 
 async def _begin(request: web.BaseRequest, most: int) -> web.Response | None:
     """An answer to a body that is too large at first sight; else whoever asks whether to send it is told to."""
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        return answers.coded()
     if (request.content_length or 0) > most:
         return answers.too_large(most)
     if request.headers.get("Expect", "").lower() == "100-continue":

@@ -105,7 +105,8 @@ class Forwarder:
         if passage.is_secure:
             headers.update(HTTPS_ONLY)
         if hides:
-            return await send_environment(answer, headers, ", ".join(urls_of(passage.job)))
+            places = () if passage.asker.is_guest else urls_of(passage.job)  # guests see the logs, not where they are
+            return await send_environment(answer, headers, ", ".join(places))
         if is_page and is_document(answer.status, answer.headers):
             return await send_document(request, answer, headers, self._documents, passage.main_of)
         return await send(request, answer, headers)
