@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import uvicorn
 from aiohttp import web
@@ -14,6 +16,7 @@ from starlette.types import ASGIApp
 from belvedere.gateway.gateway import Gateway
 from belvedere.identity.crowds import Crowd
 from belvedere.server.bounded import BoundedHttp
+from belvedere.server.doorway import Doorway
 
 BACKLOG = 2048
 DRAIN_SECONDS = 4.0  # for requests under way, in each server; both drain at once
@@ -57,9 +60,13 @@ async def serving_asgi(
     class Http(BoundedHttp):
         crowd = held_by or BoundedHttp.crowd
 
+    def protocol(**options: Any) -> asyncio.Protocol:
+        asked = Http(**options)
+        return Doorway(asked, tls, Http.crowd) if tls else asked
+
     config = uvicorn.Config(
         app,
-        http=Http,
+        http=protocol,  # type: ignore[arg-type]  # it is asked for a protocol, whatever makes it
         ws="none",  # nothing here speaks it, and it would pass by what all requests pass through
         log_config=None,
         access_log=False,
@@ -67,7 +74,6 @@ async def serving_asgi(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
-        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
     )
     server = _Uvicorn(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -78,14 +84,38 @@ async def serving_asgi(
         await task
 
 
+class _TlsSite(web.BaseSite):
+    """Where the gateway is asked by TLS."""
+
+    def __init__(self, runner: web.ServerRunner, listener: socket.socket, tls: ssl.SSLContext, crowd: Crowd) -> None:
+        super().__init__(runner, backlog=BACKLOG)
+        self._listener = listener
+        self._door = functools.partial(Doorway, tls=tls, crowd=crowd)
+
+    @property
+    def name(self) -> str:
+        return f"https://{self._listener.getsockname()}"
+
+    async def start(self) -> None:
+        await super().start()
+        asking = self._runner.server
+        if asking is None:
+            raise RuntimeError("the runner is not set up")
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: self._door(asking()), sock=self._listener, backlog=BACKLOG
+        )
+
+
 @contextlib.asynccontextmanager
 async def serving_gateway(
     gateway: Gateway, listener: socket.socket, tls: ssl.SSLContext | None = None, held_by: Crowd | None = None
 ) -> AsyncIterator[None]:
     """Serve the gateway while the context lasts, then drain."""
-    runner = gateway.runner(shutdown_timeout=DRAIN_SECONDS, crowd=held_by)
+    crowd = held_by or Crowd()
+    runner = gateway.runner(shutdown_timeout=DRAIN_SECONDS, crowd=crowd)
     await runner.setup()
-    await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=tls).start()
+    site = web.SockSite(runner, listener, backlog=BACKLOG) if tls is None else _TlsSite(runner, listener, tls, crowd)
+    await site.start()
     try:
         yield
     finally:
