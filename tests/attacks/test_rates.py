@@ -105,6 +105,24 @@ async def test_our_own_page_and_programs_are_heard(api: Api, headers: dict[str, 
     assert answer.status_code == 401
 
 
+async def test_guessing_at_a_present_password_is_stopped_from_many_addresses_too(tmp_path: Path) -> None:
+    async with api_in_process(tmp_path) as api:
+        await api.client.post(at_root("/v1/identity/users"), json={"name": "ben", "password": PASSWORD})
+        ben = (await api.client.post(at_root("/v3/auth/tokens"), json=sign_in(PASSWORD))).headers["X-Subject-Token"]
+        found = []
+        for address, password in enumerate([*["wrong"] * 6, PASSWORD]):
+            transport = httpx2.ASGITransport(api.app, client=(f"203.0.113.{address}", 1))
+            async with httpx2.AsyncClient(transport=transport, headers={"X-Auth-Token": ben}) as client:
+                change = {"password": password, "new_password": f"{PASSWORD}-2"}
+                found.append((await client.put(at_root("/v1/identity/me/password"), json=change)).status_code)
+            api.world.pass_time(seconds=1)
+        assert found == [400] * 5 + [429] * 2
+        api.world.pass_time(seconds=60)
+        change = {"password": PASSWORD, "new_password": f"{PASSWORD}-2"}
+        answer = await api.client.put(at_root("/v1/identity/me/password"), json=change, headers={"X-Auth-Token": ben})
+        assert answer.status_code == 200
+
+
 async def test_who_signs_in_rightly_may_do_so_again_and_again(api: Api) -> None:
     await api.client.post(at_root("/v1/identity/users"), json={"name": "ben", "password": PASSWORD})
     found = [(await api.client.post(at_root("/v3/auth/tokens"), json=sign_in(PASSWORD))).status_code for _ in range(6)]

@@ -1,13 +1,15 @@
 """The use cases of users, projects and roles. Whatever is taken away counts at once."""
 
 import secrets
+from datetime import timedelta
+from typing import Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from belvedere.contract import identity as wire
 from belvedere.contract.audit import TraceName
-from belvedere.contract.errors import Conflict, NotFound, RequestError
+from belvedere.contract.errors import Conflict, NotFound, RequestError, TooManyRequests, Unavailable
 from belvedere.contract.jobs import Success
 from belvedere.identity.gatekeeper import Gatekeeper
 from belvedere.identity.passwords import Passwords
@@ -19,10 +21,14 @@ from belvedere.identity.records import (
     Project,
     User,
 )
+from belvedere.identity.tries import Tries
 from belvedere.lifecycle.clock import Clock
 from belvedere.service.audit import Auditor
 from belvedere.service.tokens import TokenService
 from belvedere.service.views import epoch_ms
+
+_TRIES: Final = 5  # wrong ones at one's present password, in a minute
+_A_MINUTE: Final = timedelta(minutes=1)
 
 
 class IdentityService:
@@ -43,6 +49,7 @@ class IdentityService:
         self._tokens = tokens
         self._clock = clock
         self._audit = audit
+        self._tries = Tries(_TRIES, _A_MINUTE)
 
     # Oneself
 
@@ -67,14 +74,34 @@ class IdentityService:
         )
 
     async def change_password(self, who: Caller, change: wire.ChangePassword) -> Success:
-        """Set one's own password; the sessions and tokens that it opened end. Raises RequestError."""
+        """Set one's own password; the sessions and tokens that it opened end. Raises RequestError, TooManyRequests."""
         async with self._audit.act(who, TraceName.UPDATE_PASSWORD, who.user):
             who.require(Permission.OWN_PASSWORD)
             user = await self._user(who.user)
-            if not await self._passwords.is_right(user, change.password):
+            if not await self._is_present(user, change.password):
                 raise RequestError("password: this is not the present password.")
             await self._write(await self._with_password(user, change.new_password))
             return Success()
+
+    async def _is_present(self, user: User, password: str) -> bool:
+        """Try it; whoever has somebody's session may do so a few times, from however many addresses.
+
+        Raises TooManyRequests, Unavailable.
+        """
+        now = self._clock()
+        if wait := self._tries.wait(user.name, now):
+            raise TooManyRequests(
+                "There are too many wrong passwords. Wait a minute.", retry_after=wait.total_seconds()
+            )
+        self._tries.failed(user.name, now)
+        try:
+            is_right = await self._passwords.is_right(user, password)
+        except Unavailable:
+            self._tries.taken_back(user.name, now)
+            raise
+        if is_right:
+            self._tries.forget(user.name)
+        return is_right
 
     async def sign_out_everywhere(self, who: Caller) -> None:
         """End all one's sessions and tokens, but for those that never expire. Keys go on."""
