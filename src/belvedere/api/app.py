@@ -20,7 +20,7 @@ from belvedere.api.doors import Doors, address_of, credentials_in
 from belvedere.api.envelope import Envelope, Observer
 from belvedere.api.iam_operations import VersionsRoute
 from belvedere.api.operation import NOBODY, Call, Door, Operation, Services
-from belvedere.api.operations import OPERATIONS
+from belvedere.api.operations import JOBS, OPERATIONS
 from belvedere.api.throttle import Throttle
 from belvedere.contract import validation
 from belvedere.contract.errors import AuthenticationError, BelvedereError, MethodNotAllowed, NoSuchPath, RequestError
@@ -48,7 +48,7 @@ def create_app(
     `page_for_error` may answer a person with a page where the router finds nothing.
     """
     api = _Api(services, doors, throttle, strangers)
-    by_path = groupby(sorted(OPERATIONS, key=_path), key=_path)
+    by_path = groupby(sorted(OPERATIONS, key=_turn), key=_path)
     return Starlette(
         routes=[
             *(api.route(path, tuple(operations)) for path, operations in by_path),
@@ -145,6 +145,11 @@ def _translated(error: HTTPException) -> BelvedereError:
             return MethodNotAllowed(f"This path does not know this method. It knows {allowed}.")
         case _:
             return RequestError(error.detail)
+
+
+def _turn(operation: Operation) -> tuple[bool, str]:
+    """Where it stands among the routes, which are tried one after the other: jobs are what most requests are about."""
+    return not operation.path.startswith(JOBS), operation.path
 
 
 def _path(operation: Operation) -> str:

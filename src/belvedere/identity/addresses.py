@@ -45,7 +45,7 @@ class Proxies(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_ours(self, text: str) -> bool:
         """Whether this is the address of one of them."""
-        address = _address(text)
+        address = _address(text) if self.networks else None
         return address is not None and any(address in network for network in self.networks)
 
 

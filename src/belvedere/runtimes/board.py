@@ -25,7 +25,7 @@ class Board:
 
     def __init__(self) -> None:
         self._sightings: dict[int, Sighting] = {}
-        self._changed: dict[int, asyncio.Event] = {}
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # by job id, for its next change
 
     def put(self, job: Job, seen: Seen | None = None) -> None:
         """Note the job, and the look at its viewer if there was one. An older version of the job is ignored."""
@@ -53,14 +53,28 @@ class Board:
 
     async def changed(self, job_id: int, timeout: float) -> None:
         """Return when the job's sighting changes, at the latest after `timeout` seconds."""
-        event = self._changed.setdefault(job_id, asyncio.Event())
+        loop = asyncio.get_running_loop()
+        news: asyncio.Future[None] = loop.create_future()
+        self._waiting.setdefault(job_id, []).append(news)
+        late = loop.call_later(timeout, _arrive, news)
         try:
-            async with asyncio.timeout(timeout):
-                await event.wait()
-        except TimeoutError:
-            pass
+            await news
+        finally:
+            late.cancel()
+            self._forget_waiting(job_id, news)
+
+    def _forget_waiting(self, job_id: int, news: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(job_id, [])
+        if news in waiting:
+            waiting.remove(news)
+            if not waiting:
+                del self._waiting[job_id]
 
     def _tell(self, job_id: int) -> None:
-        event = self._changed.pop(job_id, None)
-        if event is not None:
-            event.set()
+        for news in self._waiting.pop(job_id, ()):
+            _arrive(news)
+
+
+def _arrive(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)

@@ -33,7 +33,7 @@ def configure_logging(*, log_format: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),  # what nobody wants to read costs nothing
         cache_logger_on_first_use=True,
     )
 

@@ -30,6 +30,7 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
+        self._api_by_labels: dict[tuple[str, str, int], Histogram] = {}
         self._gateway = Histogram(
             "belvedere_gateway_request_seconds",
             "Gateway requests.",
@@ -59,12 +60,16 @@ class Metrics:
 
     def observe_api(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one API request."""
-        self._api.labels(route=route, method=method, status=str(status)).observe(seconds)
+        timed = self._api_by_labels.get((route, method, status))
+        if timed is None:  # finding it by its labels would take longer than counting
+            timed = self._api.labels(route=route, method=method, status=str(status))
+            self._api_by_labels[route, method, status] = timed
+        timed.observe(seconds)
 
     def observe_gateway(self, status: int, seconds: float) -> None:
         """Count one gateway request."""
         timed = self._gateway_by_status.get(status)
-        if timed is None:  # finding it by its label would take as long as counting
+        if timed is None:  # as above
             timed = self._gateway_by_status[status] = self._gateway.labels(status=str(status))
         timed.observe(seconds)
 

@@ -10,7 +10,6 @@ and decoding would let ``%2e%2e`` come in as ``..`` after it was looked for.
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, assert_never
@@ -26,6 +25,7 @@ _KEY_BYTES = 1024  # OBS and S3 alike
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 # 3-63 characters: lower-case letters, digits, hyphens and single periods, a letter or digit at both ends
 _BUCKET = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-+[a-z0-9]+|\.[a-z0-9]+)*")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode's categories Cc and Cs
 _BLANKS = " \ufeff\u00a0"  # what comes along when a URL is copied
 _DOUBLE_SLASH = "ModelArts.4315"
 _BAD_CHARACTERS = "ModelArts.4313"
@@ -163,7 +163,7 @@ def describe(location: Location) -> str:
 def _check_characters(text: str) -> None:
     if not text.strip():
         raise _invalid(text, "it is empty", _FORMS)
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+    if _CONTROLS.search(text):
         raise _invalid(text, "it contains control characters", "Remove them.", code=_BAD_CHARACTERS)
     if len(text.encode()) > TRAIN_URL_BYTES:
         raise _invalid(text, f"it is longer than {TRAIN_URL_BYTES:,} bytes", "Shorten it.")
@@ -196,7 +196,7 @@ def _inside_a_root(text: str, path: str, log_roots: Sequence[str]) -> FolderRequ
     """The folder if `path` is absolute and lies, as written, in an allowed root. The innermost root comes first."""
     if not path.startswith("/"):
         return None
-    holders = [root for root in log_roots if PurePosixPath(path).is_relative_to(root)]
+    holders = [root for root in log_roots if f"{path}/".startswith(f"{root.rstrip('/')}/")]
     holders.sort(key=len, reverse=True)
     return FolderRequest(text=text, candidates=tuple((root, path) for root in holders)) if holders else None
 
@@ -249,5 +249,5 @@ def _invalid(text: str, why: str, remedy: str, *, code: str | None = None, what:
 
 def _printable(text: str) -> str:
     """`text` without control characters and in a length that fits a message."""
-    escaped = "".join(c if unicodedata.category(c) not in {"Cc", "Cs"} else f"\\u{ord(c):04x}" for c in text[:201])
+    escaped = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:201])
     return escaped if len(text) <= 200 else f"{escaped[:200]}…"

@@ -11,9 +11,10 @@ no longer for many.
 """
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -43,15 +44,29 @@ Tells = Callable[[T], str | None]
 
 
 class _Write(Generic[T]):
-    """Work to be done, and what comes of it."""
+    """Work to be done, and who waits for what comes of it."""
 
-    def __init__(self, work: Callable[[Connection], T]) -> None:
+    def __init__(self, work: Callable[[Connection], T], loop: asyncio.AbstractEventLoop) -> None:
         self.work = work
-        self.done: Future[T] = Future()
+        self.loop = loop
+        self.done: asyncio.Future[T] = loop.create_future()
+
+    def succeed(self, result: T) -> None:
+        """In the loop's thread."""
+        if not self.done.done():  # else nobody waits any more
+            self.done.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """In the loop's thread."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+_Outcome = Callable[[], None]  # tells the one who waits; to be called in the loop's thread
 
 
 class Database:
-    """Runs functions, each in one transaction."""
+    """Runs functions, each in one transaction. For one event loop at a time."""
 
     def __init__(self, *, readers: Engine, writer: Engine) -> None:
         self._reading = readers
@@ -59,6 +74,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._waiting: deque[_Write[Any]] = deque()
+        self._is_called = False  # whether the writer has yet to look at what waits
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds, all of it as of one moment. Raises Unavailable."""
@@ -78,10 +94,12 @@ class Database:
         return result
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        write = _Write(work)
+        write = _Write(work, asyncio.get_running_loop())
         self._waiting.append(write)
-        self._writer.submit(self._write_waiting)
-        return await asyncio.wrap_future(write.done)
+        if not self._is_called:
+            self._is_called = True
+            self._writer.submit(self._write_waiting)
+        return await write.done
 
     def close(self) -> None:
         """Finish what has begun, then let the file go. May be called again."""
@@ -90,23 +108,35 @@ class Database:
         self._reading.dispose()
 
     def _write_waiting(self) -> None:
-        """Do what waits. There is one call for each write, and most find that an earlier one has done it."""
-        some = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
-        writes = [write for write in some if write.done.set_running_or_notify_cancel()]
-        if len(writes) > 1:
-            try:
-                outcomes = _transact(self._writing, lambda connection: [_attempt(connection, each) for each in writes])
-            except (Unavailable, SQLAlchemyError):
-                pass  # perhaps because of one of them: each for itself, then
-            else:
-                for settle in outcomes:
-                    settle()
-                return
-        for write in writes:
-            _finish(self._writing, write)
+        """Do what waits, until nothing does. What comes from now on calls again."""
+        self._is_called = False
+        while some := [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]:
+            writes = [write for write in some if not write.done.cancelled()]
+            if writes and not (len(writes) > 1 and self._write_together(writes)):
+                for write in writes:
+                    _tell_all(write.loop, [_finish(self._writing, write)])
+
+    def _write_together(self, writes: Sequence[_Write[Any]]) -> bool:
+        """Whether one transaction could hold them all; those who wait have been told then, at one go."""
+        try:
+            outcomes = _transact(self._writing, lambda connection: [_attempt(connection, each) for each in writes])
+        except (Unavailable, SQLAlchemyError):
+            return False  # perhaps because of one of them: each for itself, then
+        _tell_all(writes[0].loop, outcomes)
+        return True
 
 
-def _attempt(connection: Connection, write: _Write[T]) -> Callable[[], None]:
+def _tell_all(loop: asyncio.AbstractEventLoop, outcomes: Sequence[_Outcome]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_call_all, outcomes)
+
+
+def _call_all(outcomes: Sequence[_Outcome]) -> None:
+    for tell in outcomes:
+        tell()
+
+
+def _attempt(connection: Connection, write: _Write[T]) -> _Outcome:
     """Do it within a larger transaction; how to tell of it, once that is committed. Raises OperationalError."""
     try:
         with connection.begin_nested():
@@ -114,19 +144,17 @@ def _attempt(connection: Connection, write: _Write[T]) -> Callable[[], None]:
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
-        refusal = error
-        return lambda: write.done.set_exception(refusal)
-    return lambda: write.done.set_result(result)
+        return partial(write.fail, error)
+    return partial(write.succeed, result)
 
 
-def _finish(engine: Engine, write: _Write[T]) -> None:
+def _finish(engine: Engine, write: _Write[T]) -> _Outcome:
     """Do it in a transaction of its own."""
     try:
         result = _transact(engine, write.work)
     except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
-        write.done.set_exception(error)
-    else:
-        write.done.set_result(result)
+        return partial(write.fail, error)
+    return partial(write.succeed, result)
 
 
 def _tell(connection: Connection, work: Callable[[Connection], T], act: Act, tells: Tells[T]) -> tuple[T, bool]:
