@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
 from belvedere.store import sqlite
-from belvedere.store.database import CONNECTIONS, Database
+from belvedere.store.database import CONNECTIONS, TOGETHER, Database
 
 
 class Numbers:
@@ -23,10 +23,15 @@ class Numbers:
             connection.execute(text("CREATE TABLE numbers (n INTEGER UNIQUE)"))
         self.database = Database(readers=engine, writer=sqlite.writing(engine))
         self.commits = 0
+        self.savepoints = 0
         event.listen(engine, "commit", self._count)
+        event.listen(engine, "savepoint", self._count_savepoint)
 
     def _count(self, connection: Connection) -> None:
         self.commits += 1
+
+    def _count_savepoint(self, connection: Connection, name: str | None) -> None:
+        self.savepoints += 1
 
     async def write_at_once(self, *numbers: int) -> list[object]:
         """Write these while the writer is busy, so that all of them wait; what came of each."""
@@ -64,6 +69,22 @@ def numbers(tmp_path: Path) -> Iterator[Numbers]:
 async def test_writes_that_wait_are_committed_together(numbers: Numbers) -> None:
     assert await numbers.write_at_once(*range(20)) == list(range(20))
     assert numbers.commits == 2  # that which kept the writer busy, and all others
+
+
+async def test_writes_that_succeed_need_no_savepoints(numbers: Numbers) -> None:
+    await numbers.write_at_once(*range(20))
+    assert numbers.savepoints == 0
+
+
+async def test_more_writes_than_one_transaction_takes_are_all_done(numbers: Numbers) -> None:
+    assert await numbers.write_at_once(*range(TOGETHER + 1)) == list(range(TOGETHER + 1))
+
+
+async def test_a_write_that_nobody_waits_for_any_more_stops_no_other(numbers: Numbers) -> None:
+    given_up = asyncio.create_task(numbers.database.write(partial(_add, n=1)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await numbers.write_at_once(2, 3) == [2, 3]
 
 
 async def test_a_write_that_fails_harms_none_of_those_beside_it(numbers: Numbers) -> None:

@@ -8,7 +8,7 @@ rest on an older look, so the job is looked at once more.
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
@@ -65,7 +65,7 @@ def replace_job(connection: Connection, job: Job, *, events: Sequence[Event], lo
     if before is None or before.version != job.version:
         return None
     stored = replace(job, version=job.version + 1)
-    when = {"look_at": look_at} if look_at is not None else {}
+    when: dict[str, Any] = {"look_at": look_at} if look_at is not None else {}
     write_job(connection, before, stored, **NO_CLAIM, **when)
     add_events(connection, job.id, events)
     return stored
@@ -94,8 +94,9 @@ def settle(
     stored = replace(job, version=job.version + 1) if changed else job
     look_at = earlier(look_at, now) if before.hinted else look_at
     if changed:
-        write_job(connection, before, stored, **NO_CLAIM, look_at=look_at)
-        add_events(connection, job.id, events)
+        # Tags change with the version, and that is still the claim's; so does the history.
+        write_job(connection, before, stored, tags=claim.job.tags, **NO_CLAIM, look_at=look_at)
+        add_events(connection, job.id, events, are_first=claim.job.version == 1)
     else:
         connection.execute(update(jobs).where(jobs.c.id == job.id).values(**NO_CLAIM, look_at=look_at))
     return stored

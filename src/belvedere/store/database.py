@@ -84,8 +84,8 @@ class Database:
         """Do `work` wholly or not at all; on the disk when this returns. Raises Unavailable.
 
         `tells`: this is what the act that is going on, if one is, came to do; its trace is written with it.
-        Cancelling the caller does not undo a transaction that has begun. `work` may be called twice, and only one of
-        the calls counts.
+        Cancelling the caller does not undo a transaction that has begun. `work` may be called several times, and only
+        one of the calls counts.
         """
         act = ACT.get() if tells else None
         if act is None or act.is_told or tells is None:
@@ -119,11 +119,33 @@ class Database:
     def _write_together(self, writes: Sequence[_Write[Any]]) -> bool:
         """Whether one transaction could hold them all; those who wait have been told then, at one go."""
         try:
-            outcomes = _transact(self._writing, lambda connection: [_attempt(connection, each) for each in writes])
+            outcomes = self._all_or_none(writes) or _transact(self._writing, partial(_each, _attempt, writes))
         except (Unavailable, SQLAlchemyError):
             return False  # perhaps because of one of them: each for itself, then
         _tell_all(writes[0].loop, outcomes)
         return True
+
+    def _all_or_none(self, writes: Sequence[_Write[Any]]) -> Sequence[_Outcome]:
+        """What comes of them if all succeed, as they nearly always do: a savepoint for each costs as much as its work.
+
+        Nothing is done, and it is empty, if one is refused. Raises Unavailable.
+        """
+        try:
+            return _transact(self._writing, partial(_each, _carry_out, writes))
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - it is told to whoever waits, once it comes again
+            return ()
+
+
+def _each(
+    act: Callable[[Connection, _Write[Any]], _Outcome], writes: Sequence[_Write[Any]], connection: Connection
+) -> list[_Outcome]:
+    return [act(connection, write) for write in writes]
+
+
+def _carry_out(connection: Connection, write: _Write[T]) -> _Outcome:
+    return partial(write.succeed, write.work(connection))
 
 
 def _tell_all(loop: asyncio.AbstractEventLoop, outcomes: Sequence[_Outcome]) -> None:

@@ -113,14 +113,21 @@ def standing_of(connection: Connection, job_id: int) -> Standing | None:
     return None if row is None else Standing(*row)
 
 
-def write_job(connection: Connection, before: Standing, job: Job, **reconciling: object) -> None:
-    """Write the job over the row that was `before`, with columns of the reconciler's own."""
+def write_job(
+    connection: Connection, before: Standing, job: Job, *, tags: tuple[str, ...] | None = None, **reconciling: object
+) -> None:
+    """Write the job over the row that was `before`, with columns of the reconciler's own.
+
+    `tags`: those that are stored; None: that is not known.
+    """
     row = row_of(job)
     connection.execute(_WRITE, {"of_job": job.id, **row, **reconciling})
     if (before.audience, before.status) != (row["audience"], row["status"]):
         _count(connection, before.project_id, before.audience, before.status, -1)
         _count(connection, before.project_id, row["audience"], row["status"], 1)
-    if job.tags != tuple(connection.execute(_TAGS, {"of_job": job.id}).scalars()):
+    if tags is None:
+        tags = tuple(connection.execute(_TAGS, {"of_job": job.id}).scalars())
+    if job.tags != tags:
         connection.execute(delete(job_tags).where(job_tags.c.job_id == job.id))
         _add_tags(connection, job.id, job.tags)
 
@@ -150,12 +157,13 @@ def begin_events(connection: Connection, job_id: int, event: Event) -> None:
     connection.execute(_INSERT_EVENT, _event_row(job_id, event))
 
 
-def add_events(connection: Connection, job_id: int, events: Sequence[Event]) -> None:
-    """Append events, and drop the oldest beyond what is kept."""
+def add_events(connection: Connection, job_id: int, events: Sequence[Event], *, are_first: bool = False) -> None:
+    """Append events, and drop the oldest beyond what is kept. `are_first`: there is hardly any yet."""
     if not events:
         return
     connection.execute(_INSERT_EVENT, [_event_row(job_id, event) for event in events])
-    connection.execute(_DROP_OLD_EVENTS, {"of_job": job_id})
+    if not are_first:
+        connection.execute(_DROP_OLD_EVENTS, {"of_job": job_id})
 
 
 def _event_row(job_id: int, event: Event) -> dict[str, object]:
