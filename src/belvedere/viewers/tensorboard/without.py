@@ -6,6 +6,7 @@ TensorBoard needs two names, for `channel` stands in for the rest: it takes 11 M
 """
 
 import enum
+import functools
 import importlib
 import importlib.util
 import sys
@@ -76,13 +77,15 @@ def _real() -> ModuleType:
     return importlib.import_module(_GRPC)
 
 
-def _has_plug_ins() -> bool:
+@functools.cache
+def has_plug_ins() -> bool:
+    """Whether somebody has installed one that does not come with TensorBoard."""
     return any(not entry.value.startswith("tensorboard.") for entry in entry_points(group=PLUG_INS))
 
 
 def go_without() -> None:
     """In the whole process, from now on; what has been imported already stays. Repeatable."""
-    for name in () if _has_plug_ins() else STORES:
+    for name in () if has_plug_ins() else STORES:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # an import of it fails, as if it weren't there
     if _GRPC not in sys.modules and (spec := importlib.util.find_spec(_GRPC)):
         sys.modules[_GRPC] = _StandIn(list(spec.submodule_search_locations or ()))
