@@ -27,6 +27,7 @@ class _Process:
     """How far this process has come; its forks inherit that."""
 
     is_separated: bool = False
+    is_bound: bool = False  # gains no right by what it executes
     is_staged: bool = False
 
 
@@ -39,10 +40,12 @@ def is_separated() -> bool:
 
 
 def prepare() -> None:
-    """Find out what the kernel gives and where libraries are, for all forks to come."""
-    kernel_lacks()
+    """Find out what the kernel gives and where libraries are, and gain no more rights, for all forks to come."""
+    found = kernel_lacks()
     _machine()
     _judge()
+    if not found.by_user_namespace:  # a new one gives its first process all rights in it
+        _gain_no_rights(found)
 
 
 def fork_beside() -> int:
@@ -84,10 +87,16 @@ def stage() -> None:
         kernel.bring_up_loopback()
     if found.has(Facet.FILES):
         view.stage(_machine(), own_processes=found.has(Facet.PROCESSES))
-    if found.has(Facet.RIGHTS):
+    _gain_no_rights(found)
+    _this.is_staged = True
+
+
+def _gain_no_rights(found: Lacks) -> None:
+    """By no program that is executed from here on. What this process has it keeps."""
+    if found.has(Facet.RIGHTS) and not _this.is_bound:
         kernel.bound_capabilities()
         kernel.forbid_new_rights()
-    _this.is_staged = True
+        _this.is_bound = True
 
 
 def enter(confinement: Confinement) -> Lacks:
