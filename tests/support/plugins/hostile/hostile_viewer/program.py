@@ -80,6 +80,7 @@ def bomb(most: int) -> int:
         pass
     for child in children:
         os.kill(child, signal.SIGKILL)
+    for child in children:  # not each at once: on a busy machine that is a thousand turns in its queue
         os.waitpid(child, 0)
     return len(children)
 
