@@ -239,6 +239,7 @@ GUESTS_WORDS = {
     "a change in part": ("PATCH", "/x"),
     "a question for what is allowed": ("OPTIONS", "/x"),
     "a write below the path of a read": ("POST", "/data/plugin/timeseries/timeSeries/x"),
+    "a write of another experiment": ("POST", "/experiment/other/data/plugin/timeseries/timeSeries"),
     "a write at our own path": ("POST", "/_belvedere/state"),
 }
 
@@ -251,7 +252,14 @@ async def test_who_came_by_a_share_link_can_do_nothing_but_look(method: str, res
         assert reached == []
 
 
-@pytest.mark.parametrize(("method", "rest"), [("GET", "/x"), ("POST", "/data/plugin/timeseries/timeSeries")])
+@pytest.mark.parametrize(
+    ("method", "rest"),
+    [
+        ("GET", "/x"),
+        ("POST", "/data/plugin/timeseries/timeSeries"),
+        ("POST", "/experiment/defaultExperimentId/data/plugin/timeseries/timeSeries"),
+    ],
+)
 async def test_who_came_by_a_share_link_can_look(method: str, rest: str) -> None:
     async with open_stage() as (made, reached):
         async with made.client.request(method, made.url(rest), headers=cookie(await guest(made))) as answer:

@@ -98,6 +98,20 @@ async def test_the_scalars_images_and_histograms_dashboards_show(
     assert complaints == []
 
 
+async def test_a_guest_of_a_share_link_sees_the_curves_and_nothing_is_refused(
+    store_service: BelvedereProcess, job: dict[str, Any], chromium: BrowserContext
+) -> None:
+    page = await chromium.new_page()
+    complaints = complaints_of(page)
+    await page.goto(store_service.ask("POST", f"/{job['job_id']}/shares", {}).json()["url"])
+    assert len(await drawn_curve(page)) > 200
+    for dashboard in ("scalars", "hparams", "histograms"):
+        await page.goto(f"{store_service.browser_url(job)}#{dashboard}")
+        await page.wait_for_load_state("networkidle")
+    await save(page, "guest")
+    assert complaints == []
+
+
 async def test_the_board_is_set_in_its_own_font(
     store_service: BelvedereProcess, job: dict[str, Any], chromium: BrowserContext
 ) -> None:

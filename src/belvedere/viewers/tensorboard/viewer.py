@@ -14,9 +14,11 @@ APPETITE = Appetite(
     per_file=20 << 10,  # seen: 10,000 runs take 190 MiB more than one
 )
 PROJECTOR_FILES = (".tsv", ".bytes")  # tensors and metadata that a projector_config.pbtxt names
-# Time Series asks for many curves at once, Scalars for one of many runs, HParams for its tables.
+# Time Series asks for many curves at once, Scalars for one of many runs, HParams for its tables. Newer pages put the
+# experiment before the path, and a board without a database has the one of this name.
 _POST_READS = frozenset(
-    f"/data/plugin/{name}"
+    f"{experiment}/data/plugin/{name}"
+    for experiment in ("", "/experiment/defaultExperimentId")
     for name in (
         "timeseries/timeSeries",
         "scalars/scalars_multirun",
