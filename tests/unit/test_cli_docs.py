@@ -76,3 +76,18 @@ def test_every_metric_is_documented() -> None:
     names = set(re.findall(r'"(belvedere_\w+)"', source))
     assert names
     assert {name for name in names if f"| `{name}` |" not in text} == set()
+
+
+def test_what_a_newcomer_types_one_after_the_other_makes_jobs_of_different_names() -> None:
+    told = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    told += (DOCS / "tutorial" / "first-job.md").read_text(encoding="utf-8")
+    names = re.findall(r'job create (\S+)|"job_name": "([^"]+)"', told)
+    assert len(names) == 4
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("page", ["../README.md", "tutorial/first-job.md"])
+def test_a_newcomer_is_told_how_to_sign_in(page: str) -> None:
+    told = (DOCS / page).read_text(encoding="utf-8")
+    assert "Sign in once at" in told
+    assert "belvedere user password admin" in told

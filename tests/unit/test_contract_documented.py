@@ -33,6 +33,7 @@ def test_every_reason_is_documented(code: ReasonCode) -> None:
 def test_no_reason_is_documented_that_there_is_not() -> None:
     rows = [line for line in (REFERENCE / "reasons.md").read_text().splitlines() if line.startswith("| `")]
     assert len(rows) == len(ReasonCode)
+    assert [row for row in rows if row.count("|") != 4] == []
 
 
 @pytest.mark.parametrize("status", STATUS_TABLE)
