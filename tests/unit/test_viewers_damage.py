@@ -1,12 +1,15 @@
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import RecordWriter
 
-from belvedere.viewers.tensorboard.damage import Damage, first_damage
+from belvedere.viewers.tensorboard import damage
+from belvedere.viewers.tensorboard.damage import Damage, Mismatch, first_damage
 from belvedere.viewers.tensorboard.dataserver import CYCLE_FINISHED, command_line, data_server_binary
 
 RECORD = len(Event(wall_time=1.0, step=1).SerializeToString()) + 16
@@ -51,10 +54,10 @@ def heard(folder: Path) -> list[bytes]:
 
 
 def told(folder: Path) -> str:
-    damage = Damage(str(folder))
+    found = Damage(str(folder))
     for line in heard(folder):
-        damage.hear(line)
-    return damage.words()
+        found.hear(line)
+    return found.words()
 
 
 @pytest.mark.parametrize(
@@ -62,10 +65,11 @@ def told(folder: Path) -> str:
     [
         (flip(AT), AT),
         (flip(AT + 8), AT),
+        (flip(AT + 12), AT),
         (lambda content: content.extend(bytes(100)), 10 * RECORD),
         (lambda content: content.__setitem__(slice(0, None), b"this is no log " * 9), 0),
     ],
-    ids=["a length", "its checksum", "zeros at the end", "no log at all"],
+    ids=["a length", "its checksum", "a payload", "zeros at the end", "no log at all"],
 )
 def test_a_damaged_file_is_told_with_the_place(
     tmp_path: Path, mangle: Callable[[bytearray], object], byte: int
@@ -89,18 +93,43 @@ def test_others_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_read_anew_is_forgotten(tmp_path: Path) -> None:
-    damage = Damage(str(tmp_path))
+    found = Damage(str(tmp_path))
     line = f"WARN Read error in {tmp_path}/run/f: ReadRecordError(BadLengthCrc())".encode()
-    assert [damage.hear(line), damage.hear(line)] == [True, False]
-    assert damage.words().startswith("run/f is damaged: ")
-    assert damage.forget()
-    assert damage.words() == ""
+    assert [found.hear(line), found.hear(line)] == [True, False]
+    assert found.words().startswith("run/f is damaged: ")
+    assert found.forget()
+    assert found.words() == ""
 
 
 def test_a_path_elsewhere_is_not_told(tmp_path: Path) -> None:
-    damage = Damage(str(tmp_path))
-    assert not damage.hear(b"WARN Read error in /etc/passwd: ReadRecordError(BadLengthCrc())")
+    found = Damage(str(tmp_path))
+    assert not found.hear(b"WARN Read error in /etc/passwd: ReadRecordError(BadLengthCrc())")
 
 
 def test_a_whole_file_has_no_damage(tmp_path: Path) -> None:
     assert first_damage(log(tmp_path / "run", lambda _: None)) is None
+
+
+def test_a_record_that_is_no_event_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    writer = RecordWriter(str(tmp_path / "run" / "events.out.tfevents.1.host"))
+    writer.write(b"\xff" * 4)
+    writer.close()
+    assert told(tmp_path).startswith("run/events.out.tfevents.1.host is damaged: ")
+
+
+def test_a_length_that_no_file_has_is_looked_past_by_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "events.out.tfevents.1.host"
+    length = struct.pack("<Q", (1 << 64) - 1)
+    path.write_bytes(length + struct.pack("<I", masked_crc32c(length)) + bytes(100))
+    assert first_damage(path, Mismatch(found=1, written=2)) is None
+
+
+def test_large_payloads_are_not_summed_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = log(tmp_path / "run", flip(AT + 12))
+    content = path.read_bytes()
+    written = int.from_bytes(content[AT + RECORD - 4 : AT + RECORD], "little")
+    payload = Mismatch(found=masked_crc32c(content[AT + 12 : AT + RECORD - 4]), written=written)
+    assert first_damage(path, payload) == AT
+    monkeypatch.setattr(damage, "_SUMMED", 5 * (RECORD - 16))  # what the five whole ones before it have
+    assert first_damage(path, payload) is None
