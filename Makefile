@@ -31,7 +31,7 @@ viewers: setup
 	@$(BIN)/belvedere viewer install mindinsight
 
 demo: setup
-	@PORT=$(PORT) VIEWER_PORT=$(VIEWER_PORT) bash scripts/demo.sh
+	@exec env PORT=$(PORT) VIEWER_PORT=$(VIEWER_PORT) bash scripts/demo.sh
 
 serve: setup
 	@mkdir -p $(LOG_ROOT)

@@ -56,3 +56,27 @@ def test_a_second_demo_leaves_the_first_ones_log_alone(tmp_path: Path) -> None:
         done = demo(tmp_path)
     assert (done.returncode, "another demo runs" in done.stderr) == (1, True)
     assert (tmp_path / "serve.log").read_text() == "of the first"
+
+
+def test_who_ends_make_ends_the_demo(tmp_path: Path) -> None:
+    ports = [f"PORT={free_port()}", f"VIEWER_PORT={free_port()}"]
+    printed = tmp_path / "printed"
+    with printed.open("w") as out:
+        make = subprocess.Popen(
+            ["make", "demo", *ports],
+            cwd=ROOT,
+            env={**os.environ, "DEMO_DATA": str(tmp_path)},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_until(lambda: "ends the demo" in printed.read_text() or make.poll() is not None, LIMIT)
+    finally:
+        make.terminate()
+        make.wait(LIMIT)
+        left = processes_of(tmp_path)
+        for each in left:
+            each.kill()
+    assert "demo: ended" in printed.read_text()
+    assert left == []
