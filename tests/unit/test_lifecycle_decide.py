@@ -165,6 +165,15 @@ def test_viewers_that_ended_while_nobody_looked_do_not_count_as_lost() -> None:
     assert status_of(current) is JobStatus.RUNNING
 
 
+@pytest.mark.parametrize(
+    ("look", "text"),
+    [(VANISHED, "The viewer no longer ran; it is"), (ABSENT, "The service was restarted; the viewer is")],
+)
+def test_the_story_tells_a_viewer_that_ended_from_a_service_that_was_restarted(look: Seen, text: str) -> None:
+    (event,) = decide(running(), look, T0 + SECOND).events
+    assert (event.kind, event.text) == ("vanished", f"{text} being started again.")
+
+
 def test_viewers_that_ran_long_may_vanish_any_number_of_times() -> None:
     current = running()
     for hour in range(1, 2 * LOSS_LIMIT):

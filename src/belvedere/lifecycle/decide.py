@@ -56,7 +56,7 @@ def decide(job: Job, seen: Seen, now: datetime) -> Plan:
         job = replace(job, intent=Intent.STOP, intended_at=now, stop_cause=StopCause.SCHEDULE)
     if job.intent is Intent.STOP:
         return _decide_stop(job, seen, now)
-    return _decide_vanished(job, now) if vanished else _decide_run(job, seen, now)
+    return _decide_vanished(job, seen, now) if vanished else _decide_run(job, seen, now)
 
 
 def _is_due(job: Job, now: datetime) -> bool:
@@ -123,11 +123,13 @@ def _submit(job: Job, now: datetime) -> Plan:
     return Plan(job=job, action=Action.ENSURE, look_at=now + LOOK_AGAIN_STARTING)
 
 
-def _decide_vanished(job: Job, now: datetime) -> Plan:
-    """It ran, and the engine no longer has it."""
+def _decide_vanished(job: Job, seen: Seen, now: datetime) -> Plan:
+    """It ran, and the engine no longer has it: it ended by itself, or with the service."""
     if job.run.losses >= LOSS_LIMIT:
         return Plan(job=_ended(job, End.LOST, _LOST, now), events=(_event(job, "lost", _LOST, now),))
-    return replace(_submit(job, now), events=(_event(job, "vanished", _VANISHED, now),))
+    return replace(
+        _submit(job, now), events=(_event(job, "vanished", _VANISHED if seen.vanished else _RESTARTED, now),)
+    )
 
 
 def _running(job: Job, seen: Seen, now: datetime) -> Plan:
@@ -225,6 +227,7 @@ _AUTO_STOPPED = Reason(
 _NO_CAPACITY = Reason(code=ReasonCode.NO_CAPACITY, text="Waits for capacity.")
 _CRASHED = Reason(code=ReasonCode.VIEWER_CRASHED, text="The viewer ended and could not be kept alive.")
 _VANISHED = Reason(code=ReasonCode.RUNTIME_LOST, text="The viewer no longer ran; it is being started again.")
+_RESTARTED = Reason(code=ReasonCode.RUNTIME_LOST, text="The service was restarted; the viewer is being started again.")
 _LOST = Reason(
     code=ReasonCode.RUNTIME_LOST,
     text="The viewer vanished from its host again and again. Restart the job; if it recurs, see the host's log.",
