@@ -71,7 +71,7 @@ async def test_creation_is_the_first_event(store: JobStore) -> None:
 
 async def test_a_full_project_takes_no_further_job(store: JobStore) -> None:
     await store.create(new_job(), now=START, quota=1)
-    with pytest.raises(QuotaExceeded, match="quota is 1"):
+    with pytest.raises(QuotaExceeded, match="has 1 visualization job; its quota is 1"):
         await store.create(new_job(), now=START, quota=1)
 
 

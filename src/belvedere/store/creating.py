@@ -74,7 +74,8 @@ _NO_JOBS = "may have no visualization jobs: its quota is 0. Choose another proje
 def require_room(present: int, quota: int) -> None:
     """Raise QuotaExceeded when the project is full."""
     if present >= quota:
-        why = f"has {present} visualization jobs; its quota is {quota}. Delete some first" if quota else _NO_JOBS
+        jobs_present = f"{present} visualization job{'' if present == 1 else 's'}"
+        why = f"has {jobs_present}; its quota is {quota}. Delete some first" if quota else _NO_JOBS
         raise QuotaExceeded(f"The project {why}, or ask an administrator for more.")
 
 
