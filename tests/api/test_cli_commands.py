@@ -57,6 +57,18 @@ def test_create_prints_id_and_address(job: Words) -> None:
     assert out.startswith("Job 1 (run-1) is created: https://viewers.example/modelarts2/tensorboard/")
 
 
+def test_create_says_what_the_check_of_the_logs_found(job: Words, served: ServedApi) -> None:
+    served.api.world.source_says = Reason(code=ReasonCode.SOURCE_UNREACHABLE, text="The store doesn't answer.")
+    code, out, err = job("create", "run-1", "--train-url", "obs://bucket/run-1/")
+    assert (code, out.startswith("Job 1 (run-1) is created"), err) == (0, True, "The store doesn't answer.\n")
+
+
+def test_a_wrong_token_is_refused_with_where_it_is_from(job: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELVEDERE_TOKEN", "abc")
+    code, _, err = job("list")
+    assert (code, "The connection is from BELVEDERE_ENDPOINT, its token from BELVEDERE_TOKEN." in err) == (4, True)
+
+
 def test_create_sends_every_option(job: Words, served: ServedApi) -> None:
     options = ["--description", "d", "--job-type", "mindinsight", "--flavor", "large", "--auto-stop", "90m",
                "--tag", "a", "--tag", "b", "--visibility", "private", "--sleep-after", "15m"]  # fmt: skip

@@ -89,3 +89,23 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 def test_no_repr_shows_a_token(tmp_path: Path) -> None:
     found = resolve_connection(Flags(), ALL, tmp_path)
     assert "env-token" not in f"{found!r} {Flags(token='env-token')!r}"
+
+
+def test_a_refusal_names_what_the_token_is_from(tmp_path: Path) -> None:
+    file = write_bootstrap(tmp_path / "data", "here") / "bootstrap.json"
+    found = resolve_connection(Flags(), {"BELVEDERE_TOKEN": "abc"}, tmp_path)
+    assert found.origin == f"The connection is from {file}, its token from BELVEDERE_TOKEN."
+    assert resolve_connection(Flags(), {}, tmp_path).origin == f"The connection is from {file}."
+
+
+def test_a_refusal_names_the_flags_that_were_given(tmp_path: Path) -> None:
+    found = resolve_connection(Flags(endpoint="http://flag", token="abc"), ALL, tmp_path)
+    assert found.origin == "The connection is from --endpoint, its token from --token."
+
+
+@pytest.mark.parametrize("environ", [{}, ALL])
+def test_an_endpoint_without_a_scheme_is_told_how_to_be_written(tmp_path: Path, environ: dict[str, str]) -> None:
+    write_bootstrap(tmp_path / "data", "here")
+    with pytest.raises(Failure, match="neither http:// nor https://") as caught:
+        resolve_connection(Flags(endpoint="127.0.0.1:8080"), environ, tmp_path)
+    assert (caught.value.exit_code, caught.value.remedy) == (Exit.USAGE, "Write http://127.0.0.1:8080")

@@ -10,6 +10,7 @@ from belvedere.cli.progress import describe
 from belvedere.contract.jobs import FlavorRef, JobDetails, SourceProgress
 
 TEN = int(datetime(2026, 1, 31, 10).astimezone().timestamp() * 1000)  # o'clock, here
+ZONE = datetime(2026, 1, 31, 10).astimezone().tzname()
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ TEN = int(datetime(2026, 1, 31, 10).astimezone().timestamp() * 1000)  # o'clock,
         ),
         (
             SourceProgress(state="current", changed_at=TEN - 5_000, next_look_at=TEN),
-            "Starting: current, last change 2026-01-31 09:59:55, next look 10:00:00",
+            f"Starting: current, last change 2026-01-31 09:59:55 {ZONE}, next look 10:00:00",
         ),
     ],
 )  # fmt: skip

@@ -40,7 +40,14 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "duration", "unit"),
-    [("2h", 2, "HOURS"), ("30m", 30, "MINUTES"), ("90s", 90, "SECONDS"), ("60m", 1, "HOURS"), ("never", 0, "HOURS")],
+    [
+        ("2h", 2, "HOURS"),
+        ("30m", 30, "MINUTES"),
+        ("90s", 90, "SECONDS"),
+        ("60m", 1, "HOURS"),
+        ("1d", 24, "HOURS"),
+        ("never", 0, "HOURS"),
+    ],
 )
 def test_auto_stop_takes_the_coarsest_unit(text: str, duration: int, unit: str) -> None:
     assert parse_auto_stop(text) == ScheduleItem(type="stop", time_unit=unit, duration=duration)
@@ -51,9 +58,16 @@ def test_sleep_is_seconds_or_a_word(text: str, value: int | str) -> None:
     assert parse_sleep_after(text) == value
 
 
-def test_an_auto_stop_of_zero_is_refused_rather_than_taken_for_never() -> None:
-    with pytest.raises(ValueError, match="never"):
-        parse_auto_stop("0h")
+@pytest.mark.parametrize("text", ["0", "0h", " 0 "])
+def test_an_auto_stop_of_zero_is_refused_rather_than_taken_for_never(text: str) -> None:
+    with pytest.raises(ValueError, match="write never"):
+        parse_auto_stop(text)
+
+
+@pytest.mark.parametrize("text", ["99h", "24h1s", "2d"])
+def test_an_auto_stop_longer_than_the_contracts_names_the_most_and_never(text: str) -> None:
+    with pytest.raises(ValueError, match="at most 24h; write never"):
+        parse_auto_stop(text)
 
 
 @pytest.mark.parametrize(

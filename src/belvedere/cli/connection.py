@@ -31,10 +31,17 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     token: str
     found_in: str  # for people: where the endpoint was named
+    token_in: str  # and where the token was
     is_asked_for: bool = False  # the project was, by --project: the token may be for another one
 
     def __repr__(self) -> str:
         return f"Connection(endpoint={self.endpoint!r}, project_id={self.project_id!r})"
+
+    @property
+    def origin(self) -> str:
+        """A sentence for people: what named the endpoint and the token."""
+        token = "" if self.token_in == self.found_in else f", its token from {self.token_in}"
+        return f"The connection is from {self.found_in}{token}."
 
 
 class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +69,17 @@ def resolve_connection(flags: Flags, environ: Mapping[str, str], working_folder:
     endpoint = flags.endpoint or variables.get("BELVEDERE_ENDPOINT")
     token = flags.token or variables.get("BELVEDERE_TOKEN", "").strip()
     project = flags.project or variables.get("BELVEDERE_PROJECT_ID")
+    _require_scheme(endpoint)
+    endpoint_in = "--endpoint" if flags.endpoint else "BELVEDERE_ENDPOINT"
+    token_in = "--token" if flags.token else "BELVEDERE_TOKEN"
     if endpoint and token and project:
-        where = "--endpoint" if flags.endpoint else "BELVEDERE_ENDPOINT"
         return Connection(
-            endpoint=endpoint, token=token, project_id=project, found_in=where, is_asked_for=bool(flags.project)
+            endpoint=endpoint,
+            token=token,
+            project_id=project,
+            found_in=endpoint_in,
+            token_in=token_in,
+            is_asked_for=bool(flags.project),
         )
     found = find_bootstrap(flags.data, environ, working_folder)
     if found is None:
@@ -76,9 +90,19 @@ def resolve_connection(flags: Flags, environ: Mapping[str, str], working_folder:
         endpoint=endpoint or found.content.endpoint,
         token=token or found.content.token,
         project_id=project or found.content.project_id,
-        found_in=str(found.path),
+        found_in=endpoint_in if endpoint else str(found.path),
+        token_in=token_in if token else str(found.path),
         is_asked_for=flags.project not in {None, "", found.content.project_id} or bool(flags.project and token),
     )
+
+
+def _require_scheme(endpoint: str | None) -> None:
+    if endpoint and "://" not in endpoint:
+        raise Failure(
+            Exit.USAGE,
+            f"The endpoint {endpoint!r} begins with neither http:// nor https://.",
+            remedy=f"Write http://{endpoint}",
+        )
 
 
 def find_bootstrap(data: str | None, environ: Mapping[str, str], working_folder: Path) -> FoundBootstrap | None:

@@ -22,7 +22,7 @@ from belvedere.contract.jobs import ScheduleItem, Success, UpdateJob
 @click.option(
     "--auto-stop",
     type=options.Parsed("duration", parse_auto_stop),
-    help="Stop after so much running time in all: 2h, 30m, 90s, or never. Extends a running job.",
+    help="Stop after so much running time in all: 2h, 30m, 90s, 24h at most, or never. Extends a running job.",
 )
 @click.option("--tag", "tags", multiple=True, help="Replaces all tags; repeat it for several.")
 @click.option("--no-tags", is_flag=True, help="Remove all tags.")

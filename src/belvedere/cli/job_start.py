@@ -15,7 +15,7 @@ from belvedere.cli.completing import complete_flavors, complete_job_types, compl
 from belvedere.cli.connection import Flags
 from belvedere.cli.exits import Exit, Failure
 from belvedere.cli.job_sources import Choice, location_of
-from belvedere.cli.output import Format, print_document
+from belvedere.cli.output import Format, print_document, printable
 from belvedere.cli.progress import progress
 from belvedere.cli.session import connected, find_job, for_each
 from belvedere.cli.values import parse_auto_stop, parse_source
@@ -51,7 +51,7 @@ from belvedere.contract.jobs import CreateJob, FlavorRef, JobDetails, ScheduleIt
 @click.option(
     "--auto-stop",
     type=options.Parsed("duration", parse_auto_stop),
-    help="Stop after so much running time: 2h, 30m, 90s, or never.",
+    help="Stop after so much running time: 2h, 30m, 90s, 24h at most, or never.",
 )
 @click.option("--tag", "tags", multiple=True, help="Repeat it for several.")
 @click.option("--visibility", type=click.Choice(["project", "private"]), help="Who sees the job.")
@@ -110,6 +110,8 @@ def create(  # noqa: PLR0913 - click hands over each option as an argument
             _finish_waiting(client, created.job_id, timeout, output)
         elif output is Format.TABLE:
             click.echo(f"Job {created.job_id} ({created.job_name}) is created: {created.service_url}")
+            if created.reason:
+                click.echo(printable(created.reason.text), err=True)
         else:
             print_document(created, output)
         if open_after:

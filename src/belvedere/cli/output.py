@@ -11,7 +11,7 @@ from enum import StrEnum
 import click
 import msgspec
 
-from belvedere.cli.values import bytes_text, clock_text, duration_text, moment_text, zoned_text
+from belvedere.cli.values import bytes_text, clock_text, duration_text, zoned_text
 from belvedere.contract.jobs import JobDetails, JobSourceState, SourceProgress
 from belvedere.contract.statuses import JobStatus
 
@@ -175,7 +175,7 @@ def amount_words(source: SourceProgress) -> Iterator[str]:
 def outlook_words(source: SourceProgress) -> Iterator[str]:
     """When the logs changed last, and when they are looked at again."""
     if source.changed_at:
-        yield f"last change {moment_text(source.changed_at)}"
+        yield f"last change {zoned_text(source.changed_at)}"
     if source.next_look_at:
         yield f"next {'try' if source.failures else 'look'} {clock_text(source.next_look_at)}"
     if source.gives_up_at:

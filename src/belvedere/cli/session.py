@@ -61,7 +61,7 @@ def failure_of(error: ClientError, connection: Connection, remedies: Mapping[Exi
     if isinstance(error, ApiError):
         exit_code, remedy = _BY_CODE.get(error.code, (exit_code, remedy))
     if exit_code is Exit.NOT_AUTHORISED or isinstance(error, _OF_CONNECTION):
-        remedy = f"{remedy} (The connection is from {connection.found_in}.)".lstrip()
+        remedy = f"{remedy} ({connection.origin})".lstrip()
     if isinstance(error, ApiError):
         return Failure(exit_code, error.message, remedy=remedy, error_code=error.code, request_id=error.request_id)
     return Failure(exit_code, str(error), remedy=remedy)
@@ -92,7 +92,7 @@ def _in_project(client: Client, connection: Connection) -> Iterator[Client]:
     found = next((each for each in me.projects if each.id == named), None)
     found = found or next((each for each in me.projects if each.name == named), None)
     if found is None:
-        remedy = f"`belvedere project list` shows yours. (The connection is from {connection.found_in}.)"
+        remedy = f"`belvedere project list` shows yours. ({connection.origin})"
         raise Failure(Exit.NOT_AUTHORISED, f"There is no project {named!r}, or you have no role in it.", remedy=remedy)
     if found.id == me.project_id:
         with Client(connection.endpoint, found.id, connection.token) as there:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from belvedere.contract.jobs import ScheduleItem
-from belvedere.contract.limits import SOURCE_NAME
+from belvedere.contract.limits import AUTO_STOP_HOURS, AUTO_STOP_SECONDS, SOURCE_NAME
 from belvedere.contract.statuses import JobStatus
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -39,13 +39,20 @@ def parse_duration(text: str) -> timedelta:
 
 def parse_auto_stop(text: str) -> ScheduleItem:
     """A duration or ``never``, in the coarsest unit that holds it: hours are the documented field's only unit."""
-    seconds = 0 if text.strip().lower() == "never" else int(parse_duration(text).total_seconds())
-    if not seconds and text.strip().lower() != "never":
-        raise ValueError("An auto-stop of zero would end the job at once: write never for no auto-stop.")
+    seconds = 0 if text.strip().lower() == "never" else _auto_stop_seconds(text)
     for unit, size in (("HOURS", 3600), ("MINUTES", 60)):
         if seconds % size == 0:
             return ScheduleItem(type="stop", time_unit=unit, duration=seconds // size)
     return ScheduleItem(type="stop", time_unit="SECONDS", duration=seconds)
+
+
+def _auto_stop_seconds(text: str) -> int:
+    seconds = 0 if text.strip() == "0" else int(parse_duration(text).total_seconds())
+    if not seconds:
+        raise ValueError("An auto-stop of zero would end the job at once: write never for no auto-stop.")
+    if seconds > AUTO_STOP_SECONDS:
+        raise ValueError(f"{text!r} is too long: an auto-stop is at most {AUTO_STOP_HOURS}h; write never for none.")
+    return seconds
 
 
 def parse_sleep_after(text: str) -> int | Literal["never", "default"]:
@@ -126,19 +133,14 @@ def duration_text(milliseconds: int | None) -> str:
     return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
 
 
-def moment_text(milliseconds: int | None) -> str:
-    """Local time to the second; a dash for none."""
-    return _local_text(milliseconds, "%Y-%m-%d %H:%M:%S")
-
-
 def zoned_text(milliseconds: int | None) -> str:
-    """The same with its zone, for what is read later or elsewhere."""
+    """Local time to the second with its zone; a dash for none."""
     return _local_text(milliseconds, "%Y-%m-%d %H:%M:%S %Z")
 
 
 def clock_text(milliseconds: int) -> str:
     """Local time of a day that need not be said."""
-    return moment_text(milliseconds).partition(" ")[2]
+    return _local_text(milliseconds, "%H:%M:%S")
 
 
 def _local_text(milliseconds: int | None, form: str) -> str:
