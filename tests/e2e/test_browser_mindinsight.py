@@ -1,6 +1,8 @@
 """A person's way to a MindInsight job: Chromium sees what a real MindSpore wrote to an object store drawn."""
 
+import threading
 from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,27 +118,58 @@ def belongs(url: str, service: BelvedereProcess, job: dict[str, Any]) -> bool:
     return asked.netloc == own.netloc and asked.path.startswith((own.path, "/_belvedere/"))
 
 
+class Portal(ThreadingHTTPServer):
+    """Somebody's own page on the API's origin, as beside it behind a proxy: our pages frame nothing."""
+
+    def __init__(self) -> None:
+        self.page = b""
+        super().__init__(("127.0.0.1", 0), PortalPage)
+
+
+class PortalPage(BaseHTTPRequestHandler):
+    server: Portal
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(self.server.page)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
+        """Nobody reads it."""
+
+
 @pytest.fixture
-def same_site(tmp_path: Path, seaweedfs: SeaweedFs, environments: Environments) -> Iterator[BelvedereProcess]:
-    """A service whose viewers browsers see on another origin of the same site, so that frames keep their sessions."""
+def portal() -> Iterator[Portal]:
+    with Portal() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def same_site(
+    tmp_path: Path, seaweedfs: SeaweedFs, environments: Environments, portal: Portal
+) -> Iterator[BelvedereProcess]:
+    """A service whose viewers have another origin of the portal's site, so that frames keep their sessions."""
     env = {**QUICK, **store_settings(seaweedfs), "BELVEDERE_VIEWERS_FOLDER": str(environments.folder)}
     port = free_port()
-    with running_service(
-        tmp_path, env=env, flags=("--viewer-url", f"http://127.0.0.1:{port}", "--viewer-port", str(port))
-    ) as service:
+    origins = ("--public-url", f"http://127.0.0.1:{portal.server_port}", "--viewer-url", f"http://127.0.0.1:{port}")
+    with running_service(tmp_path, env=env, flags=(*origins, "--viewer-port", str(port))) as service:
         yield service
 
 
 async def test_it_stands_in_a_page_of_the_apis_origin(
-    same_site: BelvedereProcess, mindinsight_service: BelvedereProcess, chromium: BrowserContext
+    same_site: BelvedereProcess, mindinsight_service: BelvedereProcess, portal: Portal, chromium: BrowserContext
 ) -> None:
     """`mindinsight_service` has filled the object store."""
     job = same_site.run("mind", f"obs://{BUCKET}/mindspore-values/", job_type="mindinsight")
     page = await chromium.new_page()
     await page.goto(ticket(same_site, job))
-    await page.goto(f"{same_site.endpoint}/readyz")
-    html = f"<iframe src='{job['service_url']}' width=1300 height=800></iframe>"
-    await page.evaluate("html => { document.body.innerHTML = html }", html)
+    portal.page = f"<iframe src='{job['service_url']}' width=1300 height=800></iframe>".encode()
+    await page.goto(f"http://127.0.0.1:{portal.server_port}/")
     await expect(page.frame_locator("iframe").get_by_text("train_0").filter(visible=True).first).to_be_visible(
         timeout=PATIENCE
     )
