@@ -18,7 +18,7 @@ from belvedere.testing.viewer import ViewerTrial
 from belvedere.viewers import installing
 from belvedere.viewers.base import Environment
 from belvedere.viewers.environments import Environments
-from belvedere.viewers.installing import InstallFailed, Wish, check, install, remove
+from belvedere.viewers.installing import InstallFailed, Wish, check, install, is_stale, remove
 from belvedere.viewers.mindinsight.viewer import MindInsight
 from belvedere.viewers.pip_settings import for_uv
 from belvedere.viewers.tensorboard.viewer import TensorBoard
@@ -90,6 +90,7 @@ def test_what_is_installed_already_stays_as_it_is(environments: Environments, wh
     wish = Wish(viewer=Tiny(), wheels=wheels)
     assert len(told_by(environments, wish)) == 3
     assert told_by(environments, wish) == ["tiny 1.5 is installed already"]
+    assert not is_stale(environments, Tiny())
 
 
 def test_what_was_broken_off_counts_for_nothing_and_is_gone_on_with(environments: Environments, wheels: Path) -> None:
@@ -189,6 +190,7 @@ def test_an_environment_of_which_a_part_is_gone_is_made_anew(
     wish = Wish(viewer=Tiny(), wheels=wheels)
     made = install(environments, wish, print)
     spoil(environments.folder / "tiny" / made.folder)
+    assert is_stale(environments, Tiny())
     assert "tiny: a part of it is missing" in told_by(environments, wish)
     assert told_by(environments, wish) == ["tiny 1.5 is installed already"]
 

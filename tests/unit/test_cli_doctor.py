@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from belvedere.cli import diagnosis, probes
-from belvedere.cli.diagnosis import DataServer, Disk, Finding, Level, Port
+from belvedere.cli.connection import port_in
+from belvedere.cli.diagnosis import DataServer, Disk, Finding, Level, Port, Viewer
 from belvedere.cli.main import run
 from belvedere.client import Untrusted
 from belvedere.contract.reasons import Reason, ReasonCode
@@ -58,6 +59,25 @@ def test_the_data_folder_needs_rights_and_room(writable: bool, free: int, level:
 def test_a_port_may_be_held_by_the_service_only(fault: str, runs: bool, level: Level) -> None:
     found = diagnosis.of_port(Port(setting="viewer port", address="127.0.0.1:1", fault=fault), runs)
     assert found.level is level
+
+
+@pytest.mark.parametrize(
+    ("origin", "port"), [("http://127.0.0.1:8090", 8090), ("http://10.0.0.1:8090", 8090), ("https://b.example", None)]
+)
+def test_a_service_behind_a_proxy_does_not_tell_its_port(origin: str, port: int | None) -> None:
+    assert port_in(origin, "10.0.0.1") == port
+
+
+@pytest.mark.parametrize(
+    ("is_stale", "steps"),
+    [
+        (True, "belvedere viewer install x"),
+        (False, "belvedere viewer remove x, then belvedere viewer install x"),
+    ],
+)
+def test_a_viewer_of_an_older_belvedere_need_not_be_removed_first(is_stale: bool, steps: str) -> None:
+    found = diagnosis.of_viewer(Viewer(name="x", version="1", fault="it draws nothing", is_stale=is_stale), "/v")
+    assert (found.level, found.text, found.remedy) == (Level.FAIL, "1: it draws nothing", f"Make it anew: {steps}")
 
 
 def test_a_taken_port_names_the_option_that_changes_it() -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from belvedere.cli.completing import complete_viewers
 from belvedere.cli.main import run
-from belvedere.viewers.environments import Environments, Installed
-from belvedere.viewers.installing import InstallFailed, Wish
+from belvedere.viewers.environments import MANIFEST, Environments, Installed
+from belvedere.viewers.installing import InstallFailed, Wish, is_stale
+from belvedere.viewers.registry import viewer_types
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,22 @@ def test_what_cant_be_installed_is_told(
     assert run(["viewer", "install", *words, "--viewers-folder", str(tmp_path)]) != 0
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_installs_what_is_there_hears_how_to_get_another_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["viewer", "install", "tensorboard", "--viewers-folder", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("belvedere: tensorboard comes with belvedere: there is nothing to install.\n")
+    assert "belvedere viewer install tensorboard==2.20.0 --as tensorboard-2.20" in told
+
+
+def test_what_was_made_from_other_requirements_is_stale(tmp_path: Path) -> None:
+    (tmp_path / "netron").mkdir()
+    made = Installed(version="8.0", folder="env-1", asked="otherwise")
+    (tmp_path / "netron" / MANIFEST).write_bytes(msgspec.json.encode(made))
+    assert is_stale(Environments(tmp_path), viewer_types()["netron"])
 
 
 @pytest.mark.parametrize("name", ["nope", "../x", "", "/"])

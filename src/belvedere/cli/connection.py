@@ -6,6 +6,7 @@ The token of a file that was merely found is sent nowhere but to the file's own 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -50,6 +51,7 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     token: str
     endpoint: str
+    viewer_url: str = ""
 
     def __repr__(self) -> str:
         return f"Bootstrap(endpoint={self.endpoint!r}, project_id={self.project_id!r})"
@@ -119,6 +121,12 @@ def find_bootstrap(data: str | None, environ: Mapping[str, str], working_folder:
         if content is not None:
             return FoundBootstrap(content=content, path=path, named=bool(named))
     return None
+
+
+def port_in(origin: str, host: str) -> int | None:
+    """The port that a service's origin names; None if that is one of a proxy in front of it."""
+    parts = urlsplit(origin)
+    return parts.port if parts.hostname in {host, "localhost", "127.0.0.1", "::1"} else None
 
 
 def default_data_folder(environ: Mapping[str, str]) -> Path:

@@ -65,6 +65,15 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     fault: str = ""
 
 
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """A viewer with an environment of its own. `fault`: why it doesn't show what it should."""
+
+    name: str
+    version: str | None  # None: it is not installed
+    fault: str = ""
+    is_stale: bool = False  # installing makes it anew
+
+
 class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel offers."""
 
@@ -166,16 +175,17 @@ def of_memory_limits(kept_by: str, *, running: bool) -> Finding:
     return Finding(check=check, level=Level.INFO, text=text, remedy=remedy)
 
 
-def of_viewer(name: str, version: str | None, fault: str, folder: str) -> Finding:
-    """Whether a viewer with an environment of its own is installed below the folder, and shows what it should."""
-    command = f"belvedere viewer install {name}"
-    if version is None:
+def of_viewer(found: Viewer, folder: str) -> Finding:
+    """Whether the viewer is installed below the folder, and shows what it should."""
+    check, command = f"viewer {found.name}", f"belvedere viewer install {found.name}"
+    if found.version is None:
         text = f"not installed in {folder}"
-        return Finding(check=f"viewer {name}", level=Level.INFO, text=text, remedy=f"If wanted: {command}")
-    if fault:
-        remedy = f"Make it anew: belvedere viewer remove {name}, then {command}"
-        return Finding(check=f"viewer {name}", level=Level.FAIL, text=f"{version}: {fault}", remedy=remedy)
-    return Finding(check=f"viewer {name}", level=Level.OK, text=f"{version} shows what it should")
+        return Finding(check=check, level=Level.INFO, text=text, remedy=f"If wanted: {command}")
+    if found.fault:
+        steps = command if found.is_stale else f"belvedere viewer remove {found.name}, then {command}"
+        text = f"{found.version}: {found.fault}"
+        return Finding(check=check, level=Level.FAIL, text=text, remedy=f"Make it anew: {steps}")
+    return Finding(check=check, level=Level.OK, text=f"{found.version} shows what it should")
 
 
 def of_chromium(path: str | None) -> Finding:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from belvedere.cli import diagnosis, options, probes
-from belvedere.cli.connection import Flags, current, find_bootstrap
+from belvedere.cli.connection import Bootstrap, Flags, current, find_bootstrap, port_in
 from belvedere.cli.diagnosis import Diagnosis, Finding, Level
 from belvedere.cli.exits import Exit
 from belvedere.cli.output import Format, aligned, print_document, printable
@@ -63,15 +63,11 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
         diagnosis.of_disk(probes.disk(folder)),
         _of_memory_limits(settings, folder),
         diagnosis.of_walls(what_is_lacking(parse_users(settings.viewer_users)), required=settings.require_sandbox),
-        diagnosis.of_port(probes.port("port", settings.host, settings.port), running),
-        diagnosis.of_port(
-            probes.port("viewer port", settings.viewer_host or settings.host, settings.viewer_port), running
-        ),
+        *_of_ports(settings, bootstrap.content if bootstrap and running else None),
         diagnosis.of_log_places(roots=len(settings.log_root), stores=len(settings.object_stores), service_runs=running),
     ]
     findings += [
-        diagnosis.of_viewer(*found, str(settings.environments.folder))
-        for found in probes.viewers(settings.environments)
+        diagnosis.of_viewer(found, str(settings.environments.folder)) for found in probes.viewers(settings.environments)
     ]
     findings += [
         diagnosis.of_store(store.endpoint, probes.store(name, settings))
@@ -82,6 +78,17 @@ def _of_settings(settings: Settings, train_url: str | None) -> list[Finding]:
         fault_there, refused = probes.train_url(location, settings)
         findings.append(diagnosis.of_train_url(location, fault_there, refused=refused))
     return [*findings, diagnosis.of_service(connection.endpoint if connection else None, fault)]
+
+
+def _of_ports(settings: Settings, running: Bootstrap | None) -> list[Finding]:
+    """Those of the service that runs, where its origins tell them; else those that the next would take."""
+    origins = (running.endpoint, running.viewer_url) if running else ("", "")
+    viewer_host = settings.viewer_host or settings.host
+    wanted = [("port", settings.host, settings.port), ("viewer port", viewer_host, settings.viewer_port)]
+    return [
+        diagnosis.of_port(probes.port(name, host, port_in(origin, host) or number), running is not None)
+        for (name, host, number), origin in zip(wanted, origins, strict=True)
+    ]
 
 
 def _of_memory_limits(settings: Settings, folder: Path) -> Finding:

@@ -1,6 +1,7 @@
 """Looks at this machine for `belvedere doctor`. No judgement here; `diagnosis` has that."""
 
 import asyncio
+import contextlib
 import os
 import platform
 import resource
@@ -10,11 +11,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import msgspec
 import tensorboard_data_server  # type: ignore[import-untyped]
 
 import belvedere
 from belvedere.cli.connection import Connection
-from belvedere.cli.diagnosis import DataServer, Disk, Kernel, Port
+from belvedere.cli.diagnosis import DataServer, Disk, Kernel, Port, Viewer
 from belvedere.client import Client, ClientError, ListQuery
 from belvedere.contract.errors import BelvedereError
 from belvedere.contract.reasons import Reason, ReasonCode
@@ -26,7 +28,7 @@ from belvedere.sources.checking import check, locate
 from belvedere.sources.location import Location, ObjectLocation
 from belvedere.sources.opening import open_source
 from belvedere.viewers import installing
-from belvedere.viewers.base import Environment
+from belvedere.viewers.base import Environment, ViewerType
 from belvedere.viewers.environments import Environments
 from belvedere.viewers.registry import viewer_types
 
@@ -130,23 +132,31 @@ def _number(path: Path, otherwise: int) -> int:
         return otherwise
 
 
-def viewers(environments: Environments) -> list[tuple[str, str | None, str]]:
-    """Viewers with environments of their own: name, version if installed, and why it doesn't show what it should."""
+def viewers(environments: Environments) -> list[Viewer]:
+    """Those with environments of their own."""
     return [
-        (viewer.environment.name, environments.version_of(viewer), _fault_of_viewer(viewer.environment, environments))
+        _viewer(viewer, viewer.environment, environments)
         for viewer in viewer_types(environments).values()
         if viewer.environment
     ]
 
 
-def _fault_of_viewer(environment: Environment, environments: Environments) -> str:
+def _viewer(viewer: ViewerType, environment: Environment, environments: Environments) -> Viewer:
+    found = Viewer(name=environment.name, version=environments.version_of(viewer))
     python = environments.python_of(environment.name)
     try:
         if python:
             installing.check(python, environment)
     except installing.InstallFailed as failed:
-        return str(failed)
-    return ""
+        fault, *_ = str(failed).partition("\n  ")  # what helps is said in the diagnosis
+        return msgspec.structs.replace(found, fault=fault, is_stale=_is_stale(viewer, environments))
+    return found
+
+
+def _is_stale(viewer: ViewerType, environments: Environments) -> bool:
+    with contextlib.suppress(installing.InstallFailed):
+        return installing.is_stale(environments, viewer)
+    return False
 
 
 def is_checkout() -> bool:

@@ -148,6 +148,8 @@ def _wish(
         known = ", ".join(viewer_types(environments))
         raise Failure(Exit.USAGE, f"There is no viewer called {kind!r}.", remedy=f"Known are {known}.")
     if not (version or extras or name):
+        if viewer.environment is None:
+            raise _comes_along(viewer)
         return Wish(viewer=viewer, wheels=wheels)
     if name in viewer_types():
         remedy = f"{name} is another kind of viewer. Such as --as {viewer.name}-next."
@@ -155,6 +157,12 @@ def _wish(
     if odd := [each for each in (requirement, *extras) if not _PACKAGE.match(each) or "\n" in each]:
         raise Failure(Exit.USAGE, f"{odd[0]!r} is no package.", remedy="Such as NAME, NAME==1.0 or a wheel's path.")
     return _wish_for_version(viewer, requirement, name, extras, wheels)
+
+
+def _comes_along(viewer: ViewerType) -> Failure:
+    other = f"belvedere viewer install {viewer.name}==2.20.0 --as {viewer.name}-2.20"
+    remedy = f"Another version can stand beside it, such as: {other}" if isinstance(viewer, HasVersions) else ""
+    return Failure(Exit.USAGE, f"{viewer.name} comes with belvedere: there is nothing to install.", remedy=remedy)
 
 
 def _wish_for_version(
@@ -189,5 +197,5 @@ def _check_all(environments: Environments) -> None:
             try:
                 check(python, viewer.environment)
             except InstallFailed as failed:
-                raise Failure(Exit.UNEXPECTED, str(failed)) from failed
+                raise _not_installed(failed) from failed
             click.echo(f"{viewer.name} shows what it should.", err=True)

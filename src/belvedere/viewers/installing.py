@@ -93,6 +93,18 @@ def install(environments: Environments, wish: Wish, tell: Tell) -> Installed:
         return made
 
 
+def is_stale(environments: Environments, viewer: ViewerType) -> bool:
+    """Whether installing makes it anew: other requirements count now, or a part is missing. Raises InstallFailed."""
+    present = environments.installed(viewer.environment.name) if viewer.environment else None
+    if present is None or viewer.environment is None:
+        return False
+    wish = Wish(viewer=viewer, kind=present.kind, requirements=present.requirements)
+    if wish.digest(python_for(viewer.environment)) != present.asked:
+        return True
+    folder = environments.folder / viewer.environment.name / present.folder
+    return _version_in(folder, viewer.environment) != present.version
+
+
 def _make_and_check(folder: Path, wish: Wish, tell: Tell, lock: int) -> None:
     """Go on with what an earlier try has left; from the beginning if that turns out to be no good."""
     goes_on = folder.exists()
@@ -170,7 +182,7 @@ def _check_in(
     except InstallFailed as failed:
         remedy = f"Try again with: belvedere viewer remove {environment.name}"
         why = str(failed).splitlines()[-1]
-        raise InstallFailed(f"{environment.name} does not show what it should: {why}. {remedy}") from failed
+        raise InstallFailed(f"{environment.name} does not show what it should: {why}.\n  {remedy}") from failed
 
 
 def python_for(environment: Environment) -> Path:
