@@ -1,5 +1,6 @@
 """The console of a real service in a real Chromium: a job is stopped, restarted and deleted from its page."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,32 @@ async def test_a_job_is_made_by_keyboard_from_the_form_that_finds_its_logs(
     made = service.details(job_id)
     assert (made["train_url"], made["schedule"][0]["duration"]) == (f"{folder}/below/run-1/", 3)
     service.delete(job_id)
+
+
+async def test_a_refused_form_is_gone_on_with_in_the_faulty_field(service: BelvedereProcess, folder: Path) -> None:
+    async with browser(width=390) as chromium:
+        page = await signed_in(chromium, service, "/jobs/new")
+        await page.get_by_label("Name").fill("refused")
+        await page.get_by_label("Logs").fill(f"{folder}/absent/")
+        await page.get_by_label("Logs").press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("absent", timeout=PATIENCE)
+        await expect(page.locator("[aria-invalid]")).to_be_focused()
+        fields = page.get_by_label("Logs"), page.get_by_label("Name")
+        grounds = {await each.evaluate("each => getComputedStyle(each).backgroundColor") for each in fields}
+        assert len(grounds) == 1
+
+
+HURRIED = """const pauses = [], later = setTimeout;
+window.seven = new Promise((resolve) => {
+  window.setTimeout = (act, pause) => { if (pauses.push(pause) === 7) resolve(pauses); return later(act, 1); };
+});"""
+
+
+async def test_a_page_looks_more_often_at_first(service: BelvedereProcess) -> None:
+    async with browser() as chromium:
+        page = await signed_in(chromium, service, "/")
+        await expect(page.get_by_role("heading", name="Visualization jobs")).to_be_visible(timeout=PATIENCE)
+        await page.add_init_script(HURRIED)
+        await page.reload()
+        async with asyncio.timeout(PATIENCE / 1000):
+            assert await page.evaluate("seven") == [500, 500, 500, 1000, 1000, 3000, 3000]

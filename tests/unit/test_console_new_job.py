@@ -19,6 +19,12 @@ async def send(stage: Stage, **fields: str) -> httpx2.Response:
     return await stage.client.post("/jobs/new", data={**FORM, **fields}, headers=OUR_PAGE)
 
 
+def told_at(page: str) -> list[str]:
+    """The fields that are marked, focused and described as faulty."""
+    form = r'<(?:input|select) [^>]*name="(\w+)"[^>]* aria-describedby="problem[^"]*" aria-invalid="true" autofocus>'
+    return re.findall(form, page)
+
+
 async def test_the_form_makes_a_job_and_leads_to_it() -> None:
     async with console() as stage:
         answer = await send(stage)
@@ -54,6 +60,34 @@ async def test_what_the_api_refuses_the_form_refuses_alike_and_keeps_what_was_ty
         kept = {**FORM, **fields}["train_url"]
         assert (answer.status_code, told in answer.text, f'value="{kept}"' in answer.text) == (400, True, True)
         assert stage.jobs.created == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("a b", "job_name"), ("", "train_url"), ("netron2", "job_type"), ("25", "hours"), ("many", "hours")],
+)
+async def test_a_refusal_is_told_at_the_field_that_it_is_about_and_nowhere_else(typed: str, name: str) -> None:
+    async with console() as stage:
+        assert told_at((await send(stage, **{name: typed})).text) == [name]
+
+
+@pytest.mark.parametrize(
+    ("error", "names"), [(LogSourceRefused("There is no bucket."), ["train_url"]), (QuotaExceeded("Full."), [])]
+)
+async def test_a_refusal_of_the_service_is_told_at_the_logs_if_they_are_the_matter(
+    error: BelvedereError, names: list[str]
+) -> None:
+    async with console() as stage:
+        stage.jobs.source_says = error
+        assert told_at((await send(stage)).text) == names
+
+
+async def test_the_empty_form_begins_at_the_name() -> None:
+    async with console() as stage:
+        await stage.sign_in()
+        page = (await stage.client.get("/jobs/new")).text
+        assert re.findall(r'<\w+ id="([^"]+)"[^>]* autofocus', page) == ["job-name"]
+        assert "aria-invalid" not in page
 
 
 @pytest.mark.parametrize("error", [LogSourceRefused("There is no bucket."), QuotaExceeded("The project is full.")])

@@ -6,10 +6,13 @@ from typing import Final
 
 import msgspec
 
+from belvedere.contract.errors import BelvedereError, InvalidLogUrl, LogSourceForbidden, LogSourceRefused
 from belvedere.contract.jobs import ViewerKind
 from belvedere.contract.log_sources import LogFolder, LogFolderList, ValidBrowse, browse_request
 from belvedere.contract.validation import Offer, ValidCreate, create_request
 
+FIELDS: Final = ("job_name", "job_type", "train_url", "hours")
+_GOOD: Final = {"job_name": "good", "train_url": "/good/"}
 _HOLDS: Final = {True: "logs", False: "", None: "perhaps logs"}
 
 
@@ -44,6 +47,21 @@ def job_wanted(fields: Mapping[str, str], offer: Offer) -> ValidCreate:
         "schedule": schedule if hours else None,
     }
     return create_request(msgspec.json.encode(asked), offer)
+
+
+def faulty_field(fields: Mapping[str, str], offer: Offer, error: BelvedereError) -> str:
+    """The field that the error is about; "" if it is about none of them, such as a full project."""
+    if isinstance(error, (InvalidLogUrl, LogSourceRefused, LogSourceForbidden)):
+        return "train_url"
+    return next((name for name in FIELDS if _is_refused({**_GOOD, name: fields.get(name, "")}, offer)), "")
+
+
+def _is_refused(fields: Mapping[str, str], offer: Offer) -> bool:
+    try:
+        job_wanted(fields, offer)
+    except BelvedereError:
+        return True
+    return False
 
 
 def once_key(fields: Mapping[str, str]) -> str | None:

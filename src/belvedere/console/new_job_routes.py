@@ -1,7 +1,7 @@
 """Making a job in the browser: a form, and looking around for its logs, which sends the same form. No script."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +9,9 @@ from starlette.routing import Route
 
 from belvedere.console.desk import NEW_JOB, Desk, is_from_our_page, read_form, see_other
 from belvedere.console.new_job import (
+    FIELDS,
     Shelf,
+    faulty_field,
     installed,
     job_wanted,
     look_wanted,
@@ -25,8 +27,6 @@ from belvedere.contract.validation import Offer, ValidCreate
 from belvedere.identity.gatekeeper import new_secret
 from belvedere.identity.permissions import Permission
 from belvedere.identity.records import Caller
-
-_FIELDS: Final = ("job_name", "job_type", "train_url", "hours")
 
 
 class MakesJobs(Protocol):
@@ -75,7 +75,8 @@ class _NewJobPages:
         try:
             made = await self._jobs.create(who, job_wanted(fields, self._jobs.offer), once_key(fields))
         except BelvedereError as error:
-            return self._page(who, fields, problem=error.message, status=error.http_status)
+            faulty = faulty_field(fields, self._jobs.offer, error)
+            return self._page(who, fields, problem=error.message, faulty=faulty, status=error.http_status)
         return see_other(f"/jobs/{made.job_id}")
 
     async def _shelf(self, who: Caller, place: str, fields: Mapping[str, str]) -> Shelf:
@@ -94,6 +95,7 @@ class _NewJobPages:
         *,
         status: int = 200,
         problem: str = "",
+        faulty: str = "",
         shelf: Shelf | None = None,
     ) -> Response:
         if not who.may(Permission.CREATE):
@@ -102,10 +104,11 @@ class _NewJobPages:
             "new-job.html",
             status=status,
             user=who.user,
-            typed={name: fields.get(name, "") for name in _FIELDS},
+            typed={name: fields.get(name, "") for name in FIELDS},
             kinds=installed(self._jobs.viewer_types.viewer_types),
             example=self._desk.rules.example_logs,
             problem=problem,
+            faulty=faulty,
             shelf=shelf,
             key=new_secret(),
         )

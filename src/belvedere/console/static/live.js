@@ -30,6 +30,9 @@
   };
 
   const seen = new Map(parts(document).map((part) => [part.id, part.innerHTML]));
-  setInterval(() => refresh().catch(() => {}), 3000);
+  // What somebody has just begun changes within a second or two; later a look now and then will do.
+  const pauses = [500, 500, 500, 1000, 1000];
+  const lookLater = () => setTimeout(() => refresh().catch(() => {}).finally(lookLater), pauses.shift() ?? 3000);
+  lookLater();
   document.addEventListener("visibilitychange", () => refresh().catch(() => {}));
 })();
