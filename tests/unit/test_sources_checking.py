@@ -5,7 +5,7 @@ import pytest
 
 from belvedere.contract.errors import InvalidLogUrl, LogSourceRefused
 from belvedere.contract.reasons import ReasonCode
-from belvedere.sources.checking import check, locate
+from belvedere.sources.checking import check, explained, locate
 from belvedere.sources.location import FolderLocation, ObjectLocation
 from belvedere.sources.opening import source_identity
 from belvedere.sources.stores import ObjectStore
@@ -32,6 +32,25 @@ async def test_an_absent_folder_is_refused_by_its_code(tmp_path: Path) -> None:
     with pytest.raises(LogSourceRefused, match="does not exist") as refusal:
         await check(folder(tmp_path / "absent"), {})
     assert refusal.value.error_code == "ModelArts.4312"
+
+
+async def test_an_absolute_path_is_told_to_be_neither_itself_nor_below_the_log_roots(tmp_path: Path) -> None:
+    roots = [str(tmp_path), str(tmp_path / "other")]
+    location = await locate("/etc/", log_roots=roots, stores=[])
+    with pytest.raises(LogSourceRefused) as refusal:
+        await check(location, {})
+    told = explained(refusal.value, location, "/etc/", roots)
+    assert told.error_code == "ModelArts.4312"
+    assert f"outside of the log roots ({tmp_path}, {tmp_path}/other), and below them there is no etc/." in told.message
+
+
+@pytest.mark.parametrize("below", ["absent", "/{root}/absent"])
+async def test_a_path_that_is_meant_below_a_log_root_is_told_as_that(tmp_path: Path, below: str) -> None:
+    text = below.replace("/{root}", str(tmp_path))
+    location = await locate(text, log_roots=[str(tmp_path)], stores=[])
+    with pytest.raises(LogSourceRefused) as refusal:
+        await check(location, {})
+    assert explained(refusal.value, location, text, [str(tmp_path)]).message == refusal.value.message
 
 
 async def test_a_store_that_nobody_configured_is_refused() -> None:

@@ -18,13 +18,13 @@ import belvedere
 from belvedere.cli.connection import Connection
 from belvedere.cli.diagnosis import DataServer, Disk, Kernel, Port, Viewer
 from belvedere.client import Client, ClientError, ListQuery
-from belvedere.contract.errors import BelvedereError
+from belvedere.contract.errors import BelvedereError, LogSourceRefused
 from belvedere.contract.reasons import Reason, ReasonCode
 from belvedere.host.groups import offered
 from belvedere.runtimes.local import LocalRuntime
 from belvedere.server.settings import Settings
 from belvedere.sources.base import SourceError
-from belvedere.sources.checking import check, locate
+from belvedere.sources.checking import check, explained, locate
 from belvedere.sources.location import Location, ObjectLocation
 from belvedere.sources.opening import open_source
 from belvedere.viewers import installing
@@ -180,7 +180,11 @@ def train_url(text: str, settings: Settings) -> tuple[str | None, bool]:
     stores = {store.key: store for store in settings.object_stores.values()}
 
     async def look() -> Reason | None:
-        return await check(await locate(text, log_roots=roots, stores=list(stores)), stores, _PATIENCE)
+        location = await locate(text, log_roots=roots, stores=list(stores))
+        try:
+            return await check(location, stores, _PATIENCE)
+        except LogSourceRefused as refused:
+            raise explained(refused, location, text, roots) from refused
 
     try:
         answer = asyncio.run(look())

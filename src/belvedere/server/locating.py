@@ -20,14 +20,13 @@ from belvedere.service.log_stores import StoreCatalog
 from belvedere.service.rules import CheckedSource
 from belvedere.sources.base import SourceError, SourceUnavailable
 from belvedere.sources.browsing import Look, NoMarker, browse
-from belvedere.sources.checking import NO_SUCH_BUCKET, check, locate, locate_unseen, refusal
+from belvedere.sources.checking import check, explained, locate, locate_unseen, refusal
 from belvedere.sources.location import (
     DEFAULT_STORE,
     FolderLocation,
     Location,
     ObjectLocation,
     describe,
-    folder_hint,
     names_folder,
     selected,
     split_pattern,
@@ -68,9 +67,7 @@ class Locator:
         try:
             reason = await check(location, _by_key(visible), self._settings.source_check_seconds)
         except LogSourceRefused as refused:
-            if refused.error_code != NO_SUCH_BUCKET or not (hint := folder_hint(url, self._roots)):
-                raise
-            raise LogSourceRefused(f"{refused.message}{hint}", code=refused.error_code) from refused
+            raise explained(refused, location, url, self._roots) from refused
         if reason is not None and reason.code is ReasonCode.NO_SUCH_PATH and "*" in url and not is_pattern:
             reason = Reason(code=reason.code, text=f"{reason.text} {_STAR}")
         return CheckedSource(store=name, reason=reason)

@@ -14,7 +14,9 @@ from belvedere.sources.location import (
     FolderLocation,
     FolderRequest,
     Location,
+    absent_words,
     describe,
+    folder_hint,
     parse_train_url,
     resolve_folder,
 )
@@ -77,6 +79,16 @@ async def check(location: Location, stores: Mapping[str, ObjectStore], timeout: 
     except TimeoutError:
         text = f"{describe(location)} did not answer within {timeout:g} s. It is tried again once the job starts."
         return Reason(code=ReasonCode.SOURCE_UNREACHABLE, text=text)
+
+
+def explained(refused: LogSourceRefused, location: Location, text: str, log_roots: Sequence[str]) -> LogSourceRefused:
+    """The refusal of what a user's text was taken for, with what else it may have been meant as."""
+    message = refused.message
+    if refused.error_code == NO_SUCH_BUCKET:
+        message += folder_hint(text, log_roots)
+    elif isinstance(location, FolderLocation) and refused.error_code == _CODE_OF[ReasonCode.NO_SUCH_PATH]:
+        message = absent_words(text, log_roots) or message
+    return LogSourceRefused(message, code=refused.error_code)
 
 
 def refusal(error: SourceError) -> BelvedereError:

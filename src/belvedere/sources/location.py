@@ -210,6 +210,15 @@ def folder_hint(text: str, log_roots: Sequence[str]) -> str:
     return f" With an object store, /{below}/ begins with a bucket's name; for a folder write {written}."
 
 
+def absent_words(text: str, log_roots: Sequence[str]) -> str:
+    """What to say of an absolute path that lies, as written, in no root, and is not there below one; "" of others."""
+    if not text.startswith("/") or _inside_a_root(text, text, log_roots):
+        return ""
+    outside = f"as it is, it lies outside of the log roots ({', '.join(log_roots)})"
+    remedy = "Check its name, or ask the operator to allow it with --log-root."
+    return f"There is no {text} to read logs from: {outside}, and below them there is no {text.strip('/')}/. {remedy}"
+
+
 def _object(text: str, path: str, stores: Sequence[str], hint: str) -> ObjectLocation:
     bucket, _, key = path.partition("/")
     if not bucket:
