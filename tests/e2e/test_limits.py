@@ -110,13 +110,20 @@ def test_a_viewer_beyond_the_projects_memory_waits_until_it_may(
 
 def test_logs_beyond_the_projects_disk_are_not_copied_until_they_may(limited: BelvedereProcess, quotas: Quotas) -> None:
     assert quotas.set(mirror_bytes=1000)["mirror_bytes"] == 1000
+    before = _mirrored(limited)
     job_id = limited.create("large", f"/{BUCKET}/rich/")["job_id"]
     told = limited.wait_for_reason(job_id, "MIRROR_QUOTA")
     assert "quota" in told["reason"]["text"]
-    mirrors = contents_below(limited.data / "mirrors")
-    assert sum(len(data) for path, data in mirrors.items() if "tfevents" in path.name) <= 1000
+    assert _mirrored(limited) - before <= 1000
     quotas.set()
     limited.wait_for(job_id, lambda job: job["status"] == 8 and not _is_short_of_room(job), limit=60)
+    wait_until(lambda: _mirrored(limited) - before > 1000)
+
+
+def _mirrored(service: BelvedereProcess) -> int:
+    """Bytes of logs from object stores that are here."""
+    below = contents_below(service.data / "host" / "mirrors")
+    return sum(len(data) for path, data in below.items() if "tfevents" in path.name)
 
 
 def _is_short_of_room(job: dict[str, Any]) -> bool:

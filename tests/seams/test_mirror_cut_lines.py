@@ -14,6 +14,7 @@ from belvedere.host.mirroring import Mirror
 from belvedere.host.mirrors import FolderMirrors
 from belvedere.sources.location import ObjectLocation
 from belvedere.sources.opening import open_source
+from belvedere.sources.wire import Connection
 from tests.support.fault_proxy import PASS, Fault, FaultProxy
 from tests.support.seaweedfs import SeaweedFs
 
@@ -118,6 +119,26 @@ async def test_a_slow_line_shows_a_valid_prefix_with_a_rate_and_a_time_left(line
     seen = content(mirror.folder)[EVENTS]
     assert 0 < len(seen) < len(data)
     assert data.startswith(seen)
+
+
+async def test_a_kilobyte_a_second_is_slow_and_no_fault(line: Line) -> None:
+    line.write(EVENTS, b"0123456789" * 300)
+    line.proxy.spoil([PASS, Fault(bytes_per_second=1000)])
+    mirror = line.open()
+    await until_content(mirror, line.files)
+    assert (mirror.state.note, mirror.state.failure, mirror.state.rewrites) == (None, None, 0)
+
+
+async def test_a_line_that_falls_silent_is_told_and_tried_again(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection.__init__, "__kwdefaults__", {"silence": 0.5})
+    line.write(EVENTS, b"0123456789" * 300)
+    line.proxy.spoil([PASS, Fault(bytes_per_second=10)])
+    mirror = line.open()
+    note = (await until(mirror, has_note)).note
+    assert note is not None
+    assert "does not answer in time" in note.text
+    await until_content(mirror, line.files)
+    assert (mirror.state.failure, mirror.state.rewrites) == (None, 0)
 
 
 async def test_an_overloaded_store_is_told_with_the_next_try(line: Line) -> None:

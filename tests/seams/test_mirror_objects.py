@@ -213,6 +213,19 @@ async def test_a_closed_mirror_is_kept_and_not_fetched_again(bench: Bench) -> No
     assert bench.mirrors.bytes_fetched == 1000
 
 
+async def test_of_two_that_name_one_prefix_the_second_fetches_nothing_and_stays_when_the_first_goes(
+    bench: Bench,
+) -> None:
+    bench.put(EVENTS, b"x" * 1000)
+    first, second = bench.open(), bench.open()
+    await until_content(first, {EVENTS: b"x" * 1000})
+    await until_content(second, {EVENTS: b"x" * 1000})
+    assert bench.mirrors.bytes_fetched == 1000
+    await first.close()
+    bench.put(EVENTS, b"x" * 1500)
+    await until_content(second, {EVENTS: b"x" * 1500})
+
+
 async def test_an_unchanged_source_costs_one_request_a_pass(bench: Bench) -> None:
     bench.put(EVENTS, b"1")
     mirror = bench.open()

@@ -241,6 +241,10 @@ def test_each_job_has_an_origin_where_its_name_can_be_found(settings: Settings, 
     assert (settings.viewer_origins.of(7), settings.viewer_origins.linked(7)) == (own, linked)
 
 
+def test_mirrors_may_take_ten_gibibytes_unless_it_is_said_otherwise() -> None:
+    assert load_settings({}, {}, None).mirror_quota_bytes == 10 * 2**30
+
+
 def test_the_default_data_folder_is_the_users() -> None:
     assert default_data_folder({"HOME": "/home/u"}) == Path("/home/u/.local/share/belvedere")
     assert default_data_folder({"XDG_DATA_HOME": "/x"}) == Path("/x/belvedere")
