@@ -3,16 +3,19 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.e2e.conftest import BUCKET, QUICK, store_settings
+from tests.support.certificates import write_certificate
 from tests.support.fault_proxy import PASS, Fault, FaultProxy
 from tests.support.logs import beginning_of, log_content
 from tests.support.seaweedfs import SeaweedFs
@@ -57,6 +60,17 @@ def test_progress_tells_files_and_bytes(store_service: BelvedereProcess) -> None
     assert source["bytes_done"] == source["bytes_total"] > 0
 
 
+def test_the_last_change_and_the_next_look_are_told_while_somebody_watches(store_service: BelvedereProcess) -> None:
+    job = store_service.run("watched", f"obs://{BUCKET}/rich/exp_0/")
+
+    def told() -> bool:
+        store_service.view(job["service_url"], "data/runs")
+        source = store_service.details(job["job_id"])["source"]
+        return bool(source["next_look_at"] and source["changed_at"] <= source["checked_at"] < source["next_look_at"])
+
+    wait_until(told)
+
+
 async def test_runs_near_the_top_of_a_long_prefix_are_shown_before_all_of_it_is_listed(
     tmp_path: Path, seaweedfs: SeaweedFs
 ) -> None:
@@ -79,11 +93,16 @@ async def test_runs_near_the_top_of_a_long_prefix_are_shown_before_all_of_it_is_
 
 def test_requests_and_bytes_are_told_by_job_and_by_store(store_service: BelvedereProcess) -> None:
     source = store_service.run("counted", f"obs://{BUCKET}/rich/exp_1/")["source"]
-    headers = {"X-Auth-Token": store_service.token}
-    text = httpx2.get(f"{store_service.endpoint}/metrics", headers=headers).text
-    told = dict(re.findall(r'^belvedere_mirror_(\w+){store="default"} (\S+)$', text, re.MULTILINE))
-    assert float(told["requests"]) >= source["requests"] > 0
-    assert float(told["bytes"]) >= source["bytes_fetched"] > 0
+    told = mirror_counters(store_service)
+    assert told["requests"] >= source["requests"] > 0
+    assert told["bytes"] >= source["bytes_fetched"] > 0
+
+
+def mirror_counters(service: BelvedereProcess) -> dict[str, float]:
+    """What its metrics count of the default store."""
+    text = httpx2.get(f"{service.endpoint}/metrics", headers=service.headers).text
+    told = re.findall(r'^belvedere_mirror_(\w+){store="default"} (\S+)$', text, re.MULTILINE)
+    return {"requests": 0.0, "bytes": 0.0} | {name: float(value) for name, value in told}
 
 
 def test_a_bucket_that_is_not_there_is_refused(store_service: BelvedereProcess) -> None:
@@ -105,6 +124,17 @@ def test_wrong_keys_are_refused_and_named(tmp_path: Path, seaweedfs: SeaweedFs, 
     assert (answer.status_code, answer.json()["error_code"]) == (403, "ModelArts.4310")
     assert word in answer.json()["error_msg"]
     assert "wrong-key-of-ours" not in answer.text
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path, seaweedfs: SeaweedFs) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*write_certificate(tmp_path, "localhost"))
+    async with FaultProxy(seaweedfs.settings(), context) as proxy:
+        endpoint = proxy.settings().endpoint.replace("127.0.0.1", "localhost")
+        with service_with(tmp_path, seaweedfs, endpoint=endpoint) as service:
+            job = await asyncio.to_thread(service.create, "unvouched", f"obs://{BUCKET}/rich/exp_0/")
+            assert job["reason"]["code"] == "BAD_CERTIFICATE"
+            await asyncio.to_thread(service.wait_for_reason, job["job_id"], "BAD_CERTIFICATE")
 
 
 def test_a_prefix_that_is_not_there_yet_is_told_at_create_and_while_running(store_service: BelvedereProcess) -> None:
@@ -149,6 +179,60 @@ def test_a_log_that_is_rewritten_is_shown_anew(store_service: BelvedereProcess, 
     seaweedfs.put(BUCKET, f"rewritten/{NAME}", log_content(20, tag="second"))
     wait_until(lambda: len(store_service.curve(job["service_url"], tag="second")) == 20)
     assert store_service.curve(job["service_url"], tag="first") == []
+
+
+def test_a_run_that_is_deleted_upstream_is_shown_no_longer(
+    store_service: BelvedereProcess, seaweedfs: SeaweedFs
+) -> None:
+    for run in ("kept", "deleted"):
+        seaweedfs.put(BUCKET, f"deleting/{run}/{NAME}", log_content(5))
+    job = store_service.run("deleting", f"obs://{BUCKET}/deleting/")
+    wait_until(lambda: shown_runs(store_service, job) == {"deleted", "kept"})
+    seaweedfs.delete(BUCKET, f"deleting/deleted/{NAME}")
+    wait_until(lambda: shown_runs(store_service, job) == {"kept"})
+
+
+def shown_runs(service: BelvedereProcess, job: Mapping[str, Any]) -> set[str]:
+    answer = service.view(job["service_url"], "data/runs")
+    return set(answer.json()) if answer.status_code == 200 else set()
+
+
+def test_an_append_keeps_the_process_that_reads_the_logs_and_a_rewrite_exchanges_it(
+    tmp_path: Path, seaweedfs: SeaweedFs
+) -> None:
+    log, key = log_content(25), f"readers/{NAME}"
+    seaweedfs.put(BUCKET, key, beginning_of(log, 10))
+    with service_with(tmp_path, seaweedfs) as service:
+        job = service.run("readers", f"obs://{BUCKET}/readers/")
+        wait_until(lambda: len(service.curve(job["service_url"])) == 10)
+        first = data_servers(service)
+        seaweedfs.put(BUCKET, key, log)
+        wait_until(lambda: len(service.curve(job["service_url"])) == 25)
+        assert data_servers(service) == first
+        seaweedfs.put(BUCKET, key, log_content(5, tag="other"))
+        wait_until(lambda: len(service.curve(job["service_url"], tag="other")) == 5)
+        wait_until(lambda: not data_servers(service) & first)
+
+
+def data_servers(service: BelvedereProcess) -> set[int]:
+    return {process.pid for process in service.processes() if process.is_data_server}
+
+
+def test_a_job_that_is_restarted_fetches_nothing_of_its_logs_again(
+    store_service: BelvedereProcess, seaweedfs: SeaweedFs
+) -> None:
+    log, before = log_content(5000), mirror_counters(store_service)
+    seaweedfs.put(BUCKET, f"fetched/{NAME}", log)
+    job = store_service.run("fetched", f"obs://{BUCKET}/fetched/")
+    wait_until(lambda: mirror_counters(store_service)["bytes"] >= before["bytes"] + len(log))
+    store_service.act(job["job_id"], "stop")
+    store_service.wait_for_status(job["job_id"], 12)
+    stopped = mirror_counters(store_service)
+    store_service.act(job["job_id"], "restart")
+    store_service.wait_for_status(job["job_id"], 8)
+    wait_until(lambda: store_service.curve(job["service_url"]))
+    wait_until(lambda: mirror_counters(store_service)["requests"] > stopped["requests"])  # it has looked
+    assert mirror_counters(store_service)["bytes"] < stopped["bytes"] + len(log)
 
 
 def test_another_prefix_of_the_same_beginning_is_not_shown(
