@@ -259,7 +259,7 @@ def test_a_store_that_is_away_is_told_and_the_job_starts_once_it_is_back(tmp_pat
         assert created["reason"]["code"] == "SOURCE_UNREACHABLE"
         service.wait_for_reason(created["job_id"], "SOURCE_UNREACHABLE")
         store.start()
-        service.wait_for_status(created["job_id"], 8)
+        service.wait_for_status(created["job_id"], 8, limit=120)
         wait_until(lambda: len(service.curve(created["service_url"])) == 12)  # it lists before it can read
         service.wait_for_reason(created["job_id"], None)
 
