@@ -51,8 +51,8 @@ def fast_app(path_prefix: str) -> WsgiApp:
     """The application on the data server that listens on `PORT`, below this path from now on.
 
     It shows the folder that `LOGS` leads to from where its process is. So it is the same for all jobs but for the path,
-    and a fork finds it ready: to make it takes a process 9 ms. Plug-ins that others have made may keep the path in
-    ways that are not known here; they are made anew.
+    and a fork finds it ready. Plug-ins that others have made may keep the path in ways that are not known here; they
+    are made anew.
     """
     if without.has_plug_ins():
         return _fast_app(path_prefix)
